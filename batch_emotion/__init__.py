@@ -1,0 +1,33 @@
+"""Batch facial emotion recognition: a folder of faces in, one row per image out.
+
+The three calls most programs need are here; each loads its heavy imports when it is first used::
+
+    from batch_emotion import load_bundle, predict, train
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from batch_emotion.commands.predict import PredictOptions, predict
+    from batch_emotion.commands.train import TrainOptions, train
+    from batch_emotion.model.bundle import load_bundle
+
+__all__ = ["PredictOptions", "TrainOptions", "__version__", "load_bundle", "predict", "train"]
+
+_HOMES = {
+    "PredictOptions": "batch_emotion.commands.predict",
+    "predict": "batch_emotion.commands.predict",
+    "TrainOptions": "batch_emotion.commands.train",
+    "train": "batch_emotion.commands.train",
+    "load_bundle": "batch_emotion.model.bundle",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use, so that ``import batch_emotion`` stays instant."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

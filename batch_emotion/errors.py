@@ -1,0 +1,67 @@
+"""The exceptions of a bad run; a bad image is never one of them, it is a row with a status.
+
+::
+
+    BatchEmotionError             exit 1   the run failed
+    ├── UsageError                exit 2   what was asked for cannot be done as asked
+    │   ├── SourceError                    nothing to read, or a manifest that makes no sense
+    │   ├── OutputMismatch                 another run's output or parts are in the way
+    │   └── BundleError                    no such model, or one that is damaged
+    └── OutputBusy                exit 75  another run holds this output
+
+    Interrupted (BaseException)   exit 130 or 143   SIGINT or SIGTERM arrived
+"""
+
+import signal
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process says to its caller when it ends."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    OVER_THRESHOLD = 3
+    TIME_LIMIT = 4
+    BUSY = 75
+    SIGINT = 130
+    SIGTERM = 143
+
+
+class BatchEmotionError(Exception):
+    """A run that cannot go on; its text says what happened, what was expected and what to do."""
+
+    exit_code = ExitCode.FAILED
+
+
+class UsageError(BatchEmotionError):
+    """What was asked for cannot be done as asked; nothing was changed."""
+
+    exit_code = ExitCode.USAGE
+
+
+class SourceError(UsageError):
+    """A source with nothing to read, or a manifest that makes no sense."""
+
+
+class OutputMismatch(UsageError):
+    """The output, or the parts of an earlier run, were made from something else."""
+
+
+class BundleError(UsageError):
+    """A model that does not exist, is damaged, or may not be loaded."""
+
+
+class OutputBusy(BatchEmotionError):
+    """Another run holds this output."""
+
+    exit_code = ExitCode.BUSY
+
+
+class Interrupted(BaseException):
+    """SIGINT or SIGTERM arrived; not an ``Exception``, so that nothing swallows it."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.exit_code = ExitCode(128 + signum)

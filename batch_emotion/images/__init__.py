@@ -1,0 +1,1 @@
+"""Images come in: sources make a plan, the pipeline reads and decodes it in batches."""

@@ -1,0 +1,144 @@
+"""Bytes to uint8 pixels, or a status: the only decoder, for training, evaluation and prediction alike.
+
+OpenCV decodes and resizes; Pillow reads the header (OpenCV has no header-only call) and decodes what has transparency,
+for OpenCV's unchanged mode ignores EXIF and differs from format to format. It never raises for bad data.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    ImageOps,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from batch_emotion.errors import BatchEmotionError
+from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
+from batch_emotion.storage import read_file
+
+os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+try:
+    import cv2
+except ImportError as error:  # pragma: no cover - depends on the system's libraries
+    raise BatchEmotionError(
+        f"OpenCV could not be loaded ({error}); on Debian or Ubuntu run: apt-get install libgl1 libglib2.0-0"
+    ) from error
+
+cv2.setNumThreads(0)
+
+DECODER = f"opencv {cv2.__version__}"
+"""What decoded the pixels, as recorded with every result."""
+
+_Header = Callable[[io.BytesIO], ImageFile.ImageFile]
+_SIGNATURES: tuple[tuple[bytes, _Header], ...] = (
+    (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
+    (b"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
+    (b"GIF8", GifImagePlugin.GifImageFile),
+    (b"BM", BmpImagePlugin.BmpImageFile),
+    (b"II*\0", TiffImagePlugin.TiffImageFile),
+    (b"MM\0*", TiffImagePlugin.TiffImageFile),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", Jpeg2KImagePlugin.Jpeg2KImageFile),
+    *((b"P%d" % kind, PpmImagePlugin.PpmImageFile) for kind in range(1, 7)),
+)
+_TRANSPARENT_MODES = {"RGBA", "LA", "PA", "La", "RGBa"}
+_ORIENTATION = 0x0112
+_INTERPOLATIONS = {"bilinear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
+
+
+def load_image(location: str, spec: InputSpec, limits: Limits) -> DecodedImage:
+    """Read and decode one file; whatever is wrong with it is in the status."""
+    file = read_file(location, limits.max_bytes)
+    if file.status is not Status.OK:
+        return DecodedImage(None, file.status, error=file.error, size=file.size, mtime_ns=file.mtime_ns)
+    return decode(file.data, spec, limits)._replace(size=file.size, mtime_ns=file.mtime_ns)
+
+
+def decode(data: bytes, spec: InputSpec, limits: Limits) -> DecodedImage:
+    """Decode an encoded image to uint8 ``spec.shape``, upright, transparency laid over white.
+
+    Args:
+        data: the content of an image file of any supported format.
+        spec: the size, colour mode and interpolation wanted.
+        limits: ``max_pixels`` is checked against the header before anything is decoded.
+    """
+    if not data:
+        return DecodedImage(None, Status.EMPTY, error="the file has no content")
+    header_of = _header_reader(data)
+    if header_of is None:
+        return DecodedImage(None, Status.UNSUPPORTED, error=_unsupported(data))
+    try:
+        header = header_of(io.BytesIO(data))
+        width, height = header.size
+        if _is_turned(header):
+            width, height = height, width
+    except Exception as error:  # Pillow's plugins raise whatever their parsing runs into
+        return DecodedImage(None, Status.CORRUPT, error=f"the header cannot be read: {error}")
+    if width * height > limits.max_pixels:
+        reason = f"{width}x{height} pixels, more than the limit of {limits.max_pixels}"
+        return DecodedImage(None, Status.TOO_LARGE, width, height, reason)
+    try:
+        pixels = _pixels(data, header, spec)
+    except Exception as error:
+        return DecodedImage(None, Status.CORRUPT, width, height, f"the image data is damaged: {error}"[:300])
+    if pixels is None:
+        return DecodedImage(None, Status.CORRUPT, width, height, "the image data is damaged or cut short")
+    return DecodedImage(resize(pixels, spec), Status.OK, width, height)
+
+
+def resize(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
+    """Stretch uint8 (h, w) or (h, w, C) pixels to ``spec.shape``, with the card's interpolation."""
+    height, width = spec.image_size
+    if pixels.shape[:2] != (height, width):
+        interpolation = _INTERPOLATIONS.get(spec.interpolation)
+        if interpolation is None:
+            shrinks = pixels.shape[0] >= height and pixels.shape[1] >= width
+            interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        pixels = cv2.resize(pixels, (width, height), interpolation=interpolation)
+    return pixels.reshape(spec.shape)
+
+
+def _header_reader(data: bytes) -> _Header | None:
+    for signature, reader in _SIGNATURES:
+        if data.startswith(signature):
+            return reader
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return WebPImagePlugin.WebPImageFile
+    return None
+
+
+def _unsupported(data: bytes) -> str:
+    if data[4:8] == b"ftyp":
+        return f"{data[8:12].decode('ascii', 'replace')!r} (HEIC or AVIF) images are not supported; convert them to JPEG"
+    return "not an image of a supported format"
+
+
+def _is_turned(header: Any) -> bool:
+    if isinstance(header, JpegImagePlugin.JpegImageFile) and "exif" not in header.info:
+        return False
+    return header.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+
+
+def _pixels(data: bytes, header: Any, spec: InputSpec) -> NDArray[np.uint8] | None:
+    gray = spec.color_mode == "grayscale"
+    if header.mode in _TRANSPARENT_MODES or "transparency" in header.info:
+        upright = ImageOps.exif_transpose(header).convert("RGBA")
+        flat = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
+        return np.asarray(flat.convert("L" if gray else "RGB"))
+    flag = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR_RGB
+    pixels: NDArray[np.uint8] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+    return pixels

@@ -1,0 +1,160 @@
+"""The types that travel between the stages: the plan, the batches of pixels, the status of an image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+UNCERTAIN = "uncertain"
+"""The ``emotion`` of a row whose confidence is too low; no class may have this name."""
+
+ColorMode = Literal["rgb", "grayscale"]
+
+PLAN_SCHEMA = pa.schema(
+    [
+        pa.field("index", pa.int64(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("location", pa.string(), nullable=False),
+        pa.field("size", pa.int64()),
+        pa.field("mtime_ns", pa.int64()),
+    ]
+)
+
+
+class Status(StrEnum):
+    """What became of one image."""
+
+    OK = "ok"
+    MISSING = "missing"
+    NOT_A_FILE = "not_a_file"
+    UNREADABLE = "unreadable"
+    EMPTY = "empty"
+    UNSUPPORTED = "unsupported"
+    CORRUPT = "corrupt"
+    TOO_LARGE = "too_large"
+    DECODER_CRASH = "decoder_crash"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every image of a run, in the order of the source.
+
+    Attributes:
+        images: one row per image, with the columns of ``PLAN_SCHEMA``.
+        attributes: the manifest's own columns, verbatim, of the same length; no columns where there is no manifest.
+        left_out: how many files a walk passed over for their extension.
+    """
+
+    images: pa.Table
+    attributes: pa.Table
+    left_out: int = 0
+
+    def __len__(self) -> int:
+        return int(self.images.num_rows)
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all files whose size is known."""
+        return int(pa.compute.sum(self.images["size"]).as_py() or 0)
+
+    def slice(self, offset: int, length: int) -> Plan:
+        """The contiguous part of the plan that starts at row ``offset``; it copies nothing."""
+        return Plan(self.images.slice(offset, length), self.attributes.slice(offset, length))
+
+    @cached_property
+    def digest(self) -> str:
+        """Hex sha256 of all that the plan says, whatever the chunks it is held in."""
+        return table_digest(self.images, self.attributes)
+
+
+def table_digest(*tables: pa.Table) -> str:
+    """Hex sha256 of the tables' schemas and values, independent of how they are cut into chunks."""
+    sha = hashlib.sha256()
+    for table in tables:
+        sha.update(str(table.schema.remove_metadata()).encode())
+        for batch in _even_batches(table):
+            sha.update(batch.serialize())
+    return sha.hexdigest()
+
+
+def _even_batches(table: pa.Table, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+    for start in range(0, table.num_rows, rows):
+        yield from table.slice(start, rows).combine_chunks().to_batches()
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a model wants to be shown, as its card says.
+
+    Attributes:
+        image_size: (height, width) in pixels.
+        color_mode: ``rgb`` (3 channels) or ``grayscale`` (1 channel).
+        interpolation: ``area`` (area averaging where the image shrinks, bilinear where it grows), ``bilinear`` or
+            ``nearest``.
+        fit: ``stretch``: an image that is not square is stretched.
+    """
+
+    image_size: tuple[int, int]
+    color_mode: ColorMode = "rgb"
+    interpolation: Literal["area", "bilinear", "nearest"] = "area"
+    fit: Literal["stretch"] = "stretch"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
+        return (*self.image_size, 3 if self.color_mode == "rgb" else 1)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is refused before it is decoded.
+
+    Attributes:
+        max_pixels: the largest width times height, read from the file's header.
+        max_bytes: the largest file.
+    """
+
+    max_pixels: int = 100_000_000
+    max_bytes: int = 256 * 2**20
+
+
+class DecodedImage(NamedTuple):
+    """One image after decoding: pixels, or the reason why there are none.
+
+    ``pixels`` is uint8 (H, W, C) where ``status`` is ok, else None; ``width`` and ``height`` are those of the upright
+    original, None where even the header could not be read; ``size`` (bytes) and ``mtime_ns`` (ns since the epoch) are
+    those of the file that was read, None where there was none.
+    """
+
+    pixels: NDArray[np.uint8] | None
+    status: Status
+    width: int | None = None
+    height: int | None = None
+    error: str | None = None
+    size: int | None = None
+    mtime_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class ImageBatch:
+    """The images of B consecutive plan rows.
+
+    Attributes:
+        image_index: int64 (B,), the row in the plan of each image.
+        pixels: uint8 (B, H, W, C), zero where the image is not ok.
+        facts: an Arrow batch of B rows with the columns ``status, width, height, error, size, mtime_ns``.
+    """
+
+    image_index: NDArray[np.int64]
+    pixels: NDArray[np.uint8]
+    facts: pa.RecordBatch
