@@ -1,0 +1,224 @@
+"""``train``: labelled images to a model bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
+from batch_emotion.images.decode import DECODER
+from batch_emotion.images.labelled import LabelledPlan, labelled_splits, read_labelled, split
+from batch_emotion.images.pipeline import stream
+from batch_emotion.images.synthetic import golden_pixels
+from batch_emotion.model.architectures import ARCHITECTURES
+from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
+from batch_emotion.model.publishing import write_bundle
+from batch_emotion.model.training import Epoch, LabelledPixels, Recipe, fit
+from batch_emotion.records import InputSpec, Limits, Status
+from batch_emotion.storage import commit_text, output_lock
+
+SIX_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise")
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What to train and how.
+
+    Attributes:
+        data: one folder per class, ``train/`` and ``val/`` with those inside, or a manifest with path and label.
+        out: the bundle's folder to be.
+        architecture: a name of ``ARCHITECTURES``.
+        class_names: which classes, in the order of the network's outputs.
+        validation: labelled data to watch; a part of ``data`` where None.
+        validation_split: the fraction of every class put aside where there is no other validation data.
+        recipe: how to train.
+        limits: what is refused.
+        resume: carry on from the last checkpoint.
+        overwrite: replace a bundle that is there.
+        summary: the card's one line; made from the figures where empty.
+    """
+
+    data: Path
+    out: Path
+    architecture: str = "seed-cnn"
+    class_names: tuple[str, ...] = SIX_EMOTIONS
+    validation: Path | None = None
+    validation_split: float = 0.2
+    recipe: Recipe = field(default_factory=Recipe)
+    limits: Limits = field(default_factory=Limits)
+    resume: bool = False
+    overwrite: bool = False
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What came of it: the bundle, its history, and the images that could not be used (path, status)."""
+
+    bundle: Bundle
+    history: list[Epoch]
+    unusable: list[tuple[str, str]]
+
+
+def train(options: TrainOptions, report: Callable[[str], None] = lambda line: None) -> TrainResult:
+    """Train a network and write its bundle, whole or not at all.
+
+    Args:
+        options: what and how.
+        report: told what happens, a line at a time.
+
+    Raises:
+        UsageError: the options or the data make no sense, or the output is in the way.
+        BatchEmotionError: too little could be decoded, or the exported network differs from the trained one.
+    """
+    if options.architecture not in ARCHITECTURES:
+        raise UsageError(f"no architecture {options.architecture!r}; there are: {', '.join(ARCHITECTURES)}")
+    check_class_names(options.class_names)
+    if not options.out.absolute().parent.is_dir():
+        raise UsageError(f"the folder {options.out.absolute().parent} does not exist; make it first")
+    with output_lock(options.out.with_name(options.out.name + ".lock")):
+        if options.out.exists() and not options.overwrite:
+            raise OutputMismatch(f"{options.out} is there already; choose another --out or give --overwrite")
+        return _train(options, report)
+
+
+def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
+    training, validation = _read_data(options)
+    for label, count in sorted(training.ignored.items()):
+        report(f"left out: {count} images of {label or 'no class'}, not among the classes")
+    report(f"{len(training)} images to train on, {len(validation)} to validate on")
+    work = _open_work(options, training, validation)
+    spec = ARCHITECTURES[options.architecture].spec
+    unusable: list[tuple[str, str]] = []
+    learn = _decode_all(training, spec, options.limits, work / "train.npy", unusable)
+    watch = _decode_all(validation, spec, options.limits, work / "validation.npy", unusable)
+    for path, reason in unusable:
+        report(f"unusable: {path}: {reason}")
+    if not len(learn) or not len(watch):
+        raise BatchEmotionError("no image could be decoded on one side, training or validation; look at the data")
+
+    model = ARCHITECTURES[options.architecture].build(spec.shape, len(options.class_names))
+    model, history = fit(
+        model, learn, watch, options.recipe, work, lambda line: report(_progress(line, options.recipe.epochs))
+    )
+    report("measuring and exporting")
+    metrics = {"training": _measure(model, learn), "validation": _measure(model, watch)}
+    write_bundle(
+        options.out,
+        model=model,
+        architecture=options.architecture,
+        class_names=options.class_names,
+        spec=spec,
+        metrics=metrics,
+        training=_told(options, len(unusable)),
+        history=history,
+        train_hashes=[hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in learn.pixels],
+        golden=golden_pixels(spec),
+        summary=options.summary,
+    )
+    bundle = load_bundle(options.out)
+    _clear(work)
+    return TrainResult(bundle, history, unusable)
+
+
+def _read_data(options: TrainOptions) -> tuple[LabelledPlan, LabelledPlan]:
+    training, validation = labelled_splits(options.data, options.class_names)
+    if options.validation is not None:
+        return training, read_labelled(options.validation, options.class_names)
+    if validation is not None:
+        return training, validation
+    return split(training, options.validation_split, options.recipe.seed)
+
+
+def _open_work(options: TrainOptions, training: LabelledPlan, validation: LabelledPlan) -> Path:
+    """The folder of checkpoints; one that was made from something else is refused, one not asked for is emptied."""
+    work = options.out.with_name(options.out.name + ".work")
+    identity = {
+        "architecture": options.architecture,
+        "class_names": list(options.class_names),
+        "recipe": {key: value for key, value in asdict(options.recipe).items() if key not in ("epochs", "patience")},
+        "training": training.plan.digest,
+        "validation": validation.plan.digest,
+    }
+    fingerprint = work / "fingerprint.json"
+    if options.resume and fingerprint.is_file():
+        before = json.loads(fingerprint.read_text(encoding="utf-8"))
+        differing = [key for key in identity if before.get(key) != identity[key]]
+        if differing:
+            raise OutputMismatch(
+                f"the checkpoints in {work} were made with another {', '.join(differing)}; "
+                "give the same options again, or leave --resume out to start over"
+            )
+    else:
+        _clear(work)
+        work.mkdir()
+        commit_text(fingerprint, json.dumps(identity, indent=2))
+    return work
+
+
+def _clear(work: Path) -> None:
+    if work.is_dir():
+        for file in work.iterdir():
+            file.unlink()
+        work.rmdir()
+
+
+def _decode_all(
+    data: LabelledPlan, spec: InputSpec, limits: Limits, cache: Path, unusable: list[tuple[str, str]]
+) -> LabelledPixels:
+    """Decode every image once into a file that is mapped into memory, so that any number of images fits."""
+    pixels = np.lib.format.open_memmap(cache, "w+", np.uint8, (len(data), *spec.shape))
+    targets: list[NDArray[np.float32]] = []
+    paths = data.plan.images["path"]
+    count = 0
+    for batch in stream(data.plan, spec, limits, batch_size=256):
+        statuses = batch.facts["status"].to_pylist()
+        for row, status in enumerate(statuses):
+            if status != Status.OK:
+                unusable.append((paths[int(batch.image_index[row])].as_py(), status))
+        good = np.array([status == Status.OK for status in statuses])
+        kept = batch.pixels[good]
+        pixels[count : count + len(kept)] = kept
+        targets.append(data.targets[batch.image_index[good]])
+        count += len(kept)
+    return LabelledPixels(pixels[:count], np.concatenate(targets))
+
+
+def _measure(model: Any, data: LabelledPixels, batch_size: int = 256) -> dict[str, Any]:
+    truth = data.targets.argmax(axis=1)
+    said = np.concatenate(
+        [
+            model.predict_on_batch(data.pixels[start : start + batch_size].astype(np.float32)).argmax(axis=1)
+            for start in range(0, len(data), batch_size)
+        ]
+    )
+    recalls = [float((said[truth == number] == number).mean()) for number in np.unique(truth)]
+    return {
+        "images": len(data),
+        "accuracy": round(float((said == truth).mean()), 6),
+        "balanced_accuracy": round(float(np.mean(recalls)), 6),
+    }
+
+
+def _told(options: TrainOptions, unusable: int) -> dict[str, Any]:
+    return {
+        "data": options.data.name,
+        "validation": options.validation.name if options.validation else f"split {options.validation_split:g}",
+        "recipe": asdict(options.recipe),
+        "unusable_images": unusable,
+        "decoder": DECODER,
+    }
+
+
+def _progress(line: Epoch, epochs: int) -> str:
+    return (
+        f"epoch {line['epoch']:.0f}/{epochs}  loss {line['loss']:.4f}  accuracy {line['accuracy']:.4f}  "
+        f"val_loss {line['val_loss']:.4f}  val_accuracy {line['val_accuracy']:.4f}"
+    )

@@ -1,0 +1,78 @@
+"""A CSV or Parquet manifest to a column of paths and a table of everything else, verbatim."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import pyarrow as pa
+
+from batch_emotion.errors import SourceError
+from batch_emotion.storage import escape_name
+
+MANIFEST_SUFFIXES = frozenset({".csv", ".parquet"})
+
+
+def read_manifest(manifest: Path, path_column: str) -> tuple[pa.ChunkedArray, pa.Table]:
+    """Read a manifest; CSV cells stay the strings they are, ``007`` and ``NA`` and empty ones included.
+
+    Returns:
+        the paths as written, and the other columns in their order.
+
+    Raises:
+        SourceError: it cannot be read, a column is there twice, or the path column is not there.
+    """
+    try:
+        table = _read_csv(manifest) if manifest.suffix.lower() == ".csv" else _read_parquet(manifest)
+    except (ValueError, OSError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise SourceError(f"the manifest {escape_name(str(manifest))} cannot be read: {reason}") from None
+    names = table.column_names
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SourceError(f"the manifest has a column more than once: {', '.join(twice)}")
+    if path_column not in names:
+        near = difflib.get_close_matches(path_column, names, 1, 0.3)
+        hint = f"; did you mean --path-column {near[0]}?" if near else ""
+        raise SourceError(f"the manifest has no column {path_column!r}, only: {', '.join(names) or 'none'}{hint}")
+    try:
+        paths = table[path_column].cast(pa.string())
+    except pa.ArrowException:
+        kind = table.schema.field(path_column).type
+        raise SourceError(f"the manifest's column {path_column!r} holds {kind}, not paths") from None
+    return paths, table.drop_columns([path_column])
+
+
+def _read_csv(manifest: Path) -> pa.Table:
+    import pandas as pd
+
+    with manifest.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        rows = pd.read_csv(
+            file,
+            header=None,
+            dtype=object,
+            keep_default_na=False,
+            na_filter=False,
+            index_col=False,
+            skip_blank_lines=True,
+            chunksize=65_536,
+        )
+        names: list[str] = []
+        tables = []
+        for chunk in rows:
+            cells = [[_text(cell) for cell in chunk[column]] for column in chunk.columns]
+            if not names:
+                names = [column.pop(0) for column in cells]
+            tables.append(pa.table([pa.array(column, pa.string()) for column in cells], names))
+    return pa.concat_tables(tables)
+
+
+def _text(cell: object) -> str:
+    return escape_name(cell) if isinstance(cell, str) and not cell.isascii() else cell if isinstance(cell, str) else ""
+
+
+def _read_parquet(manifest: Path) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(manifest, partitioning=None)
+    return table.replace_schema_metadata(None)

@@ -1,0 +1,203 @@
+"""A model on disk: a folder that carries the network together with its class names and preprocessing."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_emotion.errors import BundleError
+from batch_emotion.records import UNCERTAIN, InputSpec
+from batch_emotion.storage import file_sha256
+
+FORMAT_VERSION = 1
+DEFAULT_MODEL = "seed-cnn"
+GOLDEN_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a bundle says of itself, in ``card.json``.
+
+    Attributes:
+        name: the bundle's name.
+        summary: one line for a list of models.
+        architecture: the name of the network.
+        class_names: the classes in the order of the network's outputs.
+        input: what the network wants to be shown.
+        parameters: how many weights it has.
+        metrics: figures by data set, such as ``{"validation": {"accuracy": 0.63, "images": 2982}}``.
+        training: the recipe: data, options, epochs, the command to run it again.
+        layers: the layer table.
+        versions: of the packages it was made with.
+        files: sha256 of each other file of the bundle.
+        format_version: of this format.
+    """
+
+    name: str
+    summary: str
+    architecture: str
+    class_names: tuple[str, ...]
+    input: InputSpec
+    parameters: int
+    metrics: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    layers: list[dict[str, Any]] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+    def to_json(self) -> str:
+        """The content of ``card.json``."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Card:
+        """Read ``card.json``.
+
+        Raises:
+            BundleError: it is of a newer format, or not a card.
+        """
+        try:
+            fields = json.loads(text)
+            version = fields["format_version"]
+            if version != FORMAT_VERSION:
+                raise BundleError(f"the card has format version {version}; this version reads {FORMAT_VERSION}")
+            spec = fields["input"] | {"image_size": tuple(fields["input"]["image_size"])}
+            fields |= {"class_names": tuple(fields["class_names"]), "input": InputSpec(**spec)}
+            return cls(**fields)
+        except (ValueError, KeyError, TypeError) as error:
+            raise BundleError(f"card.json is not a model card: {error!r}") from None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A network ready to load, with its card.
+
+    Attributes:
+        card: class names, preprocessing, metrics.
+        keras_file: the network as Keras saved it.
+        onnx_file: the same network for ONNX Runtime, None where there is none.
+        folder: the bundle's folder, None for a bare Keras file.
+    """
+
+    card: Card
+    keras_file: Path
+    onnx_file: Path | None = None
+    folder: Path | None = None
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hex sha256 of all that decides the predictions: the networks, the class names, the preprocessing."""
+        networks = [file_sha256(path) for path in (self.keras_file, self.onnx_file) if path]
+        told = json.dumps([networks, self.card.class_names, asdict(self.card.input)])
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    def keras_model(self) -> Any:
+        """Load the Keras network, in safe mode; it takes float32 pixels (B, H, W, C) of 0-255.
+
+        Raises:
+            BundleError: the file cannot be loaded.
+        """
+        import keras
+
+        try:
+            return keras.models.load_model(self.keras_file, compile=False, safe_mode=True)
+        except Exception as error:
+            raise BundleError(f"{self.keras_file} cannot be loaded by Keras: {error}") from error
+
+    def golden(self) -> NDArray[np.float32]:
+        """The expected probabilities of the golden inputs, float32 (N, K)."""
+        if self.folder is None:
+            raise BundleError(f"{self.card.name} is a bare Keras file and has no golden predictions")
+        with (self.folder / "golden.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return np.array([[row[f"p_{name}"] for name in self.card.class_names] for row in rows], np.float32)
+
+    def damaged_files(self) -> list[str]:
+        """The files whose sha256 is not the card's, or that are gone."""
+        if self.folder is None:
+            return []
+        return [
+            name
+            for name, sha256 in self.card.files.items()
+            if not (self.folder / name).is_file() or file_sha256(self.folder / name) != sha256
+        ]
+
+
+def models_folder() -> Path:
+    """Where the bundled models lie: inside an installed package, else in the source tree."""
+    installed = Path(str(files("batch_emotion"))) / "_models"
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "models"
+
+
+def bundled_models() -> list[str]:
+    """The names of the models that come with the tool."""
+    return sorted(path.parent.name for path in models_folder().glob("*/card.json"))
+
+
+def load_bundle(model: str | Path = DEFAULT_MODEL, class_names: tuple[str, ...] | None = None) -> Bundle:
+    """Find a model by the name of a bundled one, by a bundle's folder, or by a ``.keras`` or ``.h5`` file.
+
+    Args:
+        model: the name or path.
+        class_names: the classes of a bare Keras file, in the order of its outputs; a bundle brings its own.
+
+    Raises:
+        BundleError: there is no such model, or it is damaged.
+    """
+    path = Path(model)
+    if path.suffix.lower() in {".keras", ".h5", ".hdf5"}:
+        return _bare_keras_file(path, class_names)
+    if class_names is not None:
+        raise BundleError("a bundle names its own classes; --classes goes with a .keras or .h5 file only")
+    known = bundled_models()
+    folder = models_folder() / model if str(model) in known else path
+    if not (folder / "card.json").is_file():
+        raise BundleError(f"no model {str(model)!r}: expected one of {', '.join(known)}, or a bundle's folder")
+    bundle = Bundle(
+        Card.from_json((folder / "card.json").read_text(encoding="utf-8")),
+        folder / "model.keras",
+        folder / "model.onnx" if (folder / "model.onnx").is_file() else None,
+        folder,
+    )
+    if not bundle.keras_file.is_file():
+        raise BundleError(f"the bundle {folder} has no model.keras; it is not whole")
+    return bundle
+
+
+def _bare_keras_file(path: Path, class_names: tuple[str, ...] | None) -> Bundle:
+    if not path.is_file():
+        raise BundleError(f"no model file {path}")
+    if not class_names:
+        raise BundleError(f"{path.name} does not say what its outputs mean: give --classes, in their order")
+    check_class_names(class_names)
+    unknown = Card(path.name, "a bare Keras file", "unknown", class_names, InputSpec((0, 0)), 0)
+    model = Bundle(unknown, path).keras_model()
+    _, height, width, channels = model.input_shape
+    if model.output_shape[-1] != len(class_names):
+        raise BundleError(f"{path.name} has {model.output_shape[-1]} outputs, but {len(class_names)} classes are named")
+    if None in (height, width) or channels not in (1, 3):
+        raise BundleError(f"{path.name} takes {model.input_shape[1:]}, but a fixed size with 1 or 3 channels is needed")
+    spec = InputSpec((height, width), "rgb" if channels == 3 else "grayscale")
+    return Bundle(Card(path.name, unknown.summary, model.name, class_names, spec, model.count_params()), path)
+
+
+def check_class_names(class_names: tuple[str, ...]) -> None:
+    """Refuse class names that could not be told apart in the results.
+
+    Raises:
+        BundleError: fewer than two, one twice, or the reserved ``uncertain``.
+    """
+    if len(class_names) < 2 or len(set(class_names)) != len(class_names) or "" in class_names:
+        raise BundleError(f"at least two different classes are needed, but got: {', '.join(class_names) or 'none'}")
+    if UNCERTAIN in class_names:
+        raise BundleError(f"{UNCERTAIN!r} marks predictions of low confidence and cannot be a class")
