@@ -174,9 +174,10 @@ def committing_folder(final: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(prefix=f".{final.name[:100]}.", suffix=".tmp", dir=final.parent))
     try:
         yield temporary
-        for child in temporary.iterdir():
-            with child.open("rb+") as file:
-                os.fsync(file.fileno())
+        for child in temporary.rglob("*"):
+            if child.is_file():
+                with child.open("rb+") as file:
+                    os.fsync(file.fileno())
         fsync_folder(temporary)
         temporary.chmod(0o777 & ~_umask())
         previous = _previous(final)

@@ -21,6 +21,8 @@ from batch_emotion.storage import file_sha256
 FORMAT_VERSION = 1
 DEFAULT_MODEL = "seed-cnn"
 GOLDEN_TOLERANCE = 1e-4
+KERAS_SUFFIXES = frozenset({".keras", ".h5", ".hdf5"})
+PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".joblib"})
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,10 @@ class Bundle:
         Raises:
             BundleError: the file cannot be loaded.
         """
+        if self.keras_file.suffix in PICKLE_SUFFIXES:
+            import joblib
+
+            return joblib.load(self.keras_file)
         import keras
 
         try:
@@ -144,18 +150,24 @@ def bundled_models() -> list[str]:
     return sorted(path.parent.name for path in models_folder().glob("*/card.json"))
 
 
-def load_bundle(model: str | Path = DEFAULT_MODEL, class_names: tuple[str, ...] | None = None) -> Bundle:
+def load_bundle(
+    model: str | Path = DEFAULT_MODEL, class_names: tuple[str, ...] | None = None, trust_pickle: bool = False
+) -> Bundle:
     """Find a model by the name of a bundled one, by a bundle's folder, or by a ``.keras`` or ``.h5`` file.
 
     Args:
         model: the name or path.
         class_names: the classes of a bare Keras file, in the order of its outputs; a bundle brings its own.
+        trust_pickle: take a pickled Keras model too; loading one runs whatever code it holds.
 
     Raises:
         BundleError: there is no such model, or it is damaged.
     """
     path = Path(model)
-    if path.suffix.lower() in {".keras", ".h5", ".hdf5"}:
+    suffix = path.suffix.lower()
+    if suffix in PICKLE_SUFFIXES and not trust_pickle:
+        raise BundleError(f"{path.name} is a pickle, which can run any code when loaded: give --trust-pickle if you made it")
+    if suffix in KERAS_SUFFIXES | PICKLE_SUFFIXES:
         return _bare_keras_file(path, class_names)
     if class_names is not None:
         raise BundleError("a bundle names its own classes; --classes goes with a .keras or .h5 file only")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -79,6 +80,16 @@ def onnx_bytes(model: Any) -> bytes:
     function = serving_function(model)
     proto, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=17)
     return bytes(proto.SerializeToString())
+
+
+def save_savedmodel(model: Any, folder: Path) -> None:
+    """Write a Keras model as a TensorFlow SavedModel whose signature takes uint8 ``pixels`` (B, H, W, C)."""
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.model = model
+    module.serve = serving_function(model)
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
 
 
 def open_runtime(bundle: Bundle, name: RuntimeName = "auto") -> Runtime:

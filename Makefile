@@ -1,0 +1,29 @@
+# The checks, as CI runs them. PYTHON is the environment that has ".[dev]" installed.
+PYTHON ?= .venv/bin/python
+
+.PHONY: check test lint types imports readme soak wheel
+
+check: test lint types imports readme
+
+test:
+	$(PYTHON) -m pytest
+
+lint:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types:
+	$(PYTHON) -m mypy
+
+imports:
+	$(PYTHON) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+readme:
+	$(PYTHON) -m cogapp --check README.md
+
+# What takes long: a hundred kills and the full-size data.
+soak:
+	$(PYTHON) -m pytest -m soak
+
+wheel:
+	$(PYTHON) -m build --wheel

@@ -1,0 +1,71 @@
+"""``export``: a bundle's network in another format."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from batch_emotion.errors import OutputMismatch, UsageError
+from batch_emotion.model.bundle import load_bundle
+from batch_emotion.storage import committing, committing_folder
+
+ExportFormat = Literal["h5", "joblib", "keras", "savedmodel", "onnx"]
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Which network, in which format, where to.
+
+    Attributes:
+        model: a bundled model's name, or a bundle's folder.
+        format: of the file, or of the folder for ``savedmodel``.
+        out: where to.
+        overwrite: replace what is there.
+    """
+
+    model: str | Path
+    format: ExportFormat
+    out: Path
+    overwrite: bool = False
+
+
+def export(options: ExportOptions) -> None:
+    """Write the network; every format takes pixels of 0-255 and gives the bundle's probabilities.
+
+    Raises:
+        UsageError: the format is unknown, the output is there, or the bundle lacks the network.
+    """
+    if options.format not in get_args(ExportFormat):
+        raise UsageError(f"no format {options.format!r}; there are: {', '.join(get_args(ExportFormat))}")
+    out = options.out
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
+    if out.exists() and not options.overwrite:
+        raise OutputMismatch(f"{out} is there already; choose another --out or give --overwrite")
+    if out.is_dir() != (options.format == "savedmodel") and out.exists():
+        raise OutputMismatch(f"{out} is {'a directory' if out.is_dir() else 'a file'}; choose another --out")
+    bundle = load_bundle(options.model)
+    if options.format == "savedmodel":
+        from batch_emotion.model.runtime import save_savedmodel
+
+        with committing_folder(out) as folder:
+            save_savedmodel(bundle.keras_model(), folder)
+        return
+    with committing(out) as temporary:
+        match options.format:
+            case "keras":
+                shutil.copyfile(bundle.keras_file, temporary)
+            case "onnx":
+                if bundle.onnx_file is None:
+                    raise UsageError(f"{bundle.card.name} has no model.onnx")
+                shutil.copyfile(bundle.onnx_file, temporary)
+            case "joblib":
+                import joblib
+
+                joblib.dump(bundle.keras_model(), temporary)
+            case "h5":
+                partial = temporary.with_suffix(".h5")
+                bundle.keras_model().save(partial)
+                partial.replace(temporary)

@@ -1,0 +1,305 @@
+"""``predict``: images to rows, resumable at every shard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+
+from batch_emotion import __version__
+from batch_emotion.errors import BatchEmotionError, ExitCode, Interrupted, OutputMismatch, UsageError
+from batch_emotion.images.decode import DECODER
+from batch_emotion.images.sources import SourceOptions, make_plan
+from batch_emotion.model.bundle import DEFAULT_MODEL, Bundle, load_bundle
+from batch_emotion.model.runtime import RuntimeName, open_runtime, resolve_runtime
+from batch_emotion.records import Limits, Plan, Status
+from batch_emotion.results.parts import Fingerprint, Workspace, shards
+from batch_emotion.results.schema import check_attributes, result_schema
+from batch_emotion.results.sinks import check_target, output_digest, output_kind, write_result
+from batch_emotion.results.summary import Summary, read_run, run_file, write_run
+from batch_emotion.storage import output_lock, restore_folder
+
+if TYPE_CHECKING:
+    from batch_emotion.scoring import Scorer
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """What to score and how.
+
+    Attributes:
+        sources: directories, image files, globs, one manifest, or ``-``.
+        out: ``.parquet``, ``.csv`` or a directory; None keeps the rows in memory and gives them back.
+        source: how sources are read.
+        model: a bundled model's name, a bundle's folder, or a Keras file.
+        class_names: the classes of a bare Keras file.
+        trust_pickle: load a pickled model, which can run any code.
+        runtime: what runs the network.
+        limits: what is refused.
+        min_confidence: below it the emotion is ``uncertain``.
+        batch_size: images shown to the network at a time.
+        shard_size: images committed at a time.
+        overwrite: replace an output, or the parts of an unfinished run, that were made from something else.
+        max_failures: more failures than this end in exit code 3; None allows any number.
+    """
+
+    sources: tuple[str, ...]
+    out: Path | None = None
+    source: SourceOptions = field(default_factory=SourceOptions)
+    model: str | Path = DEFAULT_MODEL
+    class_names: tuple[str, ...] | None = None
+    trust_pickle: bool = False
+    runtime: RuntimeName = "auto"
+    limits: Limits = field(default_factory=Limits)
+    min_confidence: float = 0.0
+    batch_size: int = 256
+    shard_size: int = 4096
+    overwrite: bool = False
+    max_failures: int | None = None
+
+
+@dataclass(frozen=True)
+class PredictResult:
+    """What came of it.
+
+    Attributes:
+        outcome: ``done``, or ``nothing to do`` where the finished output was there already.
+        summary: the counts.
+        exit_code: 0, or 3 with more failures than allowed.
+        left_out: files passed over for their extension.
+        table: all rows, where there was no ``out``.
+    """
+
+    outcome: Literal["done", "nothing to do"]
+    summary: Summary
+    exit_code: ExitCode
+    left_out: int
+    table: pa.Table | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: images done of all, and failures among them."""
+
+    done: int
+    total: int
+    failures: int
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def plan_prediction(options: PredictOptions) -> Plan:
+    """List what ``predict`` would score; reads no image and writes nothing.
+
+    Raises:
+        UsageError: the options or the sources make no sense.
+    """
+    if options.out is not None:
+        output_kind(options.out)
+        if not options.out.absolute().parent.is_dir():
+            raise UsageError(f"the folder {options.out.absolute().parent} does not exist; make it first")
+    if not 0 <= options.min_confidence <= 1:
+        raise UsageError(f"--min-confidence must be between 0 and 1, not {options.min_confidence:g}")
+    for name in ("batch_size", "shard_size"):
+        if getattr(options, name) < 1:
+            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(options, name)}")
+    return make_plan(options.sources, options.source)
+
+
+def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: None) -> PredictResult:
+    """Score every image of the sources: one row each, whatever is wrong with it.
+
+    Args:
+        options: what and how.
+        on_progress: told after every batch.
+
+    Raises:
+        UsageError: the options, sources or model make no sense, or another run's output is in the way.
+        OutputBusy: another run holds the output.
+        BatchEmotionError: the run failed; what was committed stays for the next one.
+    """
+    plan = plan_prediction(options)
+    bundle = load_bundle(options.model, options.class_names, options.trust_pickle)
+    check_attributes(
+        plan.attributes.schema,
+        bundle.card.class_names,
+        flat=options.out is not None and output_kind(options.out) == "csv",
+    )
+    if options.out is None:
+        return _in_memory(options, plan, bundle, on_progress)
+    with output_lock(options.out.with_name(options.out.name + ".lock")):
+        return _to_output(options.out, options, plan, bundle, on_progress)
+
+
+def _in_memory(options: PredictOptions, plan: Plan, bundle: Bundle, on_progress: OnProgress) -> PredictResult:
+    summary = Summary()
+    counter = _Counter(on_progress, len(plan))
+    batches = []
+    scorer = _scorer(options, bundle) if len(plan) else None
+    started = time.monotonic()
+    if scorer is not None:
+        for rows in scorer.score(plan):
+            counter(rows)
+            batches.append(rows)
+    schema = result_schema(bundle.card.class_names, plan.attributes.schema)
+    table = pa.concat_tables([pa.Table.from_batches([rows]).select(schema.names) for rows in batches] or [schema.empty_table()])
+    for _ in summary.counting([table]):
+        pass
+    summary.scored, summary.seconds = len(plan), time.monotonic() - started
+    return PredictResult("done", summary, _exit_code(summary, options), plan.left_out, table)
+
+
+def _to_output(
+    out: Path, options: PredictOptions, plan: Plan, bundle: Bundle, on_progress: OnProgress
+) -> PredictResult:
+    restore_folder(out)
+    fingerprint = _fingerprint(options, plan, bundle)
+    workspace = Workspace(out)
+    if not workspace.is_there and out.exists():
+        finished = _finished(out, fingerprint, options.overwrite)
+        if finished is not None:
+            return PredictResult("nothing to do", finished, _exit_code(finished, options), plan.left_out)
+    check_target(out)
+    workspace.open(fingerprint, plan, options.overwrite)
+    began = datetime.now(UTC)
+    summary = Summary()
+    try:
+        _score_and_finish(out, options, plan, bundle, workspace, fingerprint, summary, on_progress, began)
+    except (Interrupted, BatchEmotionError) as error:
+        write_run(out, _told(began, error.exit_code, summary, str(error)))
+        raise
+    except OSError as error:
+        write_failure = BatchEmotionError(
+            f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}; "
+            "mend that and run the same command again, what is committed is kept"
+        )
+        raise write_failure from error
+    return PredictResult("done", summary, _exit_code(summary, options), plan.left_out)
+
+
+def _score_and_finish(
+    out: Path,
+    options: PredictOptions,
+    plan: Plan,
+    bundle: Bundle,
+    workspace: Workspace,
+    fingerprint: Fingerprint,
+    summary: Summary,
+    on_progress: OnProgress,
+    began: datetime,
+) -> None:
+    from batch_emotion.engines import local
+
+    cut = list(shards(len(plan), options.shard_size))
+    kept = [(shard, first, count) for shard, first, count in cut if workspace.has(shard)]
+    counter = _Counter(on_progress, len(plan))
+    for shard, first, count in kept:
+        counter(workspace.read(shard, first, count))
+    if len(kept) < len(cut):
+        scorer = _scorer(options, bundle)
+        started = time.monotonic()
+        summary.scored = local.run(plan, scorer, workspace, options.shard_size, counter)
+        summary.seconds = time.monotonic() - started
+    rows = (workspace.read(*shard) for shard in cut)
+    schema = result_schema(bundle.card.class_names, plan.attributes.schema)
+    write_result(out, summary.counting(rows), schema, _footer(fingerprint, bundle))
+    result = {"tool": f"batch-emotion {__version__}", "fingerprint": asdict(fingerprint), "sha256": output_digest(out)}
+    write_run(out, _told(began, _exit_code(summary, options), summary), result | {"counts": summary.as_dict()})
+    workspace.remove()
+
+
+class _Counter:
+    """Adds up rows and failures and passes them on."""
+
+    def __init__(self, on_progress: OnProgress, total: int) -> None:
+        self._on_progress, self._total, self._done, self._failures = on_progress, total, 0, 0
+
+    def __call__(self, rows: pa.RecordBatch | pa.Table) -> None:
+        self._done += rows.num_rows
+        self._failures += rows.num_rows - pa.compute.sum(pa.compute.equal(rows["status"], Status.OK.value)).as_py()
+        self._on_progress(Progress(self._done, self._total, self._failures))
+
+
+def _finished(out: Path, fingerprint: Fingerprint, overwrite: bool) -> Summary | None:
+    """The summary of the finished output, None where it is to be replaced."""
+    result = read_run(out).get("result") or {}
+    if overwrite:
+        return None
+    if not result:
+        raise OutputMismatch(f"{out} is there already, without the {run_file(out).name} of a run; give --overwrite to replace it")
+    differing = fingerprint.differences(result["fingerprint"])
+    if differing:
+        raise OutputMismatch(f"{out} is there already and differs in {'; '.join(differing)}; give --overwrite to replace it")
+    if output_digest(out) != result["sha256"]:
+        raise OutputMismatch(f"{out} was changed after it was written; give --overwrite to make it anew")
+    counts = result["counts"]
+    summary = Summary()
+    summary.statuses.update(counts["statuses"])
+    summary.emotions.update(counts["emotions"])
+    return summary
+
+
+def _scorer(options: PredictOptions, bundle: Bundle) -> Scorer:
+    import tensorflow  # noqa: F401 - loading it is start-up, not scoring
+
+    from batch_emotion.scoring import Scorer
+
+    return Scorer(
+        open_runtime(bundle, options.runtime),
+        bundle.card.class_names,
+        bundle.card.input,
+        options.limits,
+        options.min_confidence,
+        options.batch_size,
+    )
+
+
+def _fingerprint(options: PredictOptions, plan: Plan, bundle: Bundle) -> Fingerprint:
+    return Fingerprint(
+        plan=plan.digest,
+        images=len(plan),
+        model=bundle.sha256,
+        model_name=bundle.card.name,
+        runtime=resolve_runtime(bundle, options.runtime),
+        decoder=DECODER,
+        min_confidence=options.min_confidence,
+        max_pixels=options.limits.max_pixels,
+        max_bytes=options.limits.max_bytes,
+        shard_size=options.shard_size,
+    )
+
+
+def _footer(fingerprint: Fingerprint, bundle: Bundle) -> dict[str, str]:
+    height, width = bundle.card.input.image_size
+    return {
+        "version": __version__,
+        "model": bundle.card.name,
+        "model_sha256": bundle.sha256,
+        "class_names": ",".join(bundle.card.class_names),
+        "image_size": f"{height}x{width}",
+        "decoder": fingerprint.decoder,
+        "runtime": fingerprint.runtime,
+        "plan": fingerprint.plan,
+    }
+
+
+def _exit_code(summary: Summary, options: PredictOptions) -> ExitCode:
+    if options.max_failures is not None and summary.failures > options.max_failures:
+        return ExitCode.OVER_THRESHOLD
+    return ExitCode.OK
+
+
+def _told(began: datetime, exit_code: ExitCode, summary: Summary, error: str | None = None) -> dict[str, Any]:
+    return {
+        "started": began.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "exit_code": int(exit_code),
+        "error": error,
+        **summary.as_dict(),
+    }

@@ -1,0 +1,1 @@
+"""Who runs the shards; every engine calls the same kernel and commits in the same way."""

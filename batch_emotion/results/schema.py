@@ -1,0 +1,120 @@
+"""The columns of a result, and how the rows of a batch are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from batch_emotion.errors import SourceError
+from batch_emotion.records import UNCERTAIN, ImageBatch, Plan, Status
+
+
+def result_schema(class_names: Sequence[str], attributes: pa.Schema | None = None) -> pa.Schema:
+    """The columns of a result, in their order; ``attributes`` are the manifest's own."""
+    return pa.schema(
+        [
+            *(attributes or ()),
+            pa.field("path", pa.string()),
+            pa.field("status", pa.string()),
+            pa.field("emotion", pa.string()),
+            pa.field("confidence", pa.float32()),
+            *(pa.field(f"p_{name}", pa.float32()) for name in class_names),
+            pa.field("width", pa.int32()),
+            pa.field("height", pa.int32()),
+            pa.field("error", pa.string()),
+            pa.field("size", pa.int64()),
+            pa.field("mtime_ns", pa.int64()),
+        ]
+    )
+
+
+def part_schema(result: pa.Schema) -> pa.Schema:
+    """A part has the result's columns and, before them, the plan's ``index``, by which completeness is counted."""
+    return pa.schema([pa.field("index", pa.int64()), *result])
+
+
+def check_attributes(attributes: pa.Schema, class_names: Sequence[str], flat: bool) -> None:
+    """Refuse manifest columns that a result cannot carry.
+
+    Args:
+        attributes: the manifest's own columns.
+        class_names: the model's classes.
+        flat: the output is CSV, which holds no nested or binary values.
+
+    Raises:
+        SourceError: naming the columns.
+    """
+    reserved = {"index", *result_schema(class_names).names}
+    clashing = [name for name in attributes.names if name in reserved]
+    if clashing:
+        raise SourceError(
+            f"the manifest's column {', '.join(clashing)} has the name of a result column; rename it in the manifest"
+        )
+    if flat:
+        odd = [f"{field.name} ({field.type})" for field in attributes if not _is_flat(field.type)]
+        if odd:
+            raise SourceError(f"CSV cannot hold the manifest's column {', '.join(odd)}; write to .parquet instead")
+
+
+def _is_flat(kind: pa.DataType) -> bool:
+    binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    return not (pa.types.is_nested(kind) or binary)
+
+
+def assemble(
+    plan: Plan,
+    batch: ImageBatch,
+    probabilities: NDArray[np.float32],
+    class_names: Sequence[str],
+    min_confidence: float,
+) -> pa.RecordBatch:
+    """Put the rows of one batch together, in the columns of ``part_schema``.
+
+    Args:
+        plan: exactly the B plan rows of the batch.
+        batch: what was decoded.
+        probabilities: float32 (B, K); rows of images that are not ok are ignored.
+        class_names: the K classes.
+        min_confidence: below it the emotion is ``uncertain``.
+    """
+    facts = batch.facts
+    bad = pc.not_equal(facts["status"], Status.OK.value).to_numpy(zero_copy_only=False)
+    best = probabilities.argmax(axis=1)
+    confidence = probabilities[np.arange(len(best)), best]
+    names = np.array([*class_names, UNCERTAIN], object)
+    emotion = names[np.where(confidence < min_confidence, len(class_names), best)]
+    columns: dict[str, pa.Array] = {
+        "index": pa.array(batch.image_index),
+        **{name: _whole(plan.attributes[name]) for name in plan.attributes.column_names},
+        "path": _whole(plan.images["path"]),
+        "status": facts["status"],
+        "emotion": pa.array(emotion, pa.string(), mask=bad),
+        "confidence": pa.array(confidence, pa.float32(), mask=bad),
+        **{
+            f"p_{name}": pa.array(np.ascontiguousarray(probabilities[:, number]), pa.float32(), mask=bad)
+            for number, name in enumerate(class_names)
+        },
+        "width": facts["width"],
+        "height": facts["height"],
+        "error": facts["error"],
+        "size": pc.coalesce(facts["size"], _whole(plan.images["size"])),
+        "mtime_ns": pc.coalesce(facts["mtime_ns"], _whole(plan.images["mtime_ns"])),
+    }
+    schema = part_schema(result_schema(class_names, plan.attributes.schema))
+    return pa.record_batch([columns[name] for name in schema.names], schema=schema)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    return combined if isinstance(combined, pa.Array) else pa.concat_arrays(combined.chunks)
+
+
+def count_values(column: Iterable[str | None] | pa.ChunkedArray) -> dict[str, int]:
+    """How often each value occurs, nulls apart, the most frequent first."""
+    counted = pc.value_counts(pc.drop_null(column))
+    pairs = sorted(((pair["values"], pair["counts"]) for pair in counted.to_pylist()), key=lambda pair: (-pair[1], pair[0]))
+    return dict(pairs)

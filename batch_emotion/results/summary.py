@@ -1,0 +1,86 @@
+"""How a run went: counts by status and emotion, and ``<out>.run.json``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from batch_emotion.records import Status
+from batch_emotion.results.schema import count_values
+from batch_emotion.storage import commit_text
+
+
+@dataclass
+class Summary:
+    """The counts of a result, and the pace of the run that finished it.
+
+    Attributes:
+        statuses: rows by status.
+        emotions: rows by emotion.
+        scored: images that this run scored itself, the rest being taken over from an earlier one.
+        seconds: how long it scored.
+    """
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    emotions: Counter[str] = field(default_factory=Counter)
+    scored: int = 0
+    seconds: float = 0.0
+
+    def counting(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """Pass tables through and count their rows."""
+        for table in tables:
+            self.statuses.update(count_values(table["status"]))
+            self.emotions.update(count_values(table["emotion"]))
+            yield table
+
+    @property
+    def rows(self) -> int:
+        """Rows of the result."""
+        return self.statuses.total()
+
+    @property
+    def failures(self) -> int:
+        """Images that could not be scored."""
+        return self.rows - self.statuses[Status.OK]
+
+    @property
+    def images_per_second(self) -> float:
+        """The pace of this run; 0 where it scored nothing."""
+        return self.scored / self.seconds if self.seconds else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``run.json``."""
+        return {
+            "images": self.rows,
+            "statuses": dict(self.statuses.most_common()),
+            "emotions": dict(self.emotions.most_common()),
+            "scored_in_this_run": self.scored,
+            "scoring_seconds": round(self.seconds, 3),
+            "images_per_second": round(self.images_per_second, 1),
+        }
+
+
+def run_file(out: Path) -> Path:
+    """Where an output's ``run.json`` stands."""
+    return out.with_name(out.name + ".run.json")
+
+
+def read_run(out: Path) -> dict[str, Any]:
+    """The parts ``result`` and ``last_run`` of an output's ``run.json``; empty where there is none."""
+    try:
+        told = json.loads(run_file(out).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def write_run(out: Path, last_run: dict[str, Any], result: dict[str, Any] | None = None) -> None:
+    """Say how the last run went; ``result`` is kept from before where this run made none."""
+    told = {"result": result if result is not None else read_run(out).get("result"), "last_run": last_run}
+    commit_text(run_file(out), json.dumps(told, indent=2, ensure_ascii=False) + "\n")
