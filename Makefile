@@ -16,7 +16,7 @@ types:
 	$(PYTHON) -m mypy
 
 imports:
-	$(PYTHON) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+	$(dir $(PYTHON))lint-imports
 
 readme:
 	$(PYTHON) -m cogapp --check README.md

@@ -27,7 +27,7 @@ def main() -> None:
     _leave(code)
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:
+def _interrupt(signum: int, _frame: FrameType | None) -> None:
     """Stop soon: by an exception where Python is running, by force where native code does not come back."""
     signal.signal(signum, signal.SIG_IGN)
     interrupted = Interrupted(signum)

@@ -58,7 +58,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Batch facial emotion recognition: a folder of faces in, one row per image out."""
 
@@ -67,23 +69,47 @@ def _main(
 def predict(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE...", help="Directories, image files, globs, one CSV or Parquet manifest, or - for a list on standard input."),
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Directories, image files, globs, one CSV or Parquet manifest, or - for a list on standard input.",
+        ),
     ],
-    out: Annotated[Path | None, typer.Option(help="Where to: .parquet, .csv, or a directory (no extension). Not needed for one image.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to: .parquet, .csv, or a directory (no extension). Not needed for one image."),
+    ] = None,
     model: Annotated[str, typer.Option(help=_MODEL)] = "seed-cnn",
-    classes: Annotated[str | None, typer.Option(help="The classes of a .keras or .h5 file, in the order of its outputs, with commas.")] = None,
-    runtime: Annotated[Literal["auto", "onnx", "tensorflow"], typer.Option(help="What runs the network; auto: ONNX Runtime on a CPU, TensorFlow on a GPU.")] = "auto",
+    classes: Annotated[
+        str | None,
+        typer.Option(help="The classes of a .keras or .h5 file, in the order of its outputs, with commas."),
+    ] = None,
+    runtime: Annotated[
+        Literal["auto", "onnx", "tensorflow"],
+        typer.Option(help="What runs the network; auto: ONNX Runtime on a CPU, TensorFlow on a GPU."),
+    ] = "auto",
     path_column: Annotated[str, typer.Option(help="The manifest's column that holds the paths.")] = "path",
-    root: Annotated[Path | None, typer.Option(help="Where relative paths of a manifest or list start; default: the manifest's folder.")] = None,
-    null: Annotated[bool, typer.Option("--null", help="Names on standard input end in NUL, as from find -print0.")] = False,
+    root: Annotated[
+        Path | None,
+        typer.Option(help="Where relative paths of a manifest or list start; default: the manifest's folder."),
+    ] = None,
+    null: Annotated[
+        bool, typer.Option("--null", help="Names on standard input end in NUL, as from find -print0.")
+    ] = False,
     min_confidence: Annotated[float, typer.Option(help="Below it the emotion is 'uncertain'.")] = 0.0,
-    max_failures: Annotated[int | None, typer.Option(help="More images that cannot be scored end in exit code 3.")] = None,
+    max_failures: Annotated[
+        int | None, typer.Option(help="More images that cannot be scored end in exit code 3.")
+    ] = None,
     max_pixels: Annotated[int, typer.Option(help="Refuse larger images before decoding them.")] = 100_000_000,
     max_bytes: Annotated[int, typer.Option(help="Refuse larger files.")] = 256 * _MIB,
     batch_size: Annotated[int, typer.Option(help="Images shown to the network at a time.")] = 256,
     shard_size: Annotated[int, typer.Option(help="Images committed at a time.")] = 4096,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output or unfinished run made from something else.")] = False,
-    trust_pickle: Annotated[bool, typer.Option("--trust-pickle", help="Load a pickled model, which can run any code.")] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace an output or unfinished run made from something else."),
+    ] = False,
+    trust_pickle: Annotated[
+        bool, typer.Option("--trust-pickle", help="Load a pickled model, which can run any code.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done and write nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
 ) -> None:
@@ -111,7 +137,9 @@ def predict(
     if dry_run:
         plan = plan_prediction(options)
         count = -(-len(plan) // shard_size)
-        typer.echo(f"{len(plan)} images, {plan.total_bytes / _MIB:.1f} MiB, {count} shards of {shard_size}; {plan.left_out} files left out for their extension")
+        typer.echo(
+            f"{len(plan)} images, {plan.total_bytes / _MIB:.1f} MiB, {count} shards of {shard_size}; {plan.left_out} files left out for their extension"
+        )
         return
     if out is None and not (len(sources) == 1 and Path(sources[0]).is_file()):
         raise UsageError("--out is needed for more than one image; for example --out results.parquet")
@@ -165,11 +193,15 @@ def _show_summary(options: PredictOptions, result: PredictResult) -> None:
     if result.outcome == "nothing to do":
         typer.echo(f"Nothing to do: {options.out} is there, made from the same images in the same way.", err=True)
         return
-    say = [f"{summary.rows} images: " + ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())]
+    say = [
+        f"{summary.rows} images: " + ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
+    ]
     if summary.emotions:
         width = max(map(len, summary.emotions))
         scored = summary.emotions.total()
-        say += [f"  {name:<{width}} {count:>9,} {count / scored:6.1%}" for name, count in summary.emotions.most_common()]
+        say += [
+            f"  {name:<{width}} {count:>9,} {count / scored:6.1%}" for name, count in summary.emotions.most_common()
+        ]
     if result.left_out:
         say.append(f"{result.left_out} files were left out for their extension")
     if summary.scored:
@@ -192,12 +224,23 @@ def _show_rows(rows: list[dict[str, Any]]) -> None:
 
 @app.command()
 def train(
-    data: Annotated[Path, typer.Argument(help="One folder per class, train/ and val/ with those inside, or a manifest with path and label.")],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="One folder per class, train/ and val/ with those inside, or a manifest with path and label."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="The bundle's folder.")],
     arch: Annotated[str, typer.Option(help="The network.")] = "seed-cnn",
-    classes: Annotated[str, typer.Option(help="The classes, in the order of the outputs, with commas.")] = "angry,disgust,fear,happy,sad,surprise",
-    validation: Annotated[Path | None, typer.Option(help="Labelled data to validate on; default: val/ or a part of DATA.")] = None,
-    validation_split: Annotated[float, typer.Option(min=0.01, max=0.9, help="The part of every class put aside for validation.")] = 0.2,
+    classes: Annotated[
+        str, typer.Option(help="The classes, in the order of the outputs, with commas.")
+    ] = "angry,disgust,fear,happy,sad,surprise",
+    validation: Annotated[
+        Path | None, typer.Option(help="Labelled data to validate on; default: val/ or a part of DATA.")
+    ] = None,
+    validation_split: Annotated[
+        float, typer.Option(min=0.01, max=0.9, help="The part of every class put aside for validation.")
+    ] = 0.2,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 25,
     batch_size: Annotated[int, typer.Option(min=1, help="Images in a step.")] = 32,
     learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-3,
@@ -207,7 +250,10 @@ def train(
     zoom: Annotated[float, typer.Option(help="Zoom in and out by up to this part.")] = 0.1,
     brightness: Annotated[float, typer.Option(help="Brighten and darken by up to this part.")] = 0.0,
     class_weights: Annotated[bool, typer.Option("--class-weights", help="Weigh every class alike.")] = False,
-    patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without a better validation loss, and keep the best.")] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop after so many epochs without a better validation loss, and keep the best."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Carry on from the last checkpoint.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is there.")] = False,
@@ -219,7 +265,13 @@ def train(
     from batch_emotion.model.training import Augmentation, Recipe
 
     recipe = Recipe(
-        epochs, batch_size, learning_rate, Augmentation(flip, rotation, shift, zoom, brightness), class_weights, patience, seed
+        epochs,
+        batch_size,
+        learning_rate,
+        Augmentation(flip, rotation, shift, zoom, brightness),
+        class_weights,
+        patience,
+        seed,
     )
     options = TrainOptions(
         data,

@@ -87,7 +87,7 @@ def read_file(location: str, max_bytes: int) -> FileBytes:
         return FileBytes(b"", _STATUS_OF_ERRNO.get(error.errno or 0, Status.UNREADABLE), error.strerror)
     except ValueError:
         return FileBytes(b"", Status.MISSING, "the path holds a NUL character")
-    with open(descriptor, "rb", buffering=0) if not _is_directory(descriptor) else _closing(descriptor) as file:
+    try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             return FileBytes(b"", Status.NOT_A_FILE, f"it is {_kind(facts.st_mode)}")
@@ -95,25 +95,15 @@ def read_file(location: str, max_bytes: int) -> FileBytes:
         if size > max_bytes:
             reason = f"{size} bytes, more than the limit of {max_bytes}"
             return FileBytes(b"", Status.TOO_LARGE, reason, size, mtime_ns)
-        try:
+        with open(descriptor, "rb", buffering=0, closefd=False) as file:
             data = file.readall()
-        except OSError as error:
-            return FileBytes(b"", Status.UNREADABLE, error.strerror, size, mtime_ns)
+    except OSError as error:
+        return FileBytes(b"", Status.UNREADABLE, error.strerror)
+    finally:
+        os.close(descriptor)
     if not data:
         return FileBytes(b"", Status.EMPTY, "the file has no content", size, mtime_ns)
     return FileBytes(data, Status.OK, None, size, mtime_ns)
-
-
-def _is_directory(descriptor: int) -> bool:
-    return stat.S_ISDIR(os.fstat(descriptor).st_mode)
-
-
-@contextmanager
-def _closing(descriptor: int) -> Iterator[None]:
-    try:
-        yield None
-    finally:
-        os.close(descriptor)
 
 
 def _kind(mode: int) -> str:

@@ -148,7 +148,9 @@ def _in_memory(options: PredictOptions, plan: Plan, bundle: Bundle, on_progress:
             counter(rows)
             batches.append(rows)
     schema = result_schema(bundle.card.class_names, plan.attributes.schema)
-    table = pa.concat_tables([pa.Table.from_batches([rows]).select(schema.names) for rows in batches] or [schema.empty_table()])
+    table = pa.concat_tables(
+        [pa.Table.from_batches([rows]).select(schema.names) for rows in batches] or [schema.empty_table()]
+    )
     for _ in summary.counting([table]):
         pass
     summary.scored, summary.seconds = len(plan), time.monotonic() - started
@@ -209,7 +211,11 @@ def _score_and_finish(
     rows = (workspace.read(*shard) for shard in cut)
     schema = result_schema(bundle.card.class_names, plan.attributes.schema)
     write_result(out, summary.counting(rows), schema, _footer(fingerprint, bundle))
-    result = {"tool": f"batch-emotion {__version__}", "fingerprint": asdict(fingerprint), "sha256": output_digest(out)}
+    result = {
+        "tool": f"batch-emotion {__version__}",
+        "fingerprint": asdict(fingerprint),
+        "sha256": output_digest(out),
+    }
     write_run(out, _told(began, _exit_code(summary, options), summary), result | {"counts": summary.as_dict()})
     workspace.remove()
 
@@ -232,10 +238,14 @@ def _finished(out: Path, fingerprint: Fingerprint, overwrite: bool) -> Summary |
     if overwrite:
         return None
     if not result:
-        raise OutputMismatch(f"{out} is there already, without the {run_file(out).name} of a run; give --overwrite to replace it")
+        raise OutputMismatch(
+            f"{out} is there already, without the {run_file(out).name} of a run; give --overwrite to replace it"
+        )
     differing = fingerprint.differences(result["fingerprint"])
     if differing:
-        raise OutputMismatch(f"{out} is there already and differs in {'; '.join(differing)}; give --overwrite to replace it")
+        raise OutputMismatch(
+            f"{out} is there already and differs in {'; '.join(differing)}; give --overwrite to replace it"
+        )
     if output_digest(out) != result["sha256"]:
         raise OutputMismatch(f"{out} was changed after it was written; give --overwrite to make it anew")
     counts = result["counts"]

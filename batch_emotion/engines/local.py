@@ -13,7 +13,11 @@ from batch_emotion.scoring import Scorer
 
 
 def run(
-    plan: Plan, scorer: Scorer, workspace: Workspace, shard_size: int, on_rows: Callable[[pa.RecordBatch], None]
+    plan: Plan,
+    scorer: Scorer,
+    workspace: Workspace,
+    shard_size: int,
+    on_rows: Callable[[pa.RecordBatch], None],
 ) -> int:
     """Score and commit every shard that is not committed yet; gives the number of images scored.
 

@@ -123,7 +123,7 @@ def _header_reader(data: bytes) -> _Header | None:
 
 def _unsupported(data: bytes) -> str:
     if data[4:8] == b"ftyp":
-        return f"{data[8:12].decode('ascii', 'replace')!r} (HEIC or AVIF) images are not supported; convert them to JPEG"
+        return f"HEIC and AVIF images ({data[8:12].decode('ascii', 'replace')}) are not supported; convert them to JPEG"
     return "not an image of a supported format"
 
 

@@ -18,7 +18,12 @@ _UNKNOWN = -1
 
 
 def stream(
-    plan: Plan, spec: InputSpec, limits: Limits, batch_size: int, loader: Loader | None = None, workers: int = 1
+    plan: Plan,
+    spec: InputSpec,
+    limits: Limits,
+    batch_size: int,
+    loader: Loader | None = None,
+    workers: int = 1,
 ) -> Iterator[ImageBatch]:
     """Read, decode and batch every image of the plan, in its order.
 

@@ -19,7 +19,11 @@ from batch_emotion.records import PLAN_SCHEMA, Plan
 from batch_emotion.storage import escape_name, unescape_name
 
 IMAGE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .bmp .dib .gif .tif .tiff .jp2 .pbm .pgm .ppm .pnm .heic .heif .avif".split()
+    f".{name}"
+    for name in (
+        *("jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "gif", "tif", "tiff", "jp2"),
+        *("pbm", "pgm", "ppm", "pnm", "heic", "heif", "avif"),
+    )
 )
 """The extensions, in any case, that a walk takes for images."""
 
@@ -180,7 +184,8 @@ def _plan_batch(first: int, entries: Sequence[Entry]) -> pa.RecordBatch:
         [mtime_ns for _, mtime_ns in facts],
     ]
     return pa.record_batch(
-        [pa.array(values, kind.type) for values, kind in zip(columns, PLAN_SCHEMA, strict=True)], schema=PLAN_SCHEMA
+        [pa.array(values, kind.type) for values, kind in zip(columns, PLAN_SCHEMA, strict=True)],
+        schema=PLAN_SCHEMA,
     )
 
 

@@ -10,10 +10,11 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_emotion.images.decode import cv2, resize
+from batch_emotion.images.decode import resize
 from batch_emotion.records import InputSpec
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise")
@@ -38,7 +39,9 @@ def draw_face(emotion: str, rng: random.Random) -> NDArray[np.uint8]:
     return canvas + noise
 
 
-def _eye(canvas: NDArray[np.uint8], emotion: str, at: tuple[int, int], side: int, force: int, ink: Sequence[int]) -> None:
+def _eye(
+    canvas: NDArray[np.uint8], emotion: str, at: tuple[int, int], side: int, force: int, ink: Sequence[int]
+) -> None:
     x, y = at
     openness = {"surprise": 8, "fear": 7, "happy": 3, "disgust": 2, "angry": 4, "sad": 4}[emotion]
     cv2.ellipse(canvas, (x, y), (8, openness), 0, 0, 360, (250, 250, 250), -1)

@@ -166,7 +166,9 @@ def load_bundle(
     path = Path(model)
     suffix = path.suffix.lower()
     if suffix in PICKLE_SUFFIXES and not trust_pickle:
-        raise BundleError(f"{path.name} is a pickle, which can run any code when loaded: give --trust-pickle if you made it")
+        raise BundleError(
+            f"{path.name} is a pickle, which can run any code when loaded: give --trust-pickle if you made it"
+        )
     if suffix in KERAS_SUFFIXES | PICKLE_SUFFIXES:
         return _bare_keras_file(path, class_names)
     if class_names is not None:

@@ -66,11 +66,10 @@ def serving_function(model: Any) -> Any:
 
     signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8, name="pixels")]
 
-    @tf.function(input_signature=signature)
     def serve(pixels: Any) -> Any:
         return model(tf.cast(pixels, tf.float32), training=False)
 
-    return serve
+    return tf.function(serve, input_signature=signature)
 
 
 def onnx_bytes(model: Any) -> bytes:

@@ -40,7 +40,10 @@ class Fingerprint:
         if "plan" in differing:
             was, now = other.get("images"), self.images
             detail = f"{was} images then, {now} now" if was != now else "files were renamed or changed"
-            differing = [f"the images ({detail})", *(key for key in differing if key not in ("plan", "images"))]
+            differing = [
+                f"the images ({detail})",
+                *(key for key in differing if key not in ("plan", "images")),
+            ]
         if "model" in differing:
             differing.remove("model")
             differing = [key for key in differing if key != "model_name"]
@@ -75,7 +78,10 @@ class Workspace:
                 )
         self.remove()
         self.folder.mkdir()
-        with committing(self.folder / "plan.arrow") as temporary, pa.ipc.new_file(temporary, plan.images.schema) as file:
+        with (
+            committing(self.folder / "plan.arrow") as temporary,
+            pa.ipc.new_file(temporary, plan.images.schema) as file,
+        ):
             file.write_table(plan.images)
         commit_text(told, json.dumps(asdict(fingerprint), indent=2) + "\n")
 

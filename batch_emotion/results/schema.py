@@ -116,5 +116,8 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 def count_values(column: Iterable[str | None] | pa.ChunkedArray) -> dict[str, int]:
     """How often each value occurs, nulls apart, the most frequent first."""
     counted = pc.value_counts(pc.drop_null(column))
-    pairs = sorted(((pair["values"], pair["counts"]) for pair in counted.to_pylist()), key=lambda pair: (-pair[1], pair[0]))
+    pairs = sorted(
+        ((pair["values"], pair["counts"]) for pair in counted.to_pylist()),
+        key=lambda pair: (-pair[1], pair[0]),
+    )
     return dict(pairs)

@@ -27,7 +27,9 @@ def output_kind(out: Path) -> OutputKind:
     kinds: dict[str, OutputKind] = {".parquet": "parquet", ".csv": "csv", "": "directory"}
     suffix = out.suffix.lower()
     if suffix not in kinds:
-        raise UsageError(f"cannot write {suffix} files: --out must end in .parquet or .csv, or have no extension (a directory)")
+        raise UsageError(
+            f"cannot write {suffix} files: --out must end in .parquet or .csv, or have no extension (a directory)"
+        )
     return kinds[suffix]
 
 
@@ -43,7 +45,9 @@ def check_target(out: Path) -> None:
     elif out.is_dir():
         foreign = [child.name for child in out.iterdir() if not _is_part(child)]
         if foreign:
-            raise OutputMismatch(f"the directory {out} holds other things ({foreign[0]}, …); choose an empty or new one")
+            raise OutputMismatch(
+                f"the directory {out} holds other things ({foreign[0]}, …); choose an empty or new one"
+            )
     elif out.exists():
         raise OutputMismatch(f"{out} is a file, but a name without extension means a directory")
 
@@ -66,7 +70,10 @@ def write_result(out: Path, shards: Iterable[pa.Table], schema: pa.Schema, foote
                     writer.write_table(table.cast(described))
         case "csv":
             options = pyarrow.csv.WriteOptions(eol="\r\n")
-            with committing(out) as temporary, pyarrow.csv.CSVWriter(temporary, schema, write_options=options) as writer:
+            with (
+                committing(out) as temporary,
+                pyarrow.csv.CSVWriter(temporary, schema, write_options=options) as writer,
+            ):
                 for table in rows:
                     writer.write_table(table)
         case "directory":
