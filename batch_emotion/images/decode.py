@@ -7,10 +7,10 @@ for OpenCV's unchanged mode ignores EXIF and differs from format to format. It n
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import (
@@ -27,19 +27,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from batch_emotion.errors import BatchEmotionError
 from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
 from batch_emotion.storage import read_file
-
-os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
-try:
-    import cv2
-except ImportError as error:  # pragma: no cover - depends on the system's libraries
-    raise BatchEmotionError(
-        f"OpenCV could not be loaded ({error}); on Debian or Ubuntu run: apt-get install libgl1 libglib2.0-0"
-    ) from error
-
-cv2.setNumThreads(0)
 
 DECODER = f"opencv {cv2.__version__}"
 """What decoded the pixels, as recorded with every result."""
@@ -128,6 +117,9 @@ def _unsupported(data: bytes) -> str:
 
 
 def _is_turned(header: Any) -> bool:
+    """Whether EXIF turns the image by a quarter; Pillow's TIFF header says the upright size already."""
+    if isinstance(header, TiffImagePlugin.TiffImageFile):
+        return False
     if isinstance(header, JpegImagePlugin.JpegImageFile) and "exif" not in header.info:
         return False
     return header.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)

@@ -1,0 +1,75 @@
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch_emotion.errors import OutputBusy
+from batch_emotion.storage import (
+    committing,
+    committing_folder,
+    escape_name,
+    output_lock,
+    restore_folder,
+    unescape_name,
+)
+
+
+@given(st.binary(max_size=40))
+def test_any_file_name_survives_the_escape(raw: bytes) -> None:
+    name = os.fsdecode(raw)
+    escaped = escape_name(name)
+    escaped.encode("utf-8")
+    assert os.fsencode(unescape_name(escaped)) == raw
+
+
+@given(st.sampled_from([b"a\\x41.jpg", b"\\x5cx41", b"\\\\x41", b"caf\xe9.jpg", b"\\xe9\xe9"]))
+def test_names_that_look_escaped_survive(raw: bytes) -> None:
+    assert os.fsencode(unescape_name(escape_name(os.fsdecode(raw)))) == raw
+
+
+def test_ordinary_names_stay_as_they_are() -> None:
+    assert escape_name("a b/ü 'quote\"\n.jpg") == "a b/ü 'quote\"\n.jpg"
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    final = tmp_path / "file"
+    final.write_text("old")
+    with pytest.raises(RuntimeError), committing(final) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert final.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_folder_is_swapped_in_whole(tmp_path: Path) -> None:
+    final = tmp_path / "folder"
+    final.mkdir()
+    (final / "old").touch()
+    with committing_folder(final) as folder:
+        (folder / "new").touch()
+    assert os.listdir(final) == ["new"]
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_swap_cut_short_between_its_renames_is_mended(tmp_path: Path) -> None:
+    final, previous = tmp_path / "folder", tmp_path / ".folder.previous"
+    previous.mkdir()
+    (previous / "old").touch()
+    restore_folder(final)
+    assert os.listdir(final) == ["old"]
+    assert not previous.exists()
+
+
+def test_the_lock_is_held_once_and_its_file_stays(tmp_path: Path) -> None:
+    lock = tmp_path / "out.lock"
+    with (
+        output_lock(lock),
+        pytest.raises(OutputBusy, match=rf"pid {os.getpid()}"),
+        output_lock(lock),
+    ):
+        pytest.fail("the lock was given twice")
+    assert lock.exists()
+    with output_lock(lock):
+        pass
