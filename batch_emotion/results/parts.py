@@ -126,8 +126,8 @@ class Workspace:
 
     def remove(self) -> None:
         """Take the whole folder away."""
+        (self.folder / "fingerprint.json").unlink(missing_ok=True)
         with suppress(FileNotFoundError):
-            (self.folder / "fingerprint.json").unlink()
             shutil.rmtree(self.folder)
 
     def _part(self, shard: int) -> Path:
