@@ -57,8 +57,20 @@ def labelled_splits(data: Path, class_names: Sequence[str]) -> tuple[LabelledPla
     return read_labelled(data, class_names), None
 
 
-def read_labelled(data: Path, class_names: Sequence[str]) -> LabelledPlan:
+def evaluation_folder(data: Path) -> Path:
+    """The part of DATA to evaluate on: its validation folder where it has training and validation folders, else all."""
+    if data.is_dir() and _subfolder(data, TRAIN_FOLDERS) is not None:
+        return _subfolder(data, VALIDATION_FOLDERS) or data
+    return data
+
+
+def read_labelled(data: Path, class_names: Sequence[str], absent_ok: bool = False) -> LabelledPlan:
     """Read one folder per class, in any case, or a manifest with the columns ``path`` and ``label``.
+
+    Args:
+        data: the folder or manifest.
+        class_names: the classes, in the order of the targets.
+        absent_ok: a class may be without images.
 
     Raises:
         SourceError: no images of the classes are there.
@@ -84,7 +96,7 @@ def read_labelled(data: Path, class_names: Sequence[str]) -> LabelledPlan:
     targets = np.eye(len(class_names), dtype=np.float32)[[order.get(label, 0) for label in labels]]
     labelled = LabelledPlan(plan, targets, ignored).take(chosen)
     absent = [name for name, total in zip(class_names, labelled.targets.sum(axis=0), strict=True) if not total]
-    if absent:
+    if absent and (len(absent) == len(class_names) or not absent_ok):
         raise SourceError(f"{data} has no images of: {', '.join(absent)}; choose the classes there are with --classes")
     return labelled
 

@@ -128,6 +128,11 @@ class Bundle:
             rows = list(csv.DictReader(file))
         return np.array([[row[f"p_{name}"] for name in self.card.class_names] for row in rows], np.float32)
 
+    def train_digests(self) -> frozenset[str] | None:
+        """The pixel digests of the images it was trained on; None where the model does not say."""
+        file = self.folder / "train_hashes" if self.folder else None
+        return frozenset(file.read_text("ascii").split()) if file and file.is_file() else None
+
     def damaged_files(self) -> list[str]:
         """The files whose sha256 is not the card's, or that are gone."""
         if self.folder is None:
