@@ -17,7 +17,7 @@ from batch_emotion.images.labelled import evaluation_folder, read_labelled
 from batch_emotion.images.manifest import MANIFEST_SUFFIXES, read_manifest
 from batch_emotion.images.pipeline import stream
 from batch_emotion.images.sources import SourceOptions, make_plan
-from batch_emotion.model.bundle import Bundle, load_bundle
+from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
 from batch_emotion.model.runtime import RuntimeName, open_runtime
 from batch_emotion.records import Limits, Plan, Status, pixel_digests
 from batch_emotion.results.reading import folder_labels, is_result, result_classes, result_probabilities
@@ -178,12 +178,10 @@ def _maker(data: Path, model: str | Path | None, class_names: tuple[str, ...]) -
     """The bundle that made a result, or why there is none at hand."""
     fingerprint = _fingerprint(data)
     if model is None:
-        try:
-            bundle = load_bundle(fingerprint.get("model_name", ""))
-        except UsageError:
-            return None, "the model that made the result is not at hand; give --model"
-        if bundle.sha256 != fingerprint.get("model"):
-            return None, "the model of that name is not the one that made the result; give --model"
+        name = fingerprint.get("model_name", "")
+        bundle = load_bundle(name) if name in bundled_models() else None
+        if bundle is None or bundle.sha256 != fingerprint.get("model"):
+            return None, "the model that made the result is not a bundled one; name it with --model"
         return bundle, ""
     bundle = load_bundle(model)
     if bundle.card.class_names != class_names:
