@@ -303,7 +303,7 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="The evaluation's folder.")],
     model: Annotated[
         str | None,
-        typer.Option(help=f"{_MODEL} Default: seed-cnn; for a result, the bundled model that made it."),
+        typer.Option(help=f"{_MODEL} Default: that of predict; for a result, the bundled model that made it."),
     ] = None,
     classes: Annotated[
         str | None,
@@ -418,7 +418,9 @@ def _show_card(card: Any) -> None:
 
 
 def _accuracies(metrics: dict[str, Any]) -> str:
-    return ", ".join(f"{side} {figures['accuracy']:.1%}" for side, figures in metrics.items())
+    return ", ".join(
+        f"{side} {figures['accuracy']:.1%}" for side, figures in metrics.items() if side in ("training", "validation")
+    )
 
 
 @app.command()

@@ -119,6 +119,10 @@ def _check_target(out: Path, overwrite: bool) -> None:
 def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
     if is_result_file(options.data):
         return gather_result(options.data, options.model, options.labels, options.root, options.limits)
+    if options.data.is_dir() and any(options.data.glob("part-*.parquet")):
+        raise UsageError(
+            f"{options.data} holds the parts of a result; write the result to .parquet or .csv to evaluate it"
+        )
     for name in ("labels", "root"):
         if getattr(options, name) is not None:
             raise UsageError(f"--{name} goes with a result of predict, and {options.data} is none")

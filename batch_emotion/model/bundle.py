@@ -36,7 +36,8 @@ class Card:
         class_names: the classes in the order of the network's outputs.
         input: what the network wants to be shown.
         parameters: how many weights it has.
-        metrics: figures by data set, such as ``{"validation": {"accuracy": 0.63, "images": 2982}}``.
+        metrics: figures by data set, such as ``{"validation": {"accuracy": 0.63, "images": 2982}}``, with agreement,
+            calibration and speed beside them; ``human_card.py`` lists the keys.
         training: the recipe: data, options, epochs, the command to run it again.
         layers: the layer table.
         versions: of the packages it was made with.

@@ -217,6 +217,9 @@ def test_what_cannot_be_judged_is_refused_and_nothing_is_written(data: Path, tmp
         evaluate(EvaluateOptions(data, tmp_path / "e", labels=tmp_path / "l.csv"))
     with pytest.raises(UsageError, match="make it first"):
         evaluate(EvaluateOptions(data, tmp_path / "no" / "e"))
+    predict(PredictOptions((str(data / "happy"),), tmp_path / "parts"))
+    with pytest.raises(UsageError, match="holds the parts of a result"):
+        evaluate(EvaluateOptions(tmp_path / "parts", tmp_path / "e"))
     assert not (tmp_path / "e").exists()
 
 
