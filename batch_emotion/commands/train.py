@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.decode import DECODER
-from batch_emotion.images.labelled import LabelledPlan, labelled_splits, read_labelled, split
+from batch_emotion.images.labelled import LabelledPlan, LabelOptions, labelled_splits, read_labelled, split
 from batch_emotion.images.pipeline import stream
 from batch_emotion.images.synthetic import golden_pixels
-from batch_emotion.model.architectures import ARCHITECTURES
+from batch_emotion.model.architectures import ARCHITECTURES, start_from
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
 from batch_emotion.model.publishing import write_bundle
 from batch_emotion.model.training import Epoch, LabelledPixels, Recipe, fit
@@ -38,6 +38,8 @@ class TrainOptions:
         class_names: which classes, in the order of the network's outputs.
         validation: labelled data to watch; a part of ``data`` where None.
         validation_split: the fraction of every class put aside where there is no other validation data.
+        labels: how manifests say what their images show.
+        initial: a model whose weights to start from, of the same architecture; its outputs are matched by class name.
         recipe: how to train.
         limits: what is refused.
         resume: carry on from the last checkpoint.
@@ -51,6 +53,8 @@ class TrainOptions:
     class_names: tuple[str, ...] = SIX_EMOTIONS
     validation: Path | None = None
     validation_split: float = 0.2
+    labels: LabelOptions = field(default_factory=LabelOptions)
+    initial: str | None = None
     recipe: Recipe = field(default_factory=Recipe)
     limits: Limits = field(default_factory=Limits)
     resume: bool = False
@@ -92,7 +96,7 @@ def train(options: TrainOptions, report: Callable[[str], None] = lambda line: No
 def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
     training, validation = _read_data(options)
     for label, count in sorted(training.ignored.items()):
-        report(f"left out: {count} images of {label or 'no class'}, not among the classes")
+        report(f"left out: {count} images {f'of {label}' if label else 'with no label'}, not among the classes")
     report(f"{len(training)} images to train on, {len(validation)} to validate on")
     work = _open_work(options, training, validation)
     spec = ARCHITECTURES[options.architecture].spec
@@ -104,9 +108,8 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
     if not len(learn) or not len(watch):
         raise BatchEmotionError("no image could be decoded on one side, training or validation; look at the data")
 
-    model = ARCHITECTURES[options.architecture].build(spec.shape, len(options.class_names))
     model, history = fit(
-        model, learn, watch, options.recipe, work, lambda line: report(_progress(line, options.recipe.epochs))
+        lambda: _build(options, spec), learn, watch, options.recipe, work, lambda line: report(_progress(line, options.recipe.epochs))
     )
     report("measuring and exporting")
     metrics = {"training": _measure(model, learn), "validation": _measure(model, watch)}
@@ -128,10 +131,18 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
     return TrainResult(bundle, history, unusable)
 
 
+def _build(options: TrainOptions, spec: InputSpec) -> Any:
+    model = ARCHITECTURES[options.architecture].build(spec.shape, len(options.class_names))
+    if options.initial is not None:
+        bundle = load_bundle(options.initial)
+        start_from(model, options.class_names, bundle.keras_model(), bundle.card.class_names)
+    return model
+
+
 def _read_data(options: TrainOptions) -> tuple[LabelledPlan, LabelledPlan]:
-    training, validation = labelled_splits(options.data, options.class_names)
+    training, validation = labelled_splits(options.data, options.class_names, options.labels)
     if options.validation is not None:
-        return training, read_labelled(options.validation, options.class_names)
+        return training, read_labelled(options.validation, options.class_names, options.labels)
     if validation is not None:
         return training, validation
     return split(training, options.validation_split, options.recipe.seed)
@@ -143,7 +154,9 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
     identity = {
         "architecture": options.architecture,
         "class_names": list(options.class_names),
-        "recipe": {key: value for key, value in asdict(options.recipe).items() if key not in ("epochs", "patience")},
+        "initial": load_bundle(options.initial).sha256 if options.initial else None,
+        "label_weight": options.labels.label_weight,
+        "recipe": _lasting(options.recipe),
         "training": training.plan.digest,
         "validation": validation.plan.digest,
     }
@@ -161,6 +174,12 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
         work.mkdir()
         commit_text(fingerprint, json.dumps(identity, indent=2))
     return work
+
+
+def _lasting(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe a resumed training must share; a constant rate may go on for longer than was first asked."""
+    free = {"patience"} if recipe.schedule == "cosine" else {"epochs", "patience"}
+    return {key: value for key, value in asdict(recipe).items() if key not in free}
 
 
 def _clear(work: Path) -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from batch_emotion.model.architectures import ARCHITECTURES
-from batch_emotion.model.training import Augmentation, LabelledPixels, Recipe, augment, fit, read_history
+from batch_emotion.model.augmentation import Augmentation, augment
+from batch_emotion.model.training import LabelledPixels, Recipe, fit, read_history
 
 
 def _data(count: int, seed: int) -> LabelledPixels:
@@ -18,7 +19,7 @@ def _model() -> object:
     import keras
 
     keras.utils.set_random_seed(0)
-    return ARCHITECTURES["seed-cnn"].build((64, 64, 3), 2)
+    return lambda: ARCHITECTURES["seed-cnn"].build((64, 64, 3), 2)
 
 
 def test_a_resumed_training_retraces_the_uninterrupted_one(tmp_path: Path) -> None:
