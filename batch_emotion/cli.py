@@ -261,7 +261,9 @@ def train(
     schedule: Annotated[
         Literal["constant", "cosine"], typer.Option(help="Constant, or up in one epoch and down along a cosine.")
     ] = "constant",
-    weight_decay: Annotated[float, typer.Option(min=0.0, help="Shrink kernels by this times the rate, each step.")] = 0.0,
+    weight_decay: Annotated[
+        float, typer.Option(min=0.0, help="Shrink kernels by this times the rate, each step.")
+    ] = 0.0,
     label_smoothing: Annotated[
         float, typer.Option(min=0.0, max=0.9, help="Spread this part of every target over all classes.")
     ] = 0.0,

@@ -19,8 +19,14 @@ from batch_emotion.images.pipeline import stream
 from batch_emotion.images.synthetic import golden_pixels
 from batch_emotion.model.architectures import ARCHITECTURES, start_from
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
+from batch_emotion.model.calibration import (
+    cross_fitted_ece,
+    expected_calibration_error,
+    fit_temperature,
+    fold_temperature,
+)
 from batch_emotion.model.publishing import write_bundle
-from batch_emotion.model.training import Epoch, LabelledPixels, Recipe, fit
+from batch_emotion.model.training import Epoch, LabelledPixels, Recipe, fit, predict_proba
 from batch_emotion.records import InputSpec, Limits, Status
 from batch_emotion.storage import commit_text, output_lock
 
@@ -109,10 +115,16 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         raise BatchEmotionError("no image could be decoded on one side, training or validation; look at the data")
 
     model, history = fit(
-        lambda: _build(options, spec), learn, watch, options.recipe, work, lambda line: report(_progress(line, options.recipe.epochs))
+        lambda: _build(options, spec),
+        learn,
+        watch,
+        options.recipe,
+        work,
+        lambda line: report(_progress(line, options.recipe.epochs)),
     )
-    report("measuring and exporting")
-    metrics = {"training": _measure(model, learn), "validation": _measure(model, watch)}
+    report("calibrating, measuring and exporting")
+    calibration = calibrate(model, watch)
+    metrics = {"training": _measure(model, learn), "validation": _measure(model, watch) | {"calibration": calibration}}
     write_bundle(
         options.out,
         model=model,
@@ -210,14 +222,28 @@ def _decode_all(
     return LabelledPixels(pixels[:count], np.concatenate(targets))
 
 
-def _measure(model: Any, data: LabelledPixels, batch_size: int = 256) -> dict[str, Any]:
+def calibrate(model: Any, data: LabelledPixels) -> dict[str, float]:
+    """Fit a temperature to the images' most likely classes and fold it into the network, in place.
+
+    Returns:
+        ``temperature``, ``ece_before``, and ``ece_after``, which is cross-fitted in five folds.
+    """
+    probabilities = predict_proba(model, data.pixels)
+    logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
     truth = data.targets.argmax(axis=1)
-    said = np.concatenate(
-        [
-            model.predict_on_batch(data.pixels[start : start + batch_size].astype(np.float32)).argmax(axis=1)
-            for start in range(0, len(data), batch_size)
-        ]
-    )
+    targets = np.eye(data.targets.shape[1])[truth]
+    temperature = fit_temperature(logits, targets)
+    fold_temperature(model, temperature)
+    return {
+        "temperature": round(temperature, 4),
+        "ece_before": round(expected_calibration_error(probabilities, truth), 4),
+        "ece_after": round(cross_fitted_ece(logits, targets), 4),
+    }
+
+
+def _measure(model: Any, data: LabelledPixels) -> dict[str, Any]:
+    truth = data.targets.argmax(axis=1)
+    said = predict_proba(model, data.pixels).argmax(axis=1)
     recalls = [float((said[truth == number] == number).mean()) for number in np.unique(truth)]
     return {
         "images": len(data),

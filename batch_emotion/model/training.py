@@ -183,6 +183,13 @@ def _evaluate(model: Any, data: LabelledPixels, batch_size: int = 256) -> dict[s
     return _mean(figures, sizes)
 
 
+def predict_proba(model: Any, pixels: NDArray[np.uint8], batch_size: int = 256) -> NDArray[np.float32]:
+    """Probabilities, float32 (N, K), of uint8 pixels (N, H, W, C) under a Keras model."""
+    starts = range(0, len(pixels), batch_size)
+    batches = (pixels[start : start + batch_size].astype(np.float32) for start in starts)
+    return np.concatenate([np.asarray(model.predict_on_batch(batch)) for batch in batches])
+
+
 def _mean(figures: list[dict[str, float]], sizes: list[int]) -> dict[str, float]:
     return {key: float(np.average([each[key] for each in figures], weights=sizes)) for key in ("accuracy", "loss")}
 
