@@ -76,8 +76,8 @@ def labelled_splits(
 def read_labelled(data: Path, class_names: Sequence[str], options: LabelOptions | None = None) -> LabelledPlan:
     """Read one folder per class, in any case, or a manifest.
 
-    A manifest has a column ``label``, or votes: a column for every class, named like it, that holds how many people chose
-    the class or how likely it is. Images with no vote for any of the classes are left out.
+    A manifest has a column ``label``, or votes: a column for every class, named like it, that holds how many people
+    chose the class or how likely it is. Images with no vote for any of the classes are left out.
 
     Raises:
         SourceError: no images of the classes are there, or the manifest has neither labels nor votes.
@@ -108,7 +108,8 @@ def _manifest_targets(
     if "label" not in columns and not has_votes:
         found = ", ".join(attributes.column_names) or "none"
         raise SourceError(
-            f"the manifest {manifest} has neither a column 'label' nor one for each class; beside the path it has: {found}"
+            f"the manifest {manifest} has neither a column 'label' nor one for each class; "
+            f"beside the path it has: {found}"
         )
     if label_weight and not (has_votes and "label" in columns):
         raise SourceError(f"--label-weight needs both votes and labels, but {manifest} has only one of them")

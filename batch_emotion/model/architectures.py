@@ -72,7 +72,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         _seed_cnn,
     ),
     "pyramid": Architecture(
-        "nine batch-normalised 3x3 convolutions on 48x48 grey, about as much work at every scale; 1.7 million parameters",
+        "nine batch-normalised convolutions on 48x48 grey, their work spread over five scales; 1.7 million parameters",
         InputSpec(image_size=(48, 48), color_mode="grayscale"),
         _pyramid,
     ),

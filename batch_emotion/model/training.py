@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,7 +48,7 @@ class Recipe:
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     ema: float = 0.0
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = field(default_factory=Augmentation)
     class_weights: bool = False
     precision: Literal["float32", "mixed"] = "float32"
     patience: int | None = None
@@ -155,11 +155,11 @@ def _train_epoch(model: Any, kept: Any, batches: Any, momentum: float) -> dict[s
     """One pass; ``kept`` follows the model's weights as a running average, or takes them over at the end."""
     import tensorflow as tf
 
-    @tf.function
-    def average() -> None:
+    def follow() -> None:
         for mean, value in zip(kept.weights, model.weights, strict=True):
             mean.assign(momentum * mean.value + (1 - momentum) * tf.cast(value.value, tf.float32))
 
+    average = tf.function(follow)
     figures: list[dict[str, float]] = []
     sizes: list[int] = []
     for images, targets, weights in batches:
