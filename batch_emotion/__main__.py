@@ -38,25 +38,39 @@ def _watch_signals() -> None:
     arrivals, signals = socket.socketpair()
     signals.setblocking(False)
 
-    def give_up_on_time() -> None:
+    def insist() -> None:
         signum = 0
         while signum not in _STOPPING:
             signum = arrivals.recv(1)[0]
+        patience_ends = time.monotonic() + _GRACE_S
+        while time.monotonic() < patience_ends:
+            time.sleep(0.1)
+            if signal.getsignal(signum) is _interrupt:
+                signal.raise_signal(signum)
         interrupted = Interrupted(signum)
-        time.sleep(_GRACE_S)
         _say_goodbye(interrupted)
         _leave(int(interrupted.exit_code))
 
-    threading.Thread(target=give_up_on_time, daemon=True).start()
+    threading.Thread(target=insist, daemon=True).start()
     signal.set_wakeup_fd(signals.detach(), warn_on_full_buffer=False)
     for signum in _STOPPING:
         signal.signal(signum, _interrupt)
 
 
-def _interrupt(signum: int, _frame: FrameType | None) -> None:
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    if _is_importing(frame):
+        return  # many a library swallows what is raised while it is imported; the watch will ask again
     for each in _STOPPING:
         signal.signal(each, signal.SIG_IGN)
     raise Interrupted(signum)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _say_goodbye(interrupted: Interrupted) -> None:

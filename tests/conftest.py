@@ -33,7 +33,7 @@ def bad_files(tmp_path: Path) -> dict[str, str]:
     (folder / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     (folder / "directory.jpg").mkdir()
     os.mkfifo(folder / "fifo.jpg")
-    os.symlink("nowhere.jpg", folder / "dangling.jpg")
+    (folder / "dangling.jpg").symlink_to("nowhere.jpg")
     Image.new("1", (12_000, 12_000)).save(folder / "bomb.png")
     with (folder / "large.jpg").open("wb") as file:
         file.truncate(300 * 2**20)
