@@ -25,8 +25,9 @@ from batch_emotion.model.calibration import (
     fit_temperature,
     fold_temperature,
 )
+from batch_emotion.model.checkpoints import Epoch
 from batch_emotion.model.publishing import write_bundle
-from batch_emotion.model.training import Epoch, LabelledPixels, Recipe, fit, predict_proba
+from batch_emotion.model.training import LabelledPixels, Recipe, fit, predict_proba
 from batch_emotion.records import InputSpec, Limits, Status
 from batch_emotion.storage import commit_text, output_lock
 

@@ -16,8 +16,8 @@ from batch_emotion import __version__
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.model.architectures import layer_table
 from batch_emotion.model.bundle import GOLDEN_TOLERANCE, Card
+from batch_emotion.model.checkpoints import Epoch, write_history
 from batch_emotion.model.runtime import OnnxRuntime, onnx_bytes
-from batch_emotion.model.training import Epoch, write_history
 from batch_emotion.records import InputSpec
 from batch_emotion.storage import committing_folder, file_sha256
 

@@ -1,11 +1,10 @@
-"""Pixels and targets to a trained network: the epochs, checkpoints and resume.
+"""Pixels and targets to a trained network, an epoch at a time.
 
 Every random choice is drawn from (seed, epoch, step), so that a resumed epoch is the one that was lost.
 """
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.model.augmentation import Augmentation, augment, mixup
-from batch_emotion.storage import committing
+from batch_emotion.model.checkpoints import (
+    Epoch,
+    best_weights_file,
+    checkpoint_file,
+    commit_epoch,
+    read_history,
+    weights_file,
+)
 
 
 @dataclass(frozen=True)
@@ -66,10 +72,6 @@ class LabelledPixels:
         return len(self.targets)
 
 
-Epoch = dict[str, float]
-"""One line of the history: epoch, accuracy, loss, val_accuracy, val_loss."""
-
-
 def fit(
     build: Callable[[], Any],
     train: LabelledPixels,
@@ -94,8 +96,8 @@ def fit(
     kept = build()
     history = read_history(checkpoints / "history.csv")
     if history:
-        model = keras.models.load_model(_checkpoint(checkpoints, len(history)), safe_mode=True)
-        kept.load_weights(_weights(checkpoints, len(history)))
+        model = keras.models.load_model(checkpoint_file(checkpoints, len(history)), safe_mode=True)
+        kept.load_weights(weights_file(checkpoints, len(history)))
     else:
         model = _build_for_training(build, recipe)
         model.set_weights(kept.get_weights())
@@ -109,10 +111,10 @@ def fit(
         watched = _evaluate(kept, validation)
         line = {"epoch": epoch + 1.0} | figures | {f"val_{key}": value for key, value in watched.items()}
         history.append(line)
-        _commit_epoch(model, kept, history, checkpoints)
+        commit_epoch(model, kept, history, checkpoints)
         on_epoch(line)
     if recipe.patience is not None:
-        kept.load_weights(checkpoints / "best.weights.h5")
+        kept.load_weights(best_weights_file(checkpoints))
     return kept, history
 
 
@@ -192,49 +194,6 @@ def predict_proba(model: Any, pixels: NDArray[np.uint8], batch_size: int = 256) 
 
 def _mean(figures: list[dict[str, float]], sizes: list[int]) -> dict[str, float]:
     return {key: float(np.average([each[key] for each in figures], weights=sizes)) for key in ("accuracy", "loss")}
-
-
-def read_history(path: Path) -> list[Epoch]:
-    """The epochs recorded so far; none where there is no file."""
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-
-
-def write_history(history: list[Epoch], path: Path) -> None:
-    """Write one line per epoch as CSV."""
-    with committing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(history[0]))
-        writer.writeheader()
-        writer.writerows({key: f"{value:.6g}" for key, value in line.items()} for line in history)
-
-
-def _checkpoint(folder: Path, epochs: int) -> Path:
-    return folder / f"checkpoint-{epochs}.keras"
-
-
-def _weights(folder: Path, epochs: int) -> Path:
-    return folder / f"checkpoint-{epochs}.weights.h5"
-
-
-def _commit_epoch(model: Any, kept: Any, history: list[Epoch], folder: Path) -> None:
-    """Save the networks first and the history last: the history names the checkpoint that counts."""
-    epochs = len(history)
-    _save(model.save, _checkpoint(folder, epochs))
-    _save(kept.save_weights, _weights(folder, epochs))
-    if min(history, key=lambda line: line["val_loss"]) is history[-1]:
-        _save(kept.save_weights, folder / "best.weights.h5")
-    write_history(history, folder / "history.csv")
-    _checkpoint(folder, epochs - 1).unlink(missing_ok=True)
-    _weights(folder, epochs - 1).unlink(missing_ok=True)
-
-
-def _save(save: Callable[[Path], None], path: Path) -> None:
-    with committing(path) as temporary:
-        partial = temporary.with_name(temporary.name + "".join(path.suffixes[-2:]))
-        save(partial)
-        partial.replace(temporary)
 
 
 def _has_stalled(history: list[Epoch], patience: int | None) -> bool:

@@ -6,7 +6,8 @@ import pytest
 
 from batch_emotion.model.architectures import ARCHITECTURES
 from batch_emotion.model.augmentation import Augmentation, augment, mixup
-from batch_emotion.model.training import LabelledPixels, Recipe, fit, read_history
+from batch_emotion.model.checkpoints import read_history
+from batch_emotion.model.training import LabelledPixels, Recipe, fit
 
 
 def _data(count: int, seed: int) -> LabelledPixels:
