@@ -107,6 +107,7 @@ def fit(
     for epoch in range(len(history), recipe.epochs):
         if _has_stalled(history, recipe.patience):
             break
+        _reseed(model, recipe.seed, epoch)
         figures = _train_epoch(model, kept, training_batches(train, recipe, epoch, weights), recipe.ema)
         watched = _evaluate(kept, validation)
         line = {"epoch": epoch + 1.0} | figures | {f"val_{key}": value for key, value in watched.items()}
@@ -127,6 +128,14 @@ def _build_for_training(build: Callable[[], Any], recipe: Recipe) -> Any:
         return build()
     finally:
         keras.config.set_dtype_policy(policy)
+
+
+def _reseed(model: Any, seed: int, epoch: int) -> None:
+    """Make what dropout draws depend on the epoch alone, not on whether the training was resumed."""
+    for number, layer in enumerate(model.layers):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            generator.state.assign([seed * 1_000 + number, epoch * 1_000_000])
 
 
 def _optimizer(recipe: Recipe, images: int) -> Any:
