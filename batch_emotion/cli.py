@@ -229,11 +229,11 @@ def train(
     data: Annotated[
         Path,
         typer.Argument(
-            help="One folder per class, train/ and val/ with those inside, or a manifest with path and label."
+            help="One folder per class, train/ and val/ with those inside, or a manifest with path and label or votes."
         ),
     ],
     out: Annotated[Path, typer.Option(help="The bundle's folder.")],
-    arch: Annotated[str, typer.Option(help="The network.")] = "seed-cnn",
+    arch: Annotated[str, typer.Option(help="The network: seed-cnn or pyramid.")] = "seed-cnn",
     classes: Annotated[
         str, typer.Option(help="The classes, in the order of the outputs, with commas.")
     ] = "angry,disgust,fear,happy,sad,surprise",
@@ -243,15 +243,49 @@ def train(
     validation_split: Annotated[
         float, typer.Option(min=0.01, max=0.9, help="The part of every class put aside for validation.")
     ] = 0.2,
+    path_column: Annotated[str, typer.Option(help="The manifest's column of paths.")] = "path",
+    root: Annotated[
+        Path | None, typer.Option(help="What a manifest's relative paths start from; default: its folder.")
+    ] = None,
+    label_weight: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="With votes and labels both: the part of a target the label decides."),
+    ] = 0.0,
+    initial: Annotated[
+        str | None, typer.Option("--from", help="Start from this model's weights; outputs are matched by class name.")
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 25,
     batch_size: Annotated[int, typer.Option(min=1, help="Images in a step.")] = 32,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-3,
+    optimizer: Annotated[
+        Literal["adam", "sgd"], typer.Option(help="Adam, or SGD with Nesterov momentum 0.9.")
+    ] = "adam",
+    learning_rate: Annotated[float, typer.Option(help="Of the optimizer, at its highest.")] = 1e-3,
+    schedule: Annotated[
+        Literal["constant", "cosine"], typer.Option(help="Constant, or up in one epoch and down along a cosine.")
+    ] = "constant",
+    weight_decay: Annotated[
+        float, typer.Option(min=0.0, help="Shrink kernels by this times the rate, each step.")
+    ] = 0.0,
+    label_smoothing: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Spread this part of every target over all classes.")
+    ] = 0.0,
+    ema: Annotated[
+        float, typer.Option(min=0.0, max=0.99999, help="Keep a running average of the weights with this momentum.")
+    ] = 0.0,
     flip: Annotated[bool, typer.Option(help="Mirror every second image.")] = True,
-    rotation: Annotated[float, typer.Option(help="Turn images by up to so many degrees.")] = 10.0,
-    shift: Annotated[float, typer.Option(help="Move images by up to this part of their side.")] = 0.1,
-    zoom: Annotated[float, typer.Option(help="Zoom in and out by up to this part.")] = 0.1,
-    brightness: Annotated[float, typer.Option(help="Brighten and darken by up to this part.")] = 0.0,
+    rotation: Annotated[float, typer.Option(min=0.0, help="Turn images by up to so many degrees.")] = 10.0,
+    shift: Annotated[float, typer.Option(min=0.0, help="Move images by up to this part of their side.")] = 0.1,
+    zoom: Annotated[float, typer.Option(min=0.0, max=0.9, help="Zoom in and out by up to this part.")] = 0.1,
+    brightness: Annotated[float, typer.Option(min=0.0, help="Brighten and darken by up to this part.")] = 0.0,
+    contrast: Annotated[float, typer.Option(min=0.0, help="Raise and lower the contrast by up to this part.")] = 0.0,
+    erase: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Grey out a rectangle of up to this part of each side.")
+    ] = 0.0,
+    mixup: Annotated[float, typer.Option(min=0.0, help="Blend pairs of images; the Beta distribution's alpha.")] = 0.0,
     class_weights: Annotated[bool, typer.Option("--class-weights", help="Weigh every class alike.")] = False,
+    precision: Annotated[
+        Literal["float32", "mixed"], typer.Option(help="Mixed: bfloat16 arithmetic; the bundle is float32.")
+    ] = "float32",
     patience: Annotated[
         int | None,
         typer.Option(min=1, help="Stop after so many epochs without a better validation loss, and keep the best."),
@@ -264,17 +298,11 @@ def train(
     """Train a network on labelled images and write it as a bundle."""
     from batch_emotion.commands.train import TrainOptions
     from batch_emotion.commands.train import train as run_train
-    from batch_emotion.model.training import Augmentation, Recipe
+    from batch_emotion.images.labelled import LabelOptions
+    from batch_emotion.images.sources import SourceOptions
+    from batch_emotion.model.augmentation import Augmentation
+    from batch_emotion.model.training import Recipe
 
-    recipe = Recipe(
-        epochs,
-        batch_size,
-        learning_rate,
-        Augmentation(flip, rotation, shift, zoom, brightness),
-        class_weights,
-        patience,
-        seed,
-    )
     options = TrainOptions(
         data,
         out,
@@ -282,7 +310,23 @@ def train(
         _names(classes),
         validation,
         validation_split,
-        recipe,
+        LabelOptions(SourceOptions(path_column, root), label_weight),
+        initial,
+        Recipe(
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            weight_decay=weight_decay,
+            label_smoothing=label_smoothing,
+            ema=ema,
+            augmentation=Augmentation(flip, rotation, shift, zoom, brightness, contrast, erase, mixup),
+            class_weights=class_weights,
+            precision=precision,
+            patience=patience,
+            seed=seed,
+        ),
         resume=resume,
         overwrite=overwrite,
     )

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +66,7 @@ class Plan:
     @property
     def total_bytes(self) -> int:
         """Bytes of all files whose size is known."""
-        return int(pa.compute.sum(self.images["size"]).as_py() or 0)
+        return int(pc.sum(self.images["size"]).as_py() or 0)
 
     def slice(self, offset: int, length: int) -> Plan:
         """The contiguous part of the plan that starts at row ``offset``; it copies nothing."""

@@ -107,7 +107,8 @@ def test_models_are_listed_shown_and_verified(capsys: pytest.CaptureFixture[str]
     ],
 )
 def test_light_commands_load_nothing_heavy(arguments: str, allowed: set[str], tmp_path: Path) -> None:
-    code = f"import sys; from batch_emotion.cli import run; run({arguments}); print([n for n in {HEAVY} if n in sys.modules])"
+    loaded = f"[name for name in {HEAVY} if name in sys.modules]"
+    code = f"import sys; from batch_emotion.cli import run; run({arguments}); print({loaded})"
     (tmp_path / "a.jpg").write_bytes(b"x")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert set(re.findall(r"'(\w+)'", done.stdout.splitlines()[-1])) <= allowed

@@ -73,9 +73,8 @@ def gather_images(
     class_names = bundle.card.class_names
     folder = evaluation_folder(data)
     labelled = read_labelled(folder, class_names, absent_ok=True)
-    names = list(class_names)
-    if labelled.ignored:
-        names += labelled.ignored
+    names = [*class_names, *filter(None, labelled.ignored)]
+    if len(names) > len(class_names):
         labelled = read_labelled(folder, names, absent_ok=True)
     plan = Plan(labelled.plan.images, labelled.plan.attributes.select([]))
     known = bundle.train_digests()

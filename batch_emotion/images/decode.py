@@ -7,6 +7,8 @@ for OpenCV's unchanged mode ignores EXIF and differs from format to format. It n
 from __future__ import annotations
 
 import io
+import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +48,7 @@ _SIGNATURES: tuple[tuple[bytes, _Header], ...] = (
 )
 _TRANSPARENT_MODES = {"RGBA", "LA", "PA", "La", "RGBa"}
 _ORIENTATION = 0x0112
+_PILLOW = re.compile(r"PIL\.")
 _INTERPOLATIONS = {"bilinear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
 
 
@@ -70,14 +73,18 @@ def decode(data: bytes, spec: InputSpec, limits: Limits) -> DecodedImage:
     header_of = _header_reader(data)
     if header_of is None:
         return DecodedImage(None, Status.UNSUPPORTED, error=_unsupported(data))
+    _silence_pillow()
     try:
         header = header_of(io.BytesIO(data))
         width, height = header.size
-        if _is_turned(header):
+        too_large = width * height > limits.max_pixels
+        if _is_turned(header, b"" if too_large else data):
             width, height = height, width
+    except Image.DecompressionBombError as error:  # of formats whose plugin has a limit of its own, such as WebP
+        return DecodedImage(None, Status.TOO_LARGE, error=str(error))
     except Exception as error:  # Pillow's plugins raise whatever their parsing runs into
         return DecodedImage(None, Status.CORRUPT, error=f"the header cannot be read: {error}")
-    if width * height > limits.max_pixels:
+    if too_large:
         reason = f"{width}x{height} pixels, more than the limit of {limits.max_pixels}"
         return DecodedImage(None, Status.TOO_LARGE, width, height, reason)
     try:
@@ -101,6 +108,15 @@ def resize(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
     return pixels.reshape(spec.shape)
 
 
+def _silence_pillow() -> None:
+    """Keep Pillow's warnings about damage from the user, to whom the status says it.
+
+    The filter stays, for several threads decode at a time and ``warnings.catch_warnings`` is not made for that.
+    """
+    if not warnings.filters or warnings.filters[0][3] != _PILLOW:
+        warnings.filterwarnings("ignore", module=_PILLOW.pattern)
+
+
 def _header_reader(data: bytes) -> _Header | None:
     for signature, reader in _SIGNATURES:
         if data.startswith(signature):
@@ -116,11 +132,14 @@ def _unsupported(data: bytes) -> str:
     return "not an image of a supported format"
 
 
-def _is_turned(header: Any) -> bool:
-    """Whether EXIF turns the image by a quarter; Pillow's TIFF header says the upright size already."""
+def _is_turned(header: Any, data: bytes) -> bool:
+    """Whether EXIF turns the image by a quarter; Pillow's TIFF header says the upright size already.
+
+    Pillow decodes a PNG to look for EXIF behind its pixels, so only one that holds some in ``data`` is asked.
+    """
     if isinstance(header, TiffImagePlugin.TiffImageFile):
         return False
-    if isinstance(header, JpegImagePlugin.JpegImageFile) and "exif" not in header.info:
+    if "exif" not in header.info and not (isinstance(header, PngImagePlugin.PngImageFile) and b"eXIf" in data):
         return False
     return header.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
 

@@ -53,6 +53,9 @@ def stream(
         )
         .prefetch(2)
     )
+    untuned = tf.data.Options()
+    untuned.autotune.enabled = False  # nothing here is tuned, and an iterator's end may wait as long as it lived for it
+    dataset = dataset.with_options(untuned)
     for start, pixels, *facts in dataset.as_numpy_iterator():
         yield ImageBatch(indices[start : start + batch_size], pixels, _facts(facts))
 

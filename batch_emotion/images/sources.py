@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from batch_emotion.errors import SourceError
@@ -177,16 +178,27 @@ def _plan_table(entries: Iterable[Entry]) -> pa.Table:
 def _plan_batch(first: int, entries: Sequence[Entry]) -> pa.RecordBatch:
     facts = [_file_facts(entry.location) for entry in entries]
     columns = [
-        range(first, first + len(entries)),
-        [entry.path for entry in entries],
-        [entry.location for entry in entries],
-        [size for size, _ in facts],
-        [mtime_ns for _, mtime_ns in facts],
+        _integers(range(first, first + len(entries))),
+        _strings([entry.path for entry in entries]),
+        _strings([entry.location for entry in entries]),
+        _integers([size for size, _ in facts]),
+        _integers([mtime_ns for _, mtime_ns in facts]),
     ]
-    return pa.record_batch(
-        [pa.array(values, kind.type) for values, kind in zip(columns, PLAN_SCHEMA, strict=True)],
-        schema=PLAN_SCHEMA,
-    )
+    return pa.record_batch(columns, schema=PLAN_SCHEMA)
+
+
+def _integers(values: Sequence[int | None]) -> pa.Array:
+    """An int64 array, from its buffers: ``pyarrow.array`` would import pandas to ask whether it was given a Series."""
+    known = np.packbits(np.array([value is not None for value in values], bool), bitorder="little")
+    data = np.array([value or 0 for value in values], np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(values), [pa.py_buffer(known), pa.py_buffer(data)])
+
+
+def _strings(values: Sequence[str]) -> pa.Array:
+    """A string array, from its buffers, for the same reason."""
+    encoded = [value.encode("utf-8") for value in values]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
 
 
 def _file_facts(location: str) -> tuple[int | None, int | None]:

@@ -17,9 +17,9 @@ from batch_emotion import __version__
 from batch_emotion.errors import BatchEmotionError, UsageError
 from batch_emotion.model.architectures import layer_table
 from batch_emotion.model.bundle import GOLDEN_TOLERANCE, Card, load_bundle
+from batch_emotion.model.checkpoints import Epoch, write_history
 from batch_emotion.model.human_card import human_card
 from batch_emotion.model.runtime import OnnxRuntime, onnx_bytes
-from batch_emotion.model.training import Epoch, write_history
 from batch_emotion.records import InputSpec
 from batch_emotion.storage import commit_text, committing_folder, file_sha256
 

@@ -1,4 +1,5 @@
 import io
+import warnings
 from pathlib import Path
 
 import cv2
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile, PngImagePlugin
 
 from batch_emotion.images.decode import decode, load_image
 from batch_emotion.records import InputSpec, Limits, Status
@@ -94,7 +95,44 @@ def test_every_bad_file_has_its_status(tmp_path: Path, bad_files: dict[str, str]
     assert {name: image.status.value for name, image in got.items()} == bad_files
     assert all(image.error for image in got.values())
     bomb = got["bomb.png"]
-    assert (bomb.width, bomb.height) == (40_000, 40_000)
+    assert (bomb.width, bomb.height) == (12_000, 12_000)
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_png_is_not_decoded_for_its_size(monkeypatch: pytest.MonkeyPatch, behind: bool) -> None:
+    def refusing(self: ImageFile.ImageFile) -> None:
+        raise AssertionError("decoded")
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = _encoded(Image.new("RGB", (30, 20), RED), "PNG", exif=exif)
+    if behind:
+        start = data.index(b"eXIf") - 4
+        chunk = data[start : start + 12 + int.from_bytes(data[start : start + 4])]
+        end = data.index(b"IEND") - 4
+        data = data[:start] + data[start + len(chunk) : end] + chunk + data[end:]
+    whole = decode(data, SPEC, LIMITS)
+    assert (whole.status, whole.width, whole.height) == (Status.OK, 20, 30)
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", refusing)
+    bomb = decode(data, SPEC, Limits(max_pixels=599))
+    assert (bomb.status, bomb.width, bomb.height) == (Status.TOO_LARGE, *((30, 20) if behind else (20, 30)))
+
+
+def test_a_webp_beyond_pillows_own_limit_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = _encoded(Image.new("RGB", (30, 20), RED), "WEBP")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 299)
+    assert decode(data, SPEC, LIMITS).status is Status.TOO_LARGE
+
+
+def test_damage_that_pillow_warns_of_is_silent_and_its_status_the_same() -> None:
+    data = _encoded(Image.new("RGBA", (30, 20), RED), "TIFF")
+    statuses = []
+    for action in ("always", "error"):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter(action)  # type: ignore[arg-type]
+            statuses.append([decode(data[:cut], SPEC, LIMITS).status for cut in range(8, len(data), 16)])
+        assert caught == []
+    assert statuses[0] == statuses[1]
 
 
 def test_a_wrong_extension_does_not_matter(tmp_path: Path) -> None:

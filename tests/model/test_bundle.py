@@ -67,7 +67,7 @@ def test_a_wrong_golden_prediction_is_found(tmp_path: Path) -> None:
 
 
 def test_senseless_models_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="no model 'typo': expected one of .*seed-cnn"):
+    with pytest.raises(BundleError, match=r"no model 'typo': expected one of .*seed-cnn"):
         load_bundle("typo")
     (tmp_path / "card.json").write_text("{}")
     with pytest.raises(BundleError, match=r"card\.json is not a model card"):
@@ -90,7 +90,9 @@ def test_a_keras_file_that_holds_code_is_not_run(tmp_path: Path) -> None:
     import keras
 
     path = tmp_path / "evil.keras"
-    keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Lambda(lambda x: x), keras.layers.Flatten(), keras.layers.Dense(2)]).save(path)
+    keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.Lambda(lambda x: x), keras.layers.Flatten(), keras.layers.Dense(2)]
+    ).save(path)
     with pytest.raises(BundleError, match="cannot be loaded"):
         load_bundle(path, ("a", "b"))
 
