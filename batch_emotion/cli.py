@@ -171,6 +171,8 @@ class _ProgressBar:
         bar = self._bar = self._bar or self._make(progress)
         bar.set_postfix(failures=progress.failures, refresh=False)
         bar.update(progress.done - bar.n)
+        if progress.done == progress.total:
+            bar.close()
 
     @staticmethod
     def _make(progress: Progress) -> Any:
@@ -335,6 +337,75 @@ def train(
 
 
 @app.command()
+def evaluate(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="Labelled images as for train, of which val/ is taken where there is one, or a result of predict."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The evaluation's folder.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help=f"{_MODEL} Default: that of predict; for a result, the bundled model that made it."),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="The classes of a .keras or .h5 file, in the order of its outputs, with commas."),
+    ] = None,
+    runtime: Annotated[
+        Literal["auto", "onnx", "tensorflow"],
+        typer.Option(help="What runs the network; auto: ONNX Runtime on a CPU, TensorFlow on a GPU."),
+    ] = "auto",
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="For a result: a manifest with path and label; default: its column label, or the folders in its paths."
+        ),
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(help="For a result: where its relative paths start; default: the working directory."),
+    ] = None,
+    votes: Annotated[
+        Path | None,
+        typer.Option(help="A table with a file and how many people chose each class, to measure agreement with them."),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images shown to the network at a time.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an evaluation that is there.")] = False,
+    trust_pickle: Annotated[
+        bool, typer.Option("--trust-pickle", help="Load a pickled model, which can run any code.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+) -> None:
+    """Measure how good a model is: scores with intervals, pictures and a page."""
+    from batch_emotion.commands.evaluate import EvaluateOptions
+    from batch_emotion.commands.evaluate import evaluate as run_evaluate
+    from batch_emotion.results.evaluation_table import evaluation_table
+
+    options = EvaluateOptions(
+        data,
+        out,
+        model,
+        _names(classes) if classes else None,
+        trust_pickle,
+        runtime,
+        labels,
+        root,
+        votes,
+        batch_size=batch_size,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    with _ProgressBar(quiet) as bar:
+        result = run_evaluate(options, (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True)), bar)
+    if not quiet:
+        typer.echo(evaluation_table(result.evaluation))
+        typer.echo(f"Written to {out}", err=True)
+
+
+@app.command()
 def export(
     model: Annotated[str, typer.Argument(help="A bundled model's name, or a bundle's folder.")],
     out: Annotated[Path, typer.Option(help="The file, or the folder of a SavedModel.")],
@@ -391,7 +462,9 @@ def _show_card(card: Any) -> None:
 
 
 def _accuracies(metrics: dict[str, Any]) -> str:
-    return ", ".join(f"{side} {figures['accuracy']:.1%}" for side, figures in metrics.items())
+    return ", ".join(
+        f"{side} {figures['accuracy']:.1%}" for side, figures in metrics.items() if side in ("training", "validation")
+    )
 
 
 @app.command()

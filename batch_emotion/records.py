@@ -88,6 +88,11 @@ def table_digest(*tables: pa.Table) -> str:
     return sha.hexdigest()
 
 
+def pixel_digests(pixels: NDArray[np.uint8]) -> list[str]:
+    """The first 16 hex digits of the sha256 of each image's pixels, uint8 (N, H, W, C): equal where the pixels are."""
+    return [hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in pixels]
+
+
 def _even_batches(table: pa.Table, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
     for start in range(0, table.num_rows, rows):
         yield from table.slice(start, rows).combine_chunks().to_batches()

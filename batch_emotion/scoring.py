@@ -11,7 +11,7 @@ import pyarrow as pa
 from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.pipeline import stream
 from batch_emotion.model.runtime import Runtime
-from batch_emotion.records import InputSpec, Limits, Plan
+from batch_emotion.records import InputSpec, Limits, Plan, pixel_digests
 from batch_emotion.results.schema import assemble
 
 
@@ -26,6 +26,7 @@ class Scorer:
         limits: what is refused.
         min_confidence: below it the emotion is ``uncertain``.
         batch_size: images shown to the network at a time.
+        with_digests: add the column ``pixel_digest``, by which an image is found again among others.
     """
 
     runtime: Runtime
@@ -34,6 +35,7 @@ class Scorer:
     limits: Limits
     min_confidence: float = 0.0
     batch_size: int = 256
+    with_digests: bool = False
 
     def score(self, plan: Plan, isolated: bool = False) -> Iterator[pa.RecordBatch]:
         """Score every image of a plan slice, in its order: batches of rows in the columns of ``part_schema``.
@@ -47,5 +49,8 @@ class Scorer:
             for batch in stream(plan, self.spec, self.limits, self.batch_size, loader):
                 rows = plan.slice(first, len(batch.image_index))
                 probabilities = self.runtime.predict_proba(batch.pixels)
-                yield assemble(rows, batch, probabilities, self.class_names, self.min_confidence)
+                scored = assemble(rows, batch, probabilities, self.class_names, self.min_confidence)
+                if self.with_digests:
+                    scored = scored.append_column("pixel_digest", pa.array(pixel_digests(batch.pixels), pa.string()))
+                yield scored
                 first += len(batch.image_index)

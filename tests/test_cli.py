@@ -8,7 +8,7 @@ import pytest
 import batch_emotion
 from batch_emotion.cli import app, run
 
-HEAVY = ("tensorflow", "keras", "pandas", "cv2", "matplotlib", "onnxruntime")
+HEAVY = ("tensorflow", "keras", "pandas", "cv2", "matplotlib", "onnxruntime", "sklearn", "scipy", "jinja2")
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,6 +60,7 @@ def test_a_dry_run_writes_nothing(faces: Path, tmp_path: Path, capsys: pytest.Ca
         ["predict", ".", "--runtime", "abacus"],
         ["models", "typo"],
         ["train", "nowhere", "--out", "m"],
+        ["evaluate", "nowhere", "--out", "m"],
         ["export", "seed-cnn", "--format", "gif", "--out", "m"],
         ["sample", "x", "--count", "0"],
     ],
@@ -99,6 +100,7 @@ def test_models_are_listed_shown_and_verified(capsys: pytest.CaptureFixture[str]
     [
         ("['--help']", set()),
         ("['predict', '--help']", set()),
+        ("['evaluate', '--help']", set()),
         ("['models']", {"cv2"}),
         ("['predict', 'nowhere', '--out', 'r.csv']", {"cv2"}),
         ("['predict', '.', '--out', 'r.csv', '--dry-run']", {"cv2"}),

@@ -73,11 +73,26 @@ def labelled_splits(
     return read_labelled(data, class_names, options), None
 
 
-def read_labelled(data: Path, class_names: Sequence[str], options: LabelOptions | None = None) -> LabelledPlan:
+def evaluation_folder(data: Path) -> Path:
+    """The part of DATA to evaluate on: its validation folder where it has training and validation folders, else all."""
+    if data.is_dir() and _subfolder(data, TRAIN_FOLDERS) is not None:
+        return _subfolder(data, VALIDATION_FOLDERS) or data
+    return data
+
+
+def read_labelled(
+    data: Path, class_names: Sequence[str], options: LabelOptions | None = None, absent_ok: bool = False
+) -> LabelledPlan:
     """Read one folder per class, in any case, or a manifest.
 
     A manifest has a column ``label``, or votes: a column for every class, named like it, that holds how many people
     chose the class or how likely it is. Images with no vote for any of the classes are left out.
+
+    Args:
+        data: the folder or manifest.
+        class_names: the classes, in the order of the targets.
+        options: how a manifest says what its images show.
+        absent_ok: a class may be without images.
 
     Raises:
         SourceError: no images of the classes are there, or the manifest has neither labels nor votes.
@@ -95,7 +110,7 @@ def read_labelled(data: Path, class_names: Sequence[str], options: LabelOptions 
     chosen = np.flatnonzero(targets.sum(axis=1) > 0)
     labelled = LabelledPlan(plan, targets, ignored).take(chosen)
     absent = [name for name, total in zip(class_names, labelled.targets.sum(axis=0), strict=True) if not total]
-    if absent:
+    if absent and (len(absent) == len(class_names) or not absent_ok):
         raise SourceError(f"{data} has no images of: {', '.join(absent)}; choose the classes there are with --classes")
     return labelled
 
