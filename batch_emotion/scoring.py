@@ -100,4 +100,4 @@ class Scorer:
                 while waiting:
                     yield finish()
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
