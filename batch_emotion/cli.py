@@ -87,6 +87,17 @@ def predict(
         Literal["auto", "onnx", "tensorflow"],
         typer.Option(help="What runs the network; auto: ONNX Runtime on a CPU, TensorFlow on a GPU."),
     ] = "auto",
+    precision: Annotated[
+        Literal["float32", "mixed"],
+        typer.Option(help="mixed: compute in float16 where it does little harm, for TensorFlow on a GPU."),
+    ] = "float32",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use; default: all that this process may use.")
+    ] = None,
+    full_decode: Annotated[
+        bool,
+        typer.Option("--full-decode", help="Decode every pixel of JPEGs far larger than the model's input."),
+    ] = False,
     path_column: Annotated[str, typer.Option(help="The manifest's column that holds the paths.")] = "path",
     root: Annotated[
         Path | None,
@@ -127,6 +138,9 @@ def predict(
         class_names=_names(classes) if classes else None,
         trust_pickle=trust_pickle,
         runtime=runtime,
+        precision=precision,
+        threads=threads,
+        full_decode=full_decode,
         limits=Limits(max_pixels, max_bytes),
         min_confidence=min_confidence,
         batch_size=batch_size,
@@ -207,7 +221,10 @@ def _show_summary(options: PredictOptions, result: PredictResult) -> None:
     if result.left_out:
         say.append(f"{result.left_out} files were left out for their extension")
     if summary.scored:
-        say.append(f"{summary.images_per_second:,.0f} images/s over {summary.seconds:.1f} s")
+        say.append(
+            f"{summary.images_per_second:,.0f} images/s over {summary.seconds:.1f} s, {summary.runtime}, {summary.threads} threads"
+        )
+        say.append("seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in vars(summary.profile).items()))
     say.append(f"Written to {options.out}")
     if result.exit_code is ExitCode.OVER_THRESHOLD:
         say.append(f"{summary.failures} failures are more than --max-failures {options.max_failures}")
