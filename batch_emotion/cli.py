@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -303,6 +304,9 @@ def train(
     precision: Annotated[
         Literal["float32", "mixed"], typer.Option(help="Mixed: bfloat16 arithmetic; the bundle is float32.")
     ] = "float32",
+    about: Annotated[
+        Path | None, typer.Option(help="A TOML file with what the card says: summary, licence, and a table data.")
+    ] = None,
     patience: Annotated[
         int | None,
         typer.Option(min=1, help="Stop after so many epochs without a better validation loss, and keep the best."),
@@ -317,6 +321,7 @@ def train(
     from batch_emotion.commands.train import train as run_train
     from batch_emotion.images.labelled import LabelOptions
     from batch_emotion.images.sources import SourceOptions
+    from batch_emotion.model.about import About, read_about
     from batch_emotion.model.augmentation import Augmentation
     from batch_emotion.model.training import Recipe
 
@@ -346,6 +351,8 @@ def train(
         ),
         resume=resume,
         overwrite=overwrite,
+        about=read_about(about) if about else About(),
+        command=_command_again("--resume", "--overwrite", "--quiet", "-q"),
     )
     result = run_train(options, (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True)))
     if not quiet:
@@ -496,6 +503,11 @@ def sample(
 
     drawn = run_sample(SampleOptions(folder, count, seed))
     typer.echo(f"{drawn} faces drawn in {folder}, one folder per expression", err=True)
+
+
+def _command_again(*without: str) -> str:
+    """The command line of this process, for a shell, without the options that only mattered this time."""
+    return shlex.join(["batch-emotion", *(argument for argument in sys.argv[1:] if argument not in without)])
 
 
 def _names(text: str) -> tuple[str, ...]:
