@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -87,6 +88,17 @@ def predict(
         Literal["auto", "onnx", "tensorflow"],
         typer.Option(help="What runs the network; auto: ONNX Runtime on a CPU, TensorFlow on a GPU."),
     ] = "auto",
+    precision: Annotated[
+        Literal["float32", "mixed"],
+        typer.Option(help="mixed: compute in float16 where it does little harm, for TensorFlow on a GPU."),
+    ] = "float32",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use; default: all that this process may use.")
+    ] = None,
+    full_decode: Annotated[
+        bool,
+        typer.Option("--full-decode", help="Decode every pixel of JPEGs far larger than the model's input."),
+    ] = False,
     path_column: Annotated[str, typer.Option(help="The manifest's column that holds the paths.")] = "path",
     root: Annotated[
         Path | None,
@@ -127,6 +139,9 @@ def predict(
         class_names=_names(classes) if classes else None,
         trust_pickle=trust_pickle,
         runtime=runtime,
+        precision=precision,
+        threads=threads,
+        full_decode=full_decode,
         limits=Limits(max_pixels, max_bytes),
         min_confidence=min_confidence,
         batch_size=batch_size,
@@ -207,7 +222,10 @@ def _show_summary(options: PredictOptions, result: PredictResult) -> None:
     if result.left_out:
         say.append(f"{result.left_out} files were left out for their extension")
     if summary.scored:
-        say.append(f"{summary.images_per_second:,.0f} images/s over {summary.seconds:.1f} s")
+        say.append(
+            f"{summary.images_per_second:,.0f} images/s over {summary.seconds:.1f} s, {summary.runtime}, {summary.threads} threads"
+        )
+        say.append("seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in vars(summary.profile).items()))
     say.append(f"Written to {options.out}")
     if result.exit_code is ExitCode.OVER_THRESHOLD:
         say.append(f"{summary.failures} failures are more than --max-failures {options.max_failures}")
@@ -286,6 +304,9 @@ def train(
     precision: Annotated[
         Literal["float32", "mixed"], typer.Option(help="Mixed: bfloat16 arithmetic; the bundle is float32.")
     ] = "float32",
+    about: Annotated[
+        Path | None, typer.Option(help="A TOML file with what the card says: summary, licence, and a table data.")
+    ] = None,
     patience: Annotated[
         int | None,
         typer.Option(min=1, help="Stop after so many epochs without a better validation loss, and keep the best."),
@@ -300,6 +321,7 @@ def train(
     from batch_emotion.commands.train import train as run_train
     from batch_emotion.images.labelled import LabelOptions
     from batch_emotion.images.sources import SourceOptions
+    from batch_emotion.model.about import About, read_about
     from batch_emotion.model.augmentation import Augmentation
     from batch_emotion.model.training import Recipe
 
@@ -329,6 +351,8 @@ def train(
         ),
         resume=resume,
         overwrite=overwrite,
+        about=read_about(about) if about else About(),
+        command=_command_again("--resume", "--overwrite", "--quiet", "-q"),
     )
     result = run_train(options, (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True)))
     if not quiet:
@@ -479,6 +503,11 @@ def sample(
 
     drawn = run_sample(SampleOptions(folder, count, seed))
     typer.echo(f"{drawn} faces drawn in {folder}, one folder per expression", err=True)
+
+
+def _command_again(*without: str) -> str:
+    """The command line of this process, for a shell, without the options that only mattered this time."""
+    return shlex.join(["batch-emotion", *(argument for argument in sys.argv[1:] if argument not in without)])
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -139,7 +141,7 @@ class DecodedImage(NamedTuple):
 
     ``pixels`` is uint8 (H, W, C) where ``status`` is ok, else None; ``width`` and ``height`` are those of the upright
     original, None where even the header could not be read; ``size`` (bytes) and ``mtime_ns`` (ns since the epoch) are
-    those of the file that was read, None where there was none.
+    those of the file that was read, None where there was none; ``read_s`` is how long reading it took.
     """
 
     pixels: NDArray[np.uint8] | None
@@ -149,6 +151,7 @@ class DecodedImage(NamedTuple):
     error: str | None = None
     size: int | None = None
     mtime_ns: int | None = None
+    read_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -159,8 +162,45 @@ class ImageBatch:
         image_index: int64 (B,), the row in the plan of each image.
         pixels: uint8 (B, H, W, C), zero where the image is not ok.
         facts: an Arrow batch of B rows with the columns ``status, width, height, error, size, mtime_ns``.
+        read_s: seconds it took to read the files.
+        decode_s: seconds it took to decode them.
     """
 
     image_index: NDArray[np.int64]
     pixels: NDArray[np.uint8]
     facts: pa.RecordBatch
+    read_s: float = 0.0
+    decode_s: float = 0.0
+
+
+@dataclass
+class Profile:
+    """Where the time of a run goes, in seconds.
+
+    Reading, decoding and inference run beside each other and in several threads, whose seconds are added up; the sum
+    can therefore be more than the run took.
+
+    Attributes:
+        start: importing the libraries and loading the model.
+        list: making the plan.
+        read: reading image files.
+        decode: bytes to pixels of the model's size.
+        infer: pixels to probabilities.
+        write: committing shards and putting the final output together.
+    """
+
+    start: float = 0.0
+    list: float = 0.0
+    read: float = 0.0
+    decode: float = 0.0
+    infer: float = 0.0
+    write: float = 0.0
+
+    @contextmanager
+    def timing(self, stage: str) -> Iterator[None]:
+        """Add the block's time to a stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            setattr(self, stage, getattr(self, stage) + time.perf_counter() - started)

@@ -95,8 +95,7 @@ def read_file(location: str, max_bytes: int) -> FileBytes:
         if size > max_bytes:
             reason = f"{size} bytes, more than the limit of {max_bytes}"
             return FileBytes(b"", Status.TOO_LARGE, reason, size, mtime_ns)
-        with open(descriptor, "rb", buffering=0, closefd=False) as file:
-            data = file.readall()
+        data = _read_all(descriptor, size)
     except OSError as error:
         return FileBytes(b"", Status.UNREADABLE, error.strerror)
     finally:
@@ -104,6 +103,18 @@ def read_file(location: str, max_bytes: int) -> FileBytes:
     if not data:
         return FileBytes(b"", Status.EMPTY, "the file has no content", size, mtime_ns)
     return FileBytes(data, Status.OK, None, size, mtime_ns)
+
+
+def _read_all(descriptor: int, size: int) -> bytes:
+    """Read to the end; one call where the file is as long as it said, as almost all are."""
+    data = os.read(descriptor, size + 1)
+    if len(data) == size:
+        return data
+    pieces = [data]
+    while data:
+        data = os.read(descriptor, 2**20)
+        pieces.append(data)
+    return b"".join(pieces)
 
 
 def _kind(mode: int) -> str:

@@ -44,10 +44,10 @@ decode.decode = slow
 CRASH = """
 import os, batch_emotion.images.decode as decode
 real = decode.decode
-def crashing(data, spec, limits):
+def crashing(data, *how):
     if data == b"crash":
         os.abort()
-    return real(data, spec, limits)
+    return real(data, *how)
 decode.decode = crashing
 """
 

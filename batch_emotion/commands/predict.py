@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from batch_emotion import __version__
+from batch_emotion.cores import available_cores
 from batch_emotion.errors import BatchEmotionError, ExitCode, Interrupted, OutputMismatch, UsageError
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.sources import SourceOptions, make_plan
 from batch_emotion.model.bundle import DEFAULT_MODEL, Bundle, load_bundle
-from batch_emotion.model.runtime import RuntimeName, open_runtime, resolve_runtime
+from batch_emotion.model.runtime import Precision, RuntimeName, open_runtime, resolve_runtime
 from batch_emotion.records import Limits, Plan, Status
 from batch_emotion.results.parts import Fingerprint, Workspace, shards
 from batch_emotion.results.schema import check_attributes, result_schema
@@ -40,6 +41,9 @@ class PredictOptions:
         class_names: the classes of a bare Keras file.
         trust_pickle: load a pickled model, which can run any code.
         runtime: what runs the network.
+        precision: ``mixed`` computes in float16, under TensorFlow.
+        threads: how many cores to use; as many as the process may where None.
+        full_decode: decode every pixel of JPEGs that are much larger than the model's input.
         limits: what is refused.
         min_confidence: below it the emotion is ``uncertain``.
         batch_size: images shown to the network at a time.
@@ -55,6 +59,9 @@ class PredictOptions:
     class_names: tuple[str, ...] | None = None
     trust_pickle: bool = False
     runtime: RuntimeName = "auto"
+    precision: Precision = "float32"
+    threads: int | None = None
+    full_decode: bool = False
     limits: Limits = field(default_factory=Limits)
     min_confidence: float = 0.0
     batch_size: int = 256
@@ -106,8 +113,8 @@ def plan_prediction(options: PredictOptions) -> Plan:
             raise UsageError(f"the folder {options.out.absolute().parent} does not exist; make it first")
     if not 0 <= options.min_confidence <= 1:
         raise UsageError(f"--min-confidence must be between 0 and 1, not {options.min_confidence:g}")
-    for name in ("batch_size", "shard_size"):
-        if getattr(options, name) < 1:
+    for name in ("batch_size", "shard_size", "threads"):
+        if getattr(options, name) is not None and getattr(options, name) < 1:
             raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(options, name)}")
     return make_plan(options.sources, options.source)
 
@@ -124,7 +131,9 @@ def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: 
         OutputBusy: another run holds the output.
         BatchEmotionError: the run failed; what was committed stays for the next one.
     """
-    plan = plan_prediction(options)
+    summary = Summary()
+    with summary.profile.timing("list"):
+        plan = plan_prediction(options)
     bundle = load_bundle(options.model, options.class_names, options.trust_pickle)
     check_attributes(
         plan.attributes.schema,
@@ -132,16 +141,17 @@ def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: 
         flat=options.out is not None and output_kind(options.out) == "csv",
     )
     if options.out is None:
-        return _in_memory(options, plan, bundle, on_progress)
+        return _in_memory(options, plan, bundle, summary, on_progress)
     with output_lock(options.out.with_name(options.out.name + ".lock")):
-        return _to_output(options.out, options, plan, bundle, on_progress)
+        return _to_output(options.out, options, plan, bundle, summary, on_progress)
 
 
-def _in_memory(options: PredictOptions, plan: Plan, bundle: Bundle, on_progress: OnProgress) -> PredictResult:
-    summary = Summary()
+def _in_memory(
+    options: PredictOptions, plan: Plan, bundle: Bundle, summary: Summary, on_progress: OnProgress
+) -> PredictResult:
     counter = _Counter(on_progress, len(plan))
     batches = []
-    scorer = _scorer(options, bundle) if len(plan) else None
+    scorer = _scorer(options, bundle, summary) if len(plan) else None
     started = time.monotonic()
     if scorer is not None:
         for rows in scorer.score(plan):
@@ -158,7 +168,7 @@ def _in_memory(options: PredictOptions, plan: Plan, bundle: Bundle, on_progress:
 
 
 def _to_output(
-    out: Path, options: PredictOptions, plan: Plan, bundle: Bundle, on_progress: OnProgress
+    out: Path, options: PredictOptions, plan: Plan, bundle: Bundle, summary: Summary, on_progress: OnProgress
 ) -> PredictResult:
     restore_folder(out)
     fingerprint = _fingerprint(options, plan, bundle)
@@ -170,7 +180,6 @@ def _to_output(
     check_target(out)
     workspace.open(fingerprint, plan, options.overwrite)
     began = datetime.now(UTC)
-    summary = Summary()
     try:
         _score_and_finish(out, options, plan, bundle, workspace, fingerprint, summary, on_progress, began)
     except (Interrupted, BatchEmotionError) as error:
@@ -204,13 +213,17 @@ def _score_and_finish(
     for shard, first, count in kept:
         counter(workspace.read(shard, first, count))
     if len(kept) < len(cut):
-        scorer = _scorer(options, bundle)
+        scorer = _scorer(options, bundle, summary)
         started = time.monotonic()
         summary.scored = local.run(plan, scorer, workspace, options.shard_size, counter)
         summary.seconds = time.monotonic() - started
+        del scorer  # gives back the memory of the network before the output is put together
     rows = (workspace.read(*shard) for shard in cut)
     schema = result_schema(bundle.card.class_names, plan.attributes.schema)
-    write_result(out, summary.counting(rows), schema, _footer(fingerprint, bundle))
+    started = time.monotonic()
+    with summary.profile.timing("write"):
+        write_result(out, summary.counting(rows), schema, _footer(fingerprint, bundle))
+    summary.seconds += time.monotonic() - started if summary.scored else 0
     result = {
         "tool": f"batch-emotion {__version__}",
         "fingerprint": asdict(fingerprint),
@@ -255,18 +268,25 @@ def _finished(out: Path, fingerprint: Fingerprint, overwrite: bool) -> Summary |
     return summary
 
 
-def _scorer(options: PredictOptions, bundle: Bundle) -> Scorer:
-    import tensorflow  # noqa: F401 - loading it is start-up, not scoring
+def _scorer(options: PredictOptions, bundle: Bundle, summary: Summary) -> Scorer:
+    with summary.profile.timing("start"):
+        import tensorflow  # noqa: F401 - loading it is start-up, not scoring
 
-    from batch_emotion.scoring import Scorer
+        from batch_emotion.scoring import Scorer
 
+        summary.threads = options.threads or available_cores()
+        runtime = open_runtime(bundle, options.runtime, summary.threads, options.precision)
+        summary.runtime = runtime.name
     return Scorer(
-        open_runtime(bundle, options.runtime),
+        runtime,
         bundle.card.class_names,
         bundle.card.input,
         options.limits,
         options.min_confidence,
         options.batch_size,
+        options.full_decode,
+        summary.threads,
+        summary.profile,
     )
 
 
@@ -276,12 +296,14 @@ def _fingerprint(options: PredictOptions, plan: Plan, bundle: Bundle) -> Fingerp
         images=len(plan),
         model=bundle.sha256,
         model_name=bundle.card.name,
-        runtime=resolve_runtime(bundle, options.runtime),
+        runtime=resolve_runtime(bundle, options.runtime, options.precision),
         decoder=DECODER,
         min_confidence=options.min_confidence,
         max_pixels=options.limits.max_pixels,
         max_bytes=options.limits.max_bytes,
         shard_size=options.shard_size,
+        precision=options.precision,
+        full_decode=options.full_decode,
     )
 
 
@@ -294,7 +316,9 @@ def _footer(fingerprint: Fingerprint, bundle: Bundle) -> dict[str, str]:
         "class_names": ",".join(bundle.card.class_names),
         "image_size": f"{height}x{width}",
         "decoder": fingerprint.decoder,
+        "jpeg_decoding": "full" if fingerprint.full_decode else "scaled",
         "runtime": fingerprint.runtime,
+        "precision": fingerprint.precision,
         "plan": fingerprint.plan,
     }
 

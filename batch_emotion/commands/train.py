@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -17,18 +16,14 @@ from batch_emotion.images.decode import DECODER
 from batch_emotion.images.labelled import LabelledPlan, LabelOptions, labelled_splits, read_labelled, split
 from batch_emotion.images.pipeline import stream
 from batch_emotion.images.synthetic import golden_pixels
+from batch_emotion.model.about import About
 from batch_emotion.model.architectures import ARCHITECTURES, start_from
+from batch_emotion.model.assessment import assess, calibrate
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
-from batch_emotion.model.calibration import (
-    cross_fitted_ece,
-    expected_calibration_error,
-    fit_temperature,
-    fold_temperature,
-)
 from batch_emotion.model.checkpoints import Epoch
 from batch_emotion.model.publishing import write_bundle
-from batch_emotion.model.training import LabelledPixels, Recipe, fit, predict_proba
-from batch_emotion.records import InputSpec, Limits, Status
+from batch_emotion.model.training import LabelledPixels, Recipe, fit
+from batch_emotion.records import InputSpec, Limits, Status, pixel_digests
 from batch_emotion.storage import commit_text, output_lock
 
 SIX_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise")
@@ -51,7 +46,8 @@ class TrainOptions:
         limits: what is refused.
         resume: carry on from the last checkpoint.
         overwrite: replace a bundle that is there.
-        summary: the card's one line; made from the figures where empty.
+        about: what the card says of the data and the weights.
+        command: how to do it again, for the card.
     """
 
     data: Path
@@ -66,7 +62,8 @@ class TrainOptions:
     limits: Limits = field(default_factory=Limits)
     resume: bool = False
     overwrite: bool = False
-    summary: str = ""
+    about: About = field(default_factory=About)
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,7 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
     )
     report("calibrating, measuring and exporting")
     calibration = calibrate(model, watch)
-    metrics = {"training": _measure(model, learn), "validation": _measure(model, watch) | {"calibration": calibration}}
+    metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
     write_bundle(
         options.out,
         model=model,
@@ -135,9 +132,9 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         metrics=metrics,
         training=_told(options, len(unusable)),
         history=history,
-        train_hashes=[hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in learn.pixels],
+        train_hashes=pixel_digests(learn.pixels),
         golden=golden_pixels(spec),
-        summary=options.summary,
+        summary=options.about.summary,
     )
     bundle = load_bundle(options.out)
     _clear(work)
@@ -223,40 +220,15 @@ def _decode_all(
     return LabelledPixels(pixels[:count], np.concatenate(targets))
 
 
-def calibrate(model: Any, data: LabelledPixels) -> dict[str, float]:
-    """Fit a temperature to the images' most likely classes and fold it into the network, in place.
-
-    Returns:
-        ``temperature``, ``ece_before``, and ``ece_after``, which is cross-fitted in five folds.
-    """
-    probabilities = predict_proba(model, data.pixels)
-    logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
-    truth = data.targets.argmax(axis=1)
-    targets = np.eye(data.targets.shape[1])[truth]
-    temperature = fit_temperature(logits, targets)
-    fold_temperature(model, temperature)
-    return {
-        "temperature": round(temperature, 4),
-        "ece_before": round(expected_calibration_error(probabilities, truth), 4),
-        "ece_after": round(cross_fitted_ece(logits, targets), 4),
-    }
-
-
-def _measure(model: Any, data: LabelledPixels) -> dict[str, Any]:
-    truth = data.targets.argmax(axis=1)
-    said = predict_proba(model, data.pixels).argmax(axis=1)
-    recalls = [float((said[truth == number] == number).mean()) for number in np.unique(truth)]
-    return {
-        "images": len(data),
-        "accuracy": round(float((said == truth).mean()), 6),
-        "balanced_accuracy": round(float(np.mean(recalls)), 6),
-    }
-
-
 def _told(options: TrainOptions, unusable: int) -> dict[str, Any]:
     return {
+        "command": options.command,
+        "about_data": asdict(options.about.data),
+        "licence": options.about.licence,
         "data": options.data.name,
         "validation": options.validation.name if options.validation else f"split {options.validation_split:g}",
+        "initial": load_bundle(options.initial).card.name if options.initial else None,
+        "label_weight": options.labels.label_weight,
         "recipe": asdict(options.recipe),
         "unusable_images": unusable,
         "decoder": DECODER,

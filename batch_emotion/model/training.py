@@ -71,6 +71,10 @@ class LabelledPixels:
     def __len__(self) -> int:
         return len(self.targets)
 
+    def take(self, rows: NDArray[np.int64]) -> LabelledPixels:
+        """The images of these rows, in their order."""
+        return LabelledPixels(self.pixels[rows], self.targets[rows])
+
 
 def fit(
     build: Callable[[], Any],

@@ -32,6 +32,8 @@ class Fingerprint:
     max_pixels: int
     max_bytes: int
     shard_size: int
+    precision: str = "float32"
+    full_decode: bool = False
 
     def differences(self, other: dict[str, object]) -> list[str]:
         """What differs from another run's fingerprint, in words for the user."""

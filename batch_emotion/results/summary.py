@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from batch_emotion.records import Status
+from batch_emotion.records import Profile, Status
 from batch_emotion.results.schema import count_values
 from batch_emotion.storage import commit_text
 
@@ -24,13 +24,19 @@ class Summary:
         statuses: rows by status.
         emotions: rows by emotion.
         scored: images that this run scored itself, the rest being taken over from an earlier one.
-        seconds: how long it scored.
+        seconds: how long that took, from the first image to the output written.
+        runtime: what ran the network; empty where nothing was scored.
+        threads: how many cores it used.
+        profile: where the time went.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
     emotions: Counter[str] = field(default_factory=Counter)
     scored: int = 0
     seconds: float = 0.0
+    runtime: str = ""
+    threads: int = 0
+    profile: Profile = field(default_factory=Profile)
 
     def counting(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """Pass tables through and count their rows."""
@@ -63,6 +69,9 @@ class Summary:
             "scored_in_this_run": self.scored,
             "scoring_seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 1),
+            "runtime": self.runtime,
+            "threads": self.threads,
+            "profile_seconds": {stage: round(seconds, 3) for stage, seconds in asdict(self.profile).items()},
         }
 
 
