@@ -387,9 +387,12 @@ def evaluate(
             help="For a result: a manifest with path and label; default: its column label, or the folders in its paths."
         ),
     ] = None,
+    path_column: Annotated[str, typer.Option(help="A manifest's column of paths.")] = "path",
     root: Annotated[
         Path | None,
-        typer.Option(help="For a result: where its relative paths start; default: the working directory."),
+        typer.Option(
+            help="Where relative paths start; default: the manifest's folder, or, of a result, the working directory."
+        ),
     ] = None,
     votes: Annotated[
         Path | None,
@@ -416,6 +419,7 @@ def evaluate(
         trust_pickle,
         runtime,
         labels,
+        path_column,
         root,
         votes,
         batch_size=batch_size,

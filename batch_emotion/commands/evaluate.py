@@ -13,6 +13,7 @@ from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.evaluation.document import evaluation_document
 from batch_emotion.evaluation.gathering import Gathered, gather_images, gather_result, is_result_file
 from batch_emotion.images.decode import load_image
+from batch_emotion.images.sources import SourceOptions
 from batch_emotion.images.votes import read_votes
 from batch_emotion.model.bundle import DEFAULT_MODEL, load_bundle
 from batch_emotion.model.runtime import RuntimeName
@@ -40,7 +41,8 @@ class EvaluateOptions:
         trust_pickle: load a pickled model, which can run any code.
         runtime: what runs the network.
         labels: for a result, a manifest with path and label; where None its folders say what the images show.
-        root: for a result, where its relative paths start; the working directory where None.
+        path_column: a manifest's column that holds the paths.
+        root: where relative paths start; a manifest's own folder, for a result the working directory, where None.
         votes: a table of how many people saw what in each image.
         limits: what is refused.
         batch_size: images shown to the network at a time.
@@ -55,6 +57,7 @@ class EvaluateOptions:
     trust_pickle: bool = False
     runtime: RuntimeName = "auto"
     labels: Path | None = None
+    path_column: str = "path"
     root: Path | None = None
     votes: Path | None = None
     limits: Limits = field(default_factory=Limits)
@@ -117,18 +120,18 @@ def _check_target(out: Path, overwrite: bool) -> None:
 
 
 def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
-    if is_result_file(options.data):
+    if is_result_file(options.data, options.path_column):
         return gather_result(options.data, options.model, options.labels, options.root, options.limits)
     if options.data.is_dir() and any(options.data.glob("part-*.parquet")):
         raise UsageError(
             f"{options.data} holds the parts of a result; write the result to .parquet or .csv to evaluate it"
         )
-    for name in ("labels", "root"):
-        if getattr(options, name) is not None:
-            raise UsageError(f"--{name} goes with a result of predict, and {options.data} is none")
+    if options.labels is not None:
+        raise UsageError(f"--labels goes with a result of predict, and {options.data} is none")
     bundle = load_bundle(options.model or DEFAULT_MODEL, options.class_names, options.trust_pickle)
     return gather_images(
         options.data,
+        SourceOptions(options.path_column, options.root),
         bundle,
         options.runtime,
         options.limits,
@@ -158,12 +161,14 @@ def _write(out: Path, evaluation: dict[str, Any], gathered: Gathered, limits: Li
 
 def _remarks(evaluation: dict[str, Any]) -> list[str]:
     remarks = [
-        f"left out: {told['images']} images of {label or 'no label'}, not among the classes"
+        f"left out: {told['images']} images of {label}, not among the classes"
         for label, told in evaluation["left_out"].items()
     ]
     not_scored = evaluation["data"]["not_scored"]
     if not_scored:
         remarks.append("not scored: " + ", ".join(f"{count} {status}" for status, count in not_scored.items()))
+    if evaluation["data"]["unlabelled"]:
+        remarks.append(f"left out: {evaluation['data']['unlabelled']} images with no label")
     if evaluation["in_training"]["images"] is None:
         remarks.append(f"duplicates of the training data were not looked for: {evaluation['in_training']['reason']}")
     agreement = evaluation["agreement"]

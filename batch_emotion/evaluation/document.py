@@ -61,6 +61,7 @@ def evaluation_document(gathered: Gathered, votes: Votes | None, votes_name: str
             "plan": gathered.plan.digest,
             "images": len(gathered.plan),
             "judged": int(judged.sum()),
+            "unlabelled": gathered.unlabelled,
             "not_scored": dict(Counter(status for status in gathered.statuses if status != Status.OK).most_common()),
         },
         "model": gathered.model,
@@ -124,7 +125,7 @@ def _left_out(gathered: Gathered, rows: NDArray[np.bool_]) -> dict[str, Any]:
     """What the model says of images whose label it lacks, by that label: how often what, and how sure it is."""
     labels = np.array(gathered.labels, object)
     told = {}
-    for label in sorted(set(labels[rows])):
+    for label in sorted(set(labels[rows]) - {""}):
         probabilities = gathered.probabilities[rows & (labels == label)]
         said = np.bincount(probabilities.argmax(axis=1), minlength=len(gathered.class_names))
         told[label] = {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.images.decode import DECODER
-from batch_emotion.images.labelled import evaluation_folder, read_labelled
+from batch_emotion.images.labelled import LabelOptions, evaluation_folder, read_labelled
 from batch_emotion.images.manifest import MANIFEST_SUFFIXES, read_manifest
 from batch_emotion.images.pipeline import stream
 from batch_emotion.images.sources import SourceOptions, make_plan
@@ -41,6 +41,7 @@ class Gathered:
         in_training: bool (N,), whether the same pixels stand in the training data; None where that is not known.
         unknown_training: why it is not known.
         data: what the images are, for the record.
+        unlabelled: how many have no label; they need not be among the N.
         model: what the model is, for the record.
     """
 
@@ -52,18 +53,25 @@ class Gathered:
     in_training: NDArray[np.bool_] | None
     unknown_training: str
     data: dict[str, Any]
+    unlabelled: int
     model: dict[str, Any]
 
 
-def is_result_file(data: Path) -> bool:
-    """Whether DATA is a file that ``predict`` wrote."""
+def is_result_file(data: Path, path_column: str = "path") -> bool:
+    """Whether DATA is a file that ``predict`` wrote, and no other manifest."""
     if data.suffix.lower() not in MANIFEST_SUFFIXES or not data.is_file():
         return False
-    return is_result(read_manifest(data, "path")[1])
+    return is_result(read_manifest(data, path_column)[1])
 
 
 def gather_images(
-    data: Path, bundle: Bundle, runtime: RuntimeName, limits: Limits, batch_size: int, on_batch: OnBatch
+    data: Path,
+    source: SourceOptions,
+    bundle: Bundle,
+    runtime: RuntimeName,
+    limits: Limits,
+    batch_size: int,
+    on_batch: OnBatch,
 ) -> Gathered:
     """Read labelled images as ``train`` does, those of labels that the model lacks too, and score them.
 
@@ -72,10 +80,12 @@ def gather_images(
     """
     class_names = bundle.card.class_names
     folder = evaluation_folder(data)
-    labelled = read_labelled(folder, class_names, absent_ok=True)
+    options = LabelOptions(source)
+    labelled = read_labelled(folder, class_names, options, absent_ok=True)
+    unlabelled = labelled.ignored.get("", 0)
     names = [*class_names, *filter(None, labelled.ignored)]
     if len(names) > len(class_names):
-        labelled = read_labelled(folder, names, absent_ok=True)
+        labelled = read_labelled(folder, names, options, absent_ok=True)
     plan = Plan(labelled.plan.images, labelled.plan.attributes.select([]))
     known = bundle.train_digests()
     scorer = Scorer(
@@ -103,6 +113,7 @@ def gather_images(
         None if known is None else np.isin(table["pixel_digest"].to_pylist(), list(known)),
         "" if known is not None else f"{bundle.card.name} does not say what it was trained on",
         {"name": folder.resolve().name, "kind": "folders" if folder.is_dir() else "manifest"},
+        unlabelled,
         _told(bundle, scorer.runtime.name),
     )
 
@@ -128,6 +139,7 @@ def gather_result(
     class_names = result_classes(table)
     if not len(plan):
         raise SourceError(f"{data} has no rows")
+    labels_of_rows = _labels_of_result(plan, labels, class_names)
     bundle, unknown = _maker(data, model, class_names)
     statuses = table["status"].to_pylist()
     in_training = None
@@ -136,13 +148,14 @@ def gather_result(
     told = _told(bundle, "") if bundle else {"name": _fingerprint(data).get("model_name", "unknown"), "sha256": None}
     return Gathered(
         Plan(plan.images, table.select([])),
-        _labels_of_result(plan, labels, class_names),
+        labels_of_rows,
         statuses,
         class_names,
         result_probabilities(table, class_names),
         in_training,
         unknown,
         {"name": data.name, "kind": "result"},
+        labels_of_rows.count(""),
         told | {"class_names": list(class_names), "runtime": _fingerprint(data).get("runtime", "unknown")},
     )
 

@@ -120,8 +120,14 @@ def _recipe(card: Card) -> str:
     told = card.training
     command = f"```sh\n{told['command']}\n```" if told.get("command") else ""
     facts = [f"- {key}: {value}" for key, value in _flat(told.get("recipe") or {})]
-    named = {"epochs": "epochs run", "decoder": "decoder", "finished": "finished"}
-    facts += [f"- {name}: {told[key]}" for key, name in named.items() if key in told]
+    named = {
+        "initial": "started from",
+        "label_weight": "part of a target that the label decides",
+        "epochs": "epochs run",
+        "decoder": "decoder",
+        "finished": "finished",
+    }
+    facts += [f"- {name}: {told[key]}" for key, name in named.items() if told.get(key)]
     facts += [f"- versions: {', '.join(f'{name} {number}' for name, number in card.versions.items())}"]
     closing = "`history.csv` and `curves.png` show the course of the training; `card.json` holds all that is told here."
     return "\n\n".join(filter(None, [command, "\n".join(facts), closing]))
@@ -186,8 +192,7 @@ def _left_out(left_out: dict[str, Any]) -> str:
         said = sorted(told["said"].items(), key=lambda pair: -pair[1])
         shares = ", ".join(f"{name} {_percent(count / told['images'])}" for name, count in said)
         lines.append(
-            f"- {label or 'no label'} ({told['images']:,} images): {shares}; "
-            f"mean confidence {_percent(told['mean_confidence'])}"
+            f"- {label} ({told['images']:,} images): {shares}; mean confidence {_percent(told['mean_confidence'])}"
         )
     return "### Faces of classes that it lacks\n\nWhat it says of them:\n\n" + "\n".join(lines)
 

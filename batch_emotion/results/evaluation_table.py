@@ -27,7 +27,7 @@ def evaluation_table(evaluation: dict[str, Any]) -> str:
         most = max(told["said"], key=lambda name: told["said"][name])
         share = told["said"][most] / told["images"]
         lines.append(
-            f"{label or 'no label'} ({told['images']:,}): mostly said to be {most} ({percent(share, 0)}), "
+            f"{label} ({told['images']:,}): mostly said to be {most} ({percent(share, 0)}), "
             f"mean confidence {percent(told['mean_confidence'], 0)}"
         )
     return "\n".join(line[:_WIDTH] for line in lines)

@@ -120,7 +120,8 @@ def test_a_result_is_joined_with_given_labels(faces: Path, tmp_path: Path) -> No
     )
     told = evaluate(EvaluateOptions(result, tmp_path / "e", labels=labels)).evaluation
     assert told["all"]["per_class"]["sad"]["support"] == told["all"]["images"] == 3
-    assert {label: each["images"] for label, each in told["left_out"].items()} == {"": 1, "bored": 4}
+    assert {label: each["images"] for label, each in told["left_out"].items()} == {"bored": 4}
+    assert told["data"]["unlabelled"] == 1
     relative = tmp_path / "relative.csv"
     relative.write_text(
         "path,label\n" + "".join(f"../{Path(path).relative_to(faces.parent.parent)},sad\n" for path in paths)
@@ -272,3 +273,16 @@ def test_pixel_digests_tell_pixels_apart(faces: Path) -> None:
     changed[0, 0, 0, 0] ^= 1
     assert pixel_digests(changed)[0] != pixel_digests(stack)[0]
     assert pixel_digests(changed)[1:] == pixel_digests(stack)[1:]
+
+
+def test_a_manifest_brings_its_own_column_and_root_or_votes(faces: Path, tmp_path: Path) -> None:
+    names = [f"{emotion}/{emotion}-0001.png" for emotion in SIX]
+    (tmp_path / "m.csv").write_text("file,label\n" + "".join(f"{name},{name.split('/')[0]}\n" for name in names))
+    by_label = evaluate(EvaluateOptions(tmp_path / "m.csv", tmp_path / "e", path_column="file", root=faces)).evaluation
+    assert by_label["data"]["not_scored"] == {}
+    rows = [f"{name},{','.join('8' if name.startswith(each) else '1' for each in SIX)}" for name in names]
+    rows.append(f"{names[0]},0,0,0,0,0,0")
+    (tmp_path / "v.csv").write_text(f"path,{','.join(SIX)}\n" + "\n".join(rows) + "\n")
+    by_votes = evaluate(EvaluateOptions(tmp_path / "v.csv", tmp_path / "f", root=faces)).evaluation
+    assert by_votes["all"] == by_label["all"]
+    assert by_votes["data"]["unlabelled"] == 1
