@@ -304,8 +304,10 @@ def train(
     precision: Annotated[
         Literal["float32", "mixed"], typer.Option(help="Mixed: bfloat16 arithmetic; the bundle is float32.")
     ] = "float32",
+    summary: Annotated[str, typer.Option(help="One line on the model for its card.")] = "",
     about: Annotated[
-        Path | None, typer.Option(help="A TOML file with what the card says: summary, licence, and a table data.")
+        Path | None,
+        typer.Option(help="A TOML file for the card: the licence, and a table data with name, source, licence, faults."),
     ] = None,
     patience: Annotated[
         int | None,
@@ -351,6 +353,7 @@ def train(
         ),
         resume=resume,
         overwrite=overwrite,
+        summary=summary,
         about=read_about(about) if about else About(),
         command=_command_again("--resume", "--overwrite", "--quiet", "-q"),
     )

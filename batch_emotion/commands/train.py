@@ -46,6 +46,7 @@ class TrainOptions:
         limits: what is refused.
         resume: carry on from the last checkpoint.
         overwrite: replace a bundle that is there.
+        summary: the card's one line; made from the figures where empty.
         about: what the card says of the data and the weights.
         command: how to do it again, for the card.
     """
@@ -62,6 +63,7 @@ class TrainOptions:
     limits: Limits = field(default_factory=Limits)
     resume: bool = False
     overwrite: bool = False
+    summary: str = ""
     about: About = field(default_factory=About)
     command: str = ""
 
@@ -134,7 +136,7 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         history=history,
         train_hashes=pixel_digests(learn.pixels),
         golden=golden_pixels(spec),
-        summary=options.about.summary,
+        summary=options.summary,
     )
     bundle = load_bundle(options.out)
     _clear(work)

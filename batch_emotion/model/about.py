@@ -22,15 +22,14 @@ class DataAbout:
 
 @dataclass(frozen=True)
 class About:
-    """The one line that a list of models shows, the licence of the weights, and the data."""
+    """The licence of the weights, and the data."""
 
-    summary: str = ""
     licence: str = ""
     data: DataAbout = field(default_factory=DataAbout)
 
 
 def read_about(file: Path) -> About:
-    """Read it from TOML: ``summary``, ``licence``, and a table ``data`` with ``name, source, licence, faults``.
+    """Read it from TOML: ``licence``, and a table ``data`` with ``name, source, licence, faults``.
 
     Raises:
         UsageError: the file cannot be read, or has other keys or kinds of values than these.

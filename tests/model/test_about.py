@@ -9,9 +9,9 @@ from batch_emotion.model.bundle import models_folder
 
 def test_it_is_read_from_toml(tmp_path: Path) -> None:
     (tmp_path / "about.toml").write_text(
-        'summary = "s"\nlicence = "MIT"\n[data]\nname = "n"\nfaults = ["one", "two"]\n'
+        'licence = "MIT"\n[data]\nname = "n"\nfaults = ["one", "two"]\n'
     )
-    assert read_about(tmp_path / "about.toml") == About("s", "MIT", DataAbout("n", faults=("one", "two")))
+    assert read_about(tmp_path / "about.toml") == About("MIT", DataAbout("n", faults=("one", "two")))
 
 
 @pytest.mark.parametrize(
