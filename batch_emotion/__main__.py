@@ -101,8 +101,10 @@ def _mute_native_messages() -> None:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    import logging
     import warnings
 
+    logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     visible: Any = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     sys.stderr = visible

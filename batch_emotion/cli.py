@@ -128,7 +128,7 @@ def predict(
     """Score images: one row per image with its emotion, confidence and probabilities."""
     from batch_emotion.commands.predict import PredictOptions, plan_prediction
     from batch_emotion.commands.predict import predict as run_predict
-    from batch_emotion.images.sources import SourceOptions
+    from batch_emotion.images.sources import SourceOptions, is_one_image
     from batch_emotion.records import Limits
 
     options = PredictOptions(
@@ -156,7 +156,7 @@ def predict(
             f"{len(plan)} images, {plan.total_bytes / _MIB:.1f} MiB, {count} shards of {shard_size}; {plan.left_out} files left out for their extension"
         )
         return
-    if out is None and not (len(sources) == 1 and Path(sources[0]).is_file()):
+    if out is None and not is_one_image(sources):
         raise UsageError("--out is needed for more than one image; for example --out results.parquet")
     with _ProgressBar(quiet or out is None) as bar:
         result = run_predict(options, bar)
@@ -210,9 +210,8 @@ def _show_summary(options: PredictOptions, result: PredictResult) -> None:
     if result.outcome == "nothing to do":
         typer.echo(f"Nothing to do: {options.out} is there, made from the same images in the same way.", err=True)
         return
-    say = [
-        f"{summary.rows} images: " + ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
-    ]
+    counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
+    say = [f"{summary.rows} images: {counts or 'there is nothing in the manifest'}"]
     if summary.emotions:
         width = max(map(len, summary.emotions))
         scored = summary.emotions.total()
@@ -307,7 +306,9 @@ def train(
     summary: Annotated[str, typer.Option(help="One line on the model for its card.")] = "",
     about: Annotated[
         Path | None,
-        typer.Option(help="A TOML file for the card: the licence, and a table data with name, source, licence, faults."),
+        typer.Option(
+            help="A TOML file for the card: the licence, and a table data with name, source, licence, faults."
+        ),
     ] = None,
     patience: Annotated[
         int | None,

@@ -170,7 +170,7 @@ def commit_text(final: Path, text: str) -> None:
 def committing_folder(final: Path) -> Iterator[Path]:
     """Give an empty folder beside ``final``; when the block ends well, swap it in for ``final``.
 
-    What was there before stays until the new folder is whole; ``restore_folder`` mends a swap that was cut short.
+    What was there before stays until the new folder is whole; ``restore_output`` mends a swap that was cut short.
     """
     temporary = Path(tempfile.mkdtemp(prefix=f".{final.name[:100]}.", suffix=".tmp", dir=final.parent))
     try:
@@ -192,8 +192,18 @@ def committing_folder(final: Path) -> Iterator[Path]:
     fsync_folder(final.parent)
 
 
-def restore_folder(final: Path) -> None:
-    """Finish a folder swap that was cut short between its two renames."""
+def restore_output(final: Path) -> None:
+    """Mend what a killed writer of ``final`` left: a folder swap between its two renames, unfinished temporaries.
+
+    Only for the holder of the output's lock: another writer's temporaries are in use.
+    """
+    unfinished = re.compile(rf"\.{re.escape(final.name[:100])}\.[a-z0-9_]{{8}}\.tmp")
+    for name in filter(unfinished.fullmatch, os.listdir(final.parent)):
+        left = final.parent / name
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
     previous = _previous(final)
     if previous.exists():
         if final.exists():

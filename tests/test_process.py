@@ -33,13 +33,16 @@ def replace(self, target):
     return result
 storage.Path.replace = replace
 """
-SLOW = """
+HELD = """
 import os, time, batch_emotion.images.decode as decode
-real = decode.decode
-def slow(data, spec, limits):
-    time.sleep(float(os.environ["DECODE_S"]))
+real, seen = decode.decode, []
+def held(data, spec, limits):
+    seen.append(1)
+    while len(seen) > 6 and os.path.exists(os.environ["HOLD"]):
+        time.sleep(0.01)
+    time.sleep(0.05)
     return real(data, spec, limits)
-decode.decode = slow
+decode.decode = held
 """
 CRASH = """
 import os, batch_emotion.images.decode as decode
@@ -108,86 +111,82 @@ def test_kills_at_every_rename_lose_nothing(faces: Path, tmp_path: Path, whole: 
     assert not work.exists()
 
 
+@pytest.fixture
+def hold(tmp_path: Path) -> Path:
+    """A file that, while it is there, holds a run of ``HELD`` in the decoding of the second shard that it scores."""
+    hold = tmp_path / "hold"
+    hold.touch()
+    return hold
+
+
 def test_signals_stop_a_run_with_their_codes_and_the_same_command_carries_on(
-    faces: Path, tmp_path: Path, whole: Path
+    faces: Path, tmp_path: Path, whole: Path, hold: Path
 ) -> None:
-    site, out = _site(tmp_path / "site", SLOW), tmp_path / "r.parquet"
-    work = tmp_path / "r.parquet.work"
-    environment = _environment(site, DECODE_S="0.05")
+    out, work = tmp_path / "r.parquet", tmp_path / "r.parquet.work"
+    environment = _environment(_site(tmp_path / "site", HELD), HOLD=str(hold))
     for signum, code, moment in (
         (signal.SIGINT, 130, "imports"),
         (signal.SIGTERM, 143, "imports"),
-        (signal.SIGINT, 130, "begun-000001"),
-        (signal.SIGTERM, 143, "begun-000003"),
+        (signal.SIGINT, 130, "scoring"),
+        (signal.SIGTERM, 143, "native code that does not come back"),
     ):
         process = _start(_predict(faces, out), environment)
         if moment == "imports":
             _wait_for(tmp_path / "r.parquet.lock", process, f"pid {process.pid}")
             time.sleep(0.3)
         else:
-            _wait_for(work / moment, process)
-        if moment == "begun-000001":
-            second = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=environment)
-            assert second.returncode == 75
-            assert f"pid {process.pid}" in second.stderr
+            committed = len(list(work.glob("part-*")))
+            _wait_for(work / f"begun-{committed + 1:06d}", process)
+        if moment == "scoring":
+            hold.unlink()
         process.send_signal(signum)
         _, said = process.communicate(timeout=60)
         assert process.returncode == code, said
         assert "the same command carries on" in said
         assert "Traceback" not in said
-        assert list(work.glob("begun-*")) == []
         assert not out.exists()
+        if moment == "scoring":
+            assert list(work.glob("begun-*")) == [], "the shard was dropped, not suspected"
+            hold.touch()
+
     process = _start(_predict(faces, out), environment)
-    _wait_for(work / "begun-000005", process)
+    _wait_for(tmp_path / "r.parquet.lock", process, f"pid {process.pid}")
+    second = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=environment)
+    assert second.returncode == 75
+    assert f"pid {process.pid}" in second.stderr
+    _wait_for(work / "part-000002.parquet", process)
     process.kill()
     process.communicate()
-    assert (work / "begun-000005").exists()
     done = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=_environment())
     assert done.returncode == 0, done.stderr
     assert pq.read_table(out).equals(pq.read_table(whole))
     assert not work.exists()
 
 
-def test_a_signal_is_obeyed_while_native_code_does_not_come_back(faces: Path, tmp_path: Path) -> None:
-    environment = _environment(_site(tmp_path / "site", SLOW), DECODE_S="600")
-    process = _start(_predict(faces, tmp_path / "r.parquet"), environment)
-    _wait_for(tmp_path / "r.parquet.work" / "begun-000000", process)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 143
-    assert "the same command carries on" in said
-
-
-def test_an_image_that_kills_the_process_is_a_row_at_the_next_start(tmp_path: Path) -> None:
-    source = tmp_path / "faces"
-    source.mkdir()
-    for number in range(10):
-        cv2.imwrite(str(source / f"{number}.png"), np.full((20, 20, 3), number * 20, np.uint8))
-    (source / "7.png").write_bytes(b"crash")
-    out, environment = tmp_path / "r.parquet", _environment(_site(tmp_path / "site", CRASH))
-    first = subprocess.run(_predict(source, out), capture_output=True, env=environment)
-    assert first.returncode == -signal.SIGABRT
-    again = subprocess.run(_predict(source, out), capture_output=True, text=True, env=environment)
-    assert again.returncode == 0, again.stderr
-    statuses = pq.read_table(out)["status"].to_pylist()
-    assert statuses == ["ok"] * 7 + ["decoder_crash"] + ["ok"] * 2
-
-
-def test_what_native_libraries_print_does_not_reach_the_user(tmp_path: Path) -> None:
+def test_an_image_that_kills_the_process_is_a_row_at_the_next_start_and_native_messages_are_not_seen(
+    tmp_path: Path,
+) -> None:
     source = tmp_path / "faces"
     source.mkdir()
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-    for form in ("jpg", "png"):
+    for number in range(10):
+        cv2.imwrite(str(source / f"{number}.png"), noise // (number + 1))
+    for name, form in (("1", "jpg"), ("2", "png")):
         data = bytearray(cv2.imencode(f".{form}", noise)[1].tobytes())
         data[len(data) // 2 : len(data) // 2 + 40] = b"\xff\xd4" * 20
-        (source / f"damaged.{form}").write_bytes(bytes(data))
-        (source / f"cut.{form}").write_bytes(bytes(data[: len(data) // 2]))
-    done = subprocess.run(
-        _command("predict", source, "--out", tmp_path / "r.csv", "--quiet"),
-        capture_output=True,
-        text=True,
-        env=_environment(),
+        (source / f"{name}.png").write_bytes(bytes(data))
+        (source / f"{name}-cut.png").write_bytes(bytes(data[: len(data) // 2]))
+    (source / "7.png").write_bytes(b"crash")
+    out, environment = tmp_path / "r.parquet", _environment(_site(tmp_path / "site", CRASH))
+    first, again = (
+        subprocess.run([*_predict(source, out), "--quiet"], capture_output=True, text=True, env=environment)
+        for _ in range(2)
     )
-    assert done.returncode == 0
-    assert done.stdout + done.stderr == ""
+    assert first.returncode == -signal.SIGABRT
+    assert again.returncode == 0, again.stderr
+    assert first.stdout + first.stderr + again.stdout + again.stderr == ""
+    rows = pq.read_table(out).to_pylist()
+    statuses = {Path(row["path"]).stem: row["status"] for row in rows}
+    assert statuses.pop("7") == "decoder_crash"
+    assert {name for name, status in statuses.items() if status != "ok"} <= {"1-cut", "2", "2-cut"}
+    assert statuses["1-cut"] == statuses["2-cut"] == "corrupt"

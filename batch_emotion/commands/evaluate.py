@@ -22,7 +22,7 @@ from batch_emotion.results.charts import confusion_chart, mistakes_sheet, reliab
 from batch_emotion.results.colours import DARK, LIGHT
 from batch_emotion.results.evaluation_page import evaluation_page
 from batch_emotion.results.page import Picture
-from batch_emotion.storage import committing_folder, output_lock, restore_folder
+from batch_emotion.storage import committing_folder, output_lock, restore_output
 
 FILES = ("evaluation.json", "evaluation.html", "confusion_matrix.png", "reliability.png", "mistakes.png")
 _THUMBNAIL = InputSpec((96, 96))
@@ -95,7 +95,7 @@ def evaluate(
     if not out.absolute().parent.is_dir():
         raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
     with output_lock(out.with_name(out.name + ".lock")):
-        restore_folder(out)
+        restore_output(out)
         _check_target(out, options.overwrite)
         gathered = _gather(options, on_progress)
         votes = read_votes(options.votes, gathered.class_names) if options.votes else None

@@ -23,7 +23,7 @@ from batch_emotion.results.parts import Fingerprint, Workspace, shards
 from batch_emotion.results.schema import check_attributes, result_schema
 from batch_emotion.results.sinks import check_target, output_digest, output_kind, write_result
 from batch_emotion.results.summary import Summary, read_run, run_file, write_run
-from batch_emotion.storage import output_lock, restore_folder
+from batch_emotion.storage import output_lock, restore_output
 
 if TYPE_CHECKING:
     from batch_emotion.scoring import Scorer
@@ -113,9 +113,16 @@ def plan_prediction(options: PredictOptions) -> Plan:
             raise UsageError(f"the folder {options.out.absolute().parent} does not exist; make it first")
     if not 0 <= options.min_confidence <= 1:
         raise UsageError(f"--min-confidence must be between 0 and 1, not {options.min_confidence:g}")
-    for name in ("batch_size", "shard_size", "threads"):
-        if getattr(options, name) is not None and getattr(options, name) < 1:
-            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(options, name)}")
+    for name, value, least in (
+        ("batch-size", options.batch_size, 1),
+        ("shard-size", options.shard_size, 1),
+        ("threads", options.threads, 1),
+        ("max-pixels", options.limits.max_pixels, 1),
+        ("max-bytes", options.limits.max_bytes, 1),
+        ("max-failures", options.max_failures, 0),
+    ):
+        if value is not None and value < least:
+            raise UsageError(f"--{name} must be at least {least}, not {value}")
     return make_plan(options.sources, options.source)
 
 
@@ -170,7 +177,7 @@ def _in_memory(
 def _to_output(
     out: Path, options: PredictOptions, plan: Plan, bundle: Bundle, summary: Summary, on_progress: OnProgress
 ) -> PredictResult:
-    restore_folder(out)
+    restore_output(out)
     fingerprint = _fingerprint(options, plan, bundle)
     workspace = Workspace(out)
     if not workspace.is_there and out.exists():

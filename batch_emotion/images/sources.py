@@ -132,6 +132,11 @@ def _is_image(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
+def is_one_image(sources: Sequence[str]) -> bool:
+    """Whether the sources are a single file that is no manifest."""
+    return len(sources) == 1 and os.path.isfile(sources[0]) and not _is_manifest(sources[0])
+
+
 def _is_manifest(source: str) -> bool:
     return os.path.splitext(source)[1].lower() in MANIFEST_SUFFIXES and os.path.isfile(source)
 

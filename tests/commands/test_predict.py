@@ -175,6 +175,10 @@ def test_usage_errors_come_before_any_work_and_leave_nothing(tmp_path: Path, fac
         _options(faces, tmp_path / "no" / "r.csv"),
         _options(faces, tmp_path / "r.csv", min_confidence=2),
         _options(faces, tmp_path / "r.csv", batch_size=0),
+        _options(faces, tmp_path / "r.csv", limits=Limits(max_pixels=0)),
+        _options(faces, tmp_path / "r.csv", max_failures=-1),
+        _options(faces, Path()),
+        _options(faces, Path("..")),
         _options(faces, tmp_path / "r.csv", model="typo"),
         _options(tmp_path / "gone", tmp_path / "r.csv"),
     ):

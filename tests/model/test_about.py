@@ -8,9 +8,7 @@ from batch_emotion.model.bundle import models_folder
 
 
 def test_it_is_read_from_toml(tmp_path: Path) -> None:
-    (tmp_path / "about.toml").write_text(
-        'licence = "MIT"\n[data]\nname = "n"\nfaults = ["one", "two"]\n'
-    )
+    (tmp_path / "about.toml").write_text('licence = "MIT"\n[data]\nname = "n"\nfaults = ["one", "two"]\n')
     assert read_about(tmp_path / "about.toml") == About("MIT", DataAbout("n", faults=("one", "two")))
 
 
