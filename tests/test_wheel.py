@@ -19,9 +19,8 @@ def test_the_installed_wheel_has_its_models_and_predicts(tmp_path: Path) -> None
     installed = tmp_path / "env"
     python = installed / "bin" / "python"
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    subprocess.run(
-        [python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel], check=True, env=environment
-    )
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index", wheel]
+    subprocess.run(install, check=True, env=environment)
     # The dependencies are those of this environment; a path in a .pth file brings its packages but not its .pth files,
     # so an editable install of the source tree stays out.
     site = next((installed / "lib").glob("python*/site-packages"))
