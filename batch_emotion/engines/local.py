@@ -68,9 +68,7 @@ def _score(
     return len(stretch)
 
 
-def _stretches(
-    images: int, workspace: Workspace, shard_size: int
-) -> Iterator[tuple[bool, list[tuple[int, int, int]]]]:
+def _stretches(images: int, workspace: Workspace, shard_size: int) -> Iterator[tuple[bool, list[tuple[int, int, int]]]]:
     """The shards still to do, as (shard, first row, rows), neighbours together where all or none must be isolated."""
     states = [
         (None if workspace.has(shard) else workspace.was_begun(shard), (shard, first, count))

@@ -126,7 +126,10 @@ def _resize_reduced(pixels: NDArray[np.uint8], spec: InputSpec, size: tuple[floa
     The padding is less than half a pixel of the result, so that these factors round to ``spec.image_size``.
     """
     height, width = spec.image_size
-    return cv2.resize(pixels, None, fx=width / size[0], fy=height / size[1], interpolation=cv2.INTER_AREA)
+    averaged: NDArray[np.uint8] = cv2.resize(
+        pixels, None, fx=width / size[0], fy=height / size[1], interpolation=cv2.INTER_AREA
+    )
+    return averaged
 
 
 def resize(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
