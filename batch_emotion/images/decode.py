@@ -50,7 +50,7 @@ _SIGNATURES: tuple[tuple[bytes, _Header], ...] = (
     *((b"P%d" % kind, PpmImagePlugin.PpmImageFile) for kind in range(1, 7)),
 )
 _TRANSPARENT_MODES = {"RGBA", "LA", "PA", "La", "RGBa"}
-_ORIENTATION = 0x0112
+_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
 _PILLOW = re.compile(r"PIL\.")
 _REDUCED = {8: cv2.IMREAD_REDUCED_GRAYSCALE_8, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2}
 _INTERPOLATIONS = {"bilinear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
@@ -78,7 +78,7 @@ def decode(data: bytes, spec: InputSpec, limits: Limits, full: bool = False) -> 
     if not data:
         return DecodedImage(None, Status.EMPTY, error="the file has no content")
     jpeg = plain_jpeg_size(data)
-    size, header = jpeg or plain_png_size(data), None
+    size, header, orientation = jpeg or plain_png_size(data), None, 1
     if size is None:
         header_of = _header_reader(data)
         if header_of is None:
@@ -86,9 +86,9 @@ def decode(data: bytes, spec: InputSpec, limits: Limits, full: bool = False) -> 
         _silence_pillow()
         try:
             header = header_of(io.BytesIO(data))
-            size = header.size
-            if _is_turned(header, b"" if size[0] * size[1] > limits.max_pixels else data):
-                size = size[::-1]
+            width, height = header.size
+            orientation = _orientation(header, b"" if width * height > limits.max_pixels else data)
+            size = (height, width) if orientation in _TURNED else (width, height)
         except Image.DecompressionBombError as error:  # of formats whose plugin has a limit of its own, such as WebP
             return DecodedImage(None, Status.TOO_LARGE, error=str(error))
         except Exception as error:  # Pillow's plugins raise whatever their parsing runs into
@@ -98,19 +98,45 @@ def decode(data: bytes, spec: InputSpec, limits: Limits, full: bool = False) -> 
         reason = f"{width}x{height} pixels, more than the limit of {limits.max_pixels}"
         return DecodedImage(None, Status.TOO_LARGE, width, height, reason)
     scalable = not full and (jpeg is not None or isinstance(header, JpegImagePlugin.JpegImageFile))
+    divisor = reduction(size, spec, upright=orientation == 1) if scalable else 1
     try:
-        pixels = _pixels(data, header, spec.color_mode == "grayscale", reduction(size, spec) if scalable else 1)
+        pixels = _pixels(data, header, spec.color_mode == "grayscale", divisor)
     except Exception as error:
         return DecodedImage(None, Status.CORRUPT, width, height, f"the image data is damaged: {error}"[:300])
     if pixels is None:
         return DecodedImage(None, Status.CORRUPT, width, height, "the image data is damaged or cut short")
+    if divisor > 1:
+        pixels = _resize_reduced(pixels, spec, (width / divisor, height / divisor))
     return DecodedImage(resize(pixels, spec), Status.OK, width, height)
 
 
-def reduction(size: tuple[int, int], spec: InputSpec) -> int:
-    """The largest of 8, 4, 2 and 1 by which an image's short side can be divided and stay twice the model's input."""
+def reduction(size: tuple[int, int], spec: InputSpec, upright: bool = True) -> int:
+    """The largest of 8, 4, 2 and 1 by which an image's short side can be divided and stay twice the model's input.
+
+    It is 1 where the model was not made for area averaging, which alone gives the same whatever comes before it; and
+    what is not upright is divided without remainder or not at all, for the padded edge would be on the wrong side.
+    """
     enough = 2 * max(spec.image_size)
-    return next((divisor for divisor in _REDUCED if min(size) // divisor >= enough), 1)
+    if spec.interpolation != "area" or min(size) < 2 * enough:
+        return 1
+    width, height = size
+    return next(
+        divisor
+        for divisor in (*_REDUCED, 1)
+        if min(size) // divisor >= enough and (upright or not (width % divisor or height % divisor))
+    )
+
+
+def _resize_reduced(pixels: NDArray[np.uint8], spec: InputSpec, size: tuple[float, float]) -> NDArray[np.uint8]:
+    """Average what has (width, height) of content and, from decoding at a fraction, up to a pixel of padding beyond.
+
+    The padding is less than half a pixel of the result, so that these factors round to ``spec.image_size``.
+    """
+    height, width = spec.image_size
+    averaged: NDArray[np.uint8] = cv2.resize(
+        pixels, None, fx=width / size[0], fy=height / size[1], interpolation=cv2.INTER_AREA
+    )
+    return averaged
 
 
 def resize(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
@@ -149,16 +175,17 @@ def _unsupported(data: bytes) -> str:
     return "not an image of a supported format"
 
 
-def _is_turned(header: Any, data: bytes) -> bool:
-    """Whether EXIF turns the image by a quarter; Pillow's TIFF header says the upright size already.
+def _orientation(header: Any, data: bytes) -> int:
+    """EXIF's orientation, 1 where it is upright; Pillow's TIFF header says the upright size already.
 
     Pillow decodes a PNG to look for EXIF behind its pixels, so only one that holds some in ``data`` is asked.
     """
     if isinstance(header, TiffImagePlugin.TiffImageFile):
-        return False
+        return 1
     if "exif" not in header.info and not (isinstance(header, PngImagePlugin.PngImageFile) and b"eXIf" in data):
-        return False
-    return header.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        return 1
+    orientation = header.getexif().get(_ORIENTATION, 1)
+    return orientation if orientation in range(2, 9) else 1
 
 
 def _pixels(data: bytes, header: Any, gray: bool, divisor: int) -> NDArray[np.uint8] | None:

@@ -62,12 +62,13 @@ def stream(
             started = time.perf_counter()
             images = [load(location) for location in locations.slice(first, last - first).to_pylist()]
             read_s = sum(image.read_s for image in images)
-            return [*_columns(images, spec), np.array(read_s), np.array(time.perf_counter() - started - read_s)]
+            columns = _columns(images, spec)
+            return [*columns, np.array([read_s, time.perf_counter() - started - read_s])]
         except Exception as error:
             failures.append(error)
             raise
 
-    types = [tf.uint8, tf.int8, tf.int32, tf.int32, tf.string, tf.int64, tf.int64, tf.float64, tf.float64]
+    types = [tf.uint8, tf.int8, tf.int32, tf.int32, tf.string, tf.int64, tf.int64, tf.float64]
     options = tf.data.Options()
     options.autotune.enabled = False
     options.threading.private_threadpool_size = workers + 1
@@ -82,7 +83,7 @@ def stream(
         .with_options(options)
     )
     try:
-        for first, last, pixels, *facts, read_s, decode_s in dataset.as_numpy_iterator():
+        for first, last, pixels, *facts, (read_s, decode_s) in dataset.as_numpy_iterator():
             yield ImageBatch(indices[first:last], pixels, _facts(facts), float(read_s), float(decode_s))
     except tf.errors.OpError:
         if failures:

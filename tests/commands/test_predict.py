@@ -3,6 +3,7 @@ import os
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -200,3 +201,36 @@ def test_a_missing_path_column_is_a_usage_error(tmp_path: Path) -> None:
     options = PredictOptions((str(tmp_path / "m.csv"),), tmp_path / "r.csv", source=SourceOptions("path"))
     with pytest.raises(UsageError, match="no column 'path'"):
         predict(options)
+
+
+def test_the_run_says_where_its_time_went_and_with_what(tmp_path: Path, faces: Path) -> None:
+    predict(_options(faces, tmp_path / "r.parquet", threads=1))
+    told = json.loads((tmp_path / "r.parquet.run.json").read_text())["last_run"]
+    assert told["threads"] == 1
+    assert told["runtime"].startswith("onnxruntime ")
+    assert list(told["profile_seconds"]) == ["start", "list", "read", "decode", "infer", "write"]
+    assert all(seconds >= 0 for seconds in told["profile_seconds"].values())
+    assert told["profile_seconds"]["decode"] > 0
+
+
+def test_full_decoding_agrees_and_is_another_run(tmp_path: Path, faces: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for path in faces.rglob("*.png"):
+        photo = cv2.resize(cv2.imread(str(path)), (1203, 1601), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(photos / f"{path.stem}.jpg"), photo)
+    predict(_options(photos, tmp_path / "scaled.parquet"))
+    predict(_options(photos, tmp_path / "full.parquet", full_decode=True))
+    scaled, full = (pq.read_table(tmp_path / f"{name}.parquet") for name in ("scaled", "full"))
+    assert scaled.schema.metadata[b"batch_emotion.jpeg_decoding"] == b"scaled"
+    assert full.schema.metadata[b"batch_emotion.jpeg_decoding"] == b"full"
+    for table in (scaled, full):
+        assert set(table["width"].to_pylist()) == {1203}
+        assert set(table["height"].to_pylist()) == {1601}
+    gap = np.abs(_p(scaled) - _p(full))
+    assert 0 < gap.max() < 0.1
+    assert gap.mean() < 0.01
+    clear = np.sort(_p(full), axis=1)[:, -1] - np.sort(_p(full), axis=1)[:, -2] > 0.1
+    assert (_p(scaled).argmax(axis=1) == _p(full).argmax(axis=1))[clear].all()
+    with pytest.raises(OutputMismatch, match=r"full-decode \(False then, True now\)"):
+        predict(_options(photos, tmp_path / "scaled.parquet", full_decode=True))

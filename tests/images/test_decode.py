@@ -188,6 +188,7 @@ def _photo(width: int, height: int, seed: int = 0) -> Image.Image:
         ((63, 400), (16, 16), 1),
         ((256, 256), (16, 32), 4),
         ((9000, 9000), (16, 16), 8),
+        ((10, 9000), (16, 16), 1),
     ],
 )
 def test_the_short_side_stays_at_least_twice_the_models_input(
@@ -196,7 +197,15 @@ def test_the_short_side_stays_at_least_twice_the_models_input(
     assert reduction(size, InputSpec(image_size)) == expected
 
 
-@pytest.mark.parametrize("size", [(135, 101), (270, 203), (533, 401), (1067, 801)])
+def test_only_area_averaging_is_divided_and_what_is_turned_only_without_remainder() -> None:
+    for interpolation in ("bilinear", "nearest"):
+        assert reduction((4000, 3000), InputSpec((16, 16), interpolation=interpolation)) == 1  # type: ignore[arg-type]
+    assert reduction((4000, 3000), SPEC, upright=False) == 8
+    assert reduction((4002, 3000), SPEC, upright=False) == 2
+    assert reduction((4001, 3000), SPEC, upright=False) == 1
+
+
+@pytest.mark.parametrize("size", [(135, 101), (270, 203), (533, 401), (1067, 801), (1064, 800)])
 @pytest.mark.parametrize("color_mode", ["rgb", "grayscale"])
 @pytest.mark.parametrize("orientation", [1, 6])
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
@@ -211,8 +220,9 @@ def test_a_large_jpeg_decoded_at_a_fraction_looks_the_same_and_says_its_own_size
     assert (scaled.width, scaled.height) == (full.width, full.height) == (size if orientation == 1 else size[::-1])
     assert scaled.pixels is not None
     assert full.pixels is not None
-    assert (reduction(size, spec) > 1) == bool((scaled.pixels != full.pixels).any())
-    assert np.abs(scaled.pixels.astype(int) - full.pixels).mean() < 4
+    assert (scaled.pixels != full.pixels).any() or orientation != 1
+    assert np.abs(scaled.pixels.astype(int) - full.pixels).mean() < 0.5
+    assert np.abs(scaled.pixels.astype(int) - full.pixels).max() < 4
 
 
 def test_only_jpegs_are_decoded_at_a_fraction() -> None:

@@ -66,11 +66,9 @@ def test_what_goes_wrong_in_a_worker_keeps_its_type(plan: Plan, culprit: str) ->
     def full(anything: object) -> DecodedImage:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    hooks = {"load": {"loader": full}, "on_start": {"loader": _shade, "on_start": full}}[culprit]
     with pytest.raises(OSError, match="No space") as caught:
-        if culprit == "load":
-            list(stream(plan, SPEC, LIMITS, 4, full))
-        else:
-            list(stream(plan, SPEC, LIMITS, 4, _shade, on_start=full))  # type: ignore[arg-type]
+        list(stream(plan, SPEC, LIMITS, 4, **hooks))  # type: ignore[arg-type]
     assert caught.value.errno == errno.ENOSPC
 
 

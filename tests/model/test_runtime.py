@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from batch_emotion import PredictOptions, load_bundle, predict
+from batch_emotion.errors import UsageError
+from batch_emotion.model.runtime import OnnxRuntime, TensorFlowRuntime, in_mixed_precision, open_runtime
+
+
+@pytest.fixture(scope="module")
+def pixels() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (37, 64, 64, 3), np.uint8)
+
+
+def test_the_number_of_threads_and_the_batch_change_no_bit_of_a_full_slice(pixels: np.ndarray) -> None:
+    network = str(load_bundle("seed-cnn").onnx_file)
+    one, three = OnnxRuntime(network, 1), OnnxRuntime(network, 3)
+    whole = one.predict_proba(pixels)
+    assert whole.shape == (37, 6)
+    assert (three.predict_proba(pixels) == whole).all()
+    assert (three.predict_proba(pixels[:16]) == whole[:16]).all()
+    assert one.busy_s > 0
+
+
+def test_mixed_precision_keeps_its_last_layer_and_its_weights_in_float32(pixels: np.ndarray) -> None:
+    model = load_bundle("seed-cnn").keras_model()
+    mixed = in_mixed_precision(model)
+    *inner, last = mixed.layers
+    assert {layer.compute_dtype for layer in inner} == {"float16"}
+    assert last.compute_dtype == "float32"
+    assert {str(weight.dtype) for weight in mixed.weights} == {"float32"}
+    expected = TensorFlowRuntime(model).predict_proba(pixels)
+    found = TensorFlowRuntime(model, "mixed").predict_proba(pixels)
+    assert found.dtype == np.float32
+    assert 0 < np.abs(found - expected).max() < 0.02
+
+
+def test_mixed_precision_is_not_for_onnx_runtime(faces: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--precision mixed is for TensorFlow"):
+        open_runtime(load_bundle("seed-cnn"), "onnx", precision="mixed")
+    with pytest.raises(UsageError, match="--precision mixed is for TensorFlow"):
+        predict(PredictOptions((str(faces),), tmp_path / "r.csv", runtime="onnx", precision="mixed"))
+    assert not (tmp_path / "r.csv.work").exists()
