@@ -43,6 +43,10 @@ def _interrupt(signum: int, _frame: FrameType | None) -> None:
 
 
 def _say_goodbye(name: str) -> None:
+    logs = sys.modules.get("batch_emotion.logs")  # not imported here: the main thread may hold the import lock
+    if logs is not None and logs.is_json():
+        logs.LOG.error(f"stopped by {name}; what is committed is kept, the same command carries on")
+        return
     print(
         f"\nbatch-emotion: stopped by {name}; what is committed is kept, the same command carries on "
         "(train: with --resume)",
