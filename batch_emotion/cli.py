@@ -171,7 +171,7 @@ def predict(
     from batch_emotion.records import Limits, Task
     from batch_emotion.results.update import UpdateOptions
 
-    begin_log(log_format, log_file, quiet)
+    begin_log(log_format, log_file, quiet, dry_run)
     if not update and (prune or retry_failures or checksum):
         raise UsageError("--prune, --retry-failures and --checksum say how to --update; give that too")
     if (task_index is None) != (task_count is None):
@@ -341,6 +341,24 @@ def _show_rows(rows: list[dict[str, Any]]) -> None:
         chances = {key.removeprefix("p_"): value for key, value in row.items() if key.startswith("p_")}
         for name, value in sorted(chances.items(), key=lambda pair: -pair[1]):
             typer.echo(f"  {name:<10} {value:6.1%}")
+
+
+@app.command()
+def merge(
+    parts: Annotated[list[Path], typer.Argument(metavar="PART...", help="The Parquet results of all tasks.")],
+    out: Annotated[Path, typer.Option(help="Where to: .parquet, .csv, or a directory (no extension).")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+) -> None:
+    """Join the results of --task-index and --task-count to the one that a single run would make."""
+    from batch_emotion.commands.merge import MergeOptions
+    from batch_emotion.commands.merge import merge as run_merge
+    from batch_emotion.commands.reporting import ReportOptions
+
+    report = ReportOptions(arguments=tuple(sys.argv), run_id=run_id())
+    summary = run_merge(MergeOptions(tuple(parts), out, overwrite, report))
+    if not quiet:
+        typer.echo(f"{summary.rows} rows of {len(parts)} parts written to {out}", err=True)
 
 
 @app.command()

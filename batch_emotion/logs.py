@@ -20,13 +20,14 @@ _FILE_BYTES, _FILES = 10 * 2**20, 5
 _run_id = secrets.token_hex(8)
 
 
-def begin_log(form: LogFormat = "text", file: Path | None = None, quiet: bool = False) -> None:
+def begin_log(form: LogFormat = "text", file: Path | None = None, quiet: bool = False, dry: bool = False) -> None:
     """Say where the log goes from now on.
 
     Args:
         form: of every line. On stderr, text tells only what is wrong, as the rest is shown otherwise; JSON tells all.
         file: takes every line too; when it has 10 MiB it becomes ``<file>.1`` and so on, and the sixth is dropped.
         quiet: only what is wrong on stderr.
+        dry: do not write the file.
 
     Raises:
         UsageError: the file cannot be written.
@@ -39,7 +40,9 @@ def begin_log(form: LogFormat = "text", file: Path | None = None, quiet: bool = 
     stderr = _Stderr(logging.WARNING if quiet or form == "text" else logging.INFO)
     stderr.setFormatter(_JsonLines() if form == "json" else _Errors())
     LOG.addHandler(stderr)
-    if file is not None:
+    if file is not None and not file.absolute().parent.is_dir():
+        raise UsageError(f"--log-file: the folder of {file} does not exist; make it first")
+    if file is not None and not dry:
         try:
             lines = _RotatingFile(file, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8")
         except OSError as error:

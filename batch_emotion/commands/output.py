@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -114,13 +113,7 @@ def write_output(
     told: dict[str, Any] = {}
 
     def announce(sha256: str) -> None:
-        told.update(
-            tool=f"batch-emotion {__version__}",
-            finished=datetime.now(UTC).isoformat(timespec="seconds"),
-            fingerprint=asdict(prepared.fingerprint),
-            sha256=sha256,
-            counts=summary.counts(),
-        )
+        told.update(result_told(prepared.fingerprint, sha256, summary))
         workspace.announce(told)
 
     with reporter.record.stage("write"):
@@ -175,5 +168,16 @@ def footer(fingerprint: Fingerprint, card: Card) -> dict[str, str]:
         "decoder": fingerprint.decoder,
         "runtime": fingerprint.runtime,
         "plan": fingerprint.plan,
-        "fingerprint": json.dumps(asdict(fingerprint)),
+        "fingerprint": fingerprint.to_json(),
+    }
+
+
+def result_told(fingerprint: Fingerprint, sha256: str, summary: Summary) -> dict[str, Any]:
+    """The part ``result`` of ``run.json``."""
+    return {
+        "tool": f"batch-emotion {__version__}",
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "fingerprint": fingerprint.as_dict(),
+        "sha256": sha256,
+        "counts": summary.counts(),
     }

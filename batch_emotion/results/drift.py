@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from batch_emotion.errors import SourceError
 from batch_emotion.records import Status
-from batch_emotion.results.reading import read_result
+from batch_emotion.results.stored import read_result
 from batch_emotion.results.schema import count_values
 
 

@@ -36,6 +36,14 @@ class Fingerprint:
     task_index: int = 0
     task_count: int = 1
 
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def to_json(self) -> str:
+        """For a file's footer."""
+        return json.dumps(self.as_dict())
+
     def scores_like(self, other: dict[str, object]) -> bool:
         """Whether an image would get the same probabilities as in another run, whatever the two runs' plans."""
         return all(value == other.get(key) for key, value in asdict(self).items() if key not in _NOT_OF_ONE_IMAGE)
