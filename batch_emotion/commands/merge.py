@@ -14,8 +14,8 @@ from batch_emotion.commands.reporting import Reporter, ReportOptions
 from batch_emotion.errors import OutputMismatch, SourceError, UsageError
 from batch_emotion.records import Task
 from batch_emotion.results.parts import Fingerprint
-from batch_emotion.results.stored import read_footer, read_result
 from batch_emotion.results.sinks import check_target, write_result
+from batch_emotion.results.stored import read_footer, read_result
 from batch_emotion.results.summary import Summary
 from batch_emotion.storage import output_lock, remove_leftovers, restore_folder
 

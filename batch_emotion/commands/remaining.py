@@ -14,9 +14,9 @@ from batch_emotion.errors import OutputMismatch
 from batch_emotion.model.bundle import Bundle
 from batch_emotion.records import CHECKSUM, Plan
 from batch_emotion.results.parts import Fingerprint, Workspace
-from batch_emotion.results.stored import read_result
 from batch_emotion.results.schema import result_schema
 from batch_emotion.results.sinks import check_target, output_digest
+from batch_emotion.results.stored import read_result
 from batch_emotion.results.summary import Summary, read_run, run_file
 from batch_emotion.results.update import UpdateCounts, UpdateOptions, compare, merged
 

@@ -49,6 +49,8 @@ class ReportOptions:
         """
         if self.max_drift is not None and self.baseline is None:
             raise UsageError("--max-drift needs a --baseline to measure from")
+        if self.baseline is not None and not self.baseline.exists():
+            raise UsageError(f"--baseline: there is no {self.baseline}")
         if self.metrics_file is not None:
             if self.metrics_file.suffix != ".prom":
                 raise UsageError(f"--metrics-file must end in .prom, or it is not collected: {self.metrics_file}")

@@ -10,10 +10,10 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from batch_emotion.errors import SourceError
+from batch_emotion.errors import UsageError
 from batch_emotion.records import Status
-from batch_emotion.results.stored import read_result
 from batch_emotion.results.schema import count_values
+from batch_emotion.results.stored import read_result
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,13 @@ def read_mix(baseline: Path) -> Mix:
     """The mix of an earlier run, from its ``run.json`` or from its result.
 
     Raises:
-        SourceError: there is no such file, or it is neither.
+        UsageError: it is neither.
     """
-    if not baseline.exists():
-        raise SourceError(f"--baseline: there is no {baseline}")
     if baseline.suffix == ".json":
         try:
             return Mix.from_counts(json.loads(baseline.read_text(encoding="utf-8"))["result"]["counts"])
         except (OSError, ValueError, KeyError, TypeError):
-            raise SourceError(f"--baseline: {baseline} is not the run.json of a finished result") from None
+            raise UsageError(f"--baseline: {baseline} is not the run.json of a finished result") from None
     rows = read_result(baseline)
     emotions = Counter(count_values(rows["emotion"]))
     return Mix(Counter(count_values(rows["status"])), emotions, pc.mean(rows["confidence"]).as_py() or 0.0)

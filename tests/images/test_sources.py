@@ -56,7 +56,7 @@ def test_a_folder_that_cannot_be_listed_is_a_row(tmp_path: Path, monkeypatch: py
 
 
 def test_names_of_all_kinds_are_planned_and_can_be_opened(tmp_path: Path) -> None:
-    names = [b"\xc3\xbc.jpg", b"caf\xe9.jpg", b"new\nline.jpg", b"it's \"so\".jpg", b" .jpg", b"back\\x41.jpg"]
+    names = [b"\xc3\xbc.jpg", b"caf\xe9.jpg", b"new\nline.jpg", b'it\'s "so".jpg', b" .jpg", b"back\\x41.jpg"]
     for name in names:
         with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
             file.write(b"abc")

@@ -90,7 +90,9 @@ def test_a_keras_file_that_holds_code_is_not_run(tmp_path: Path) -> None:
     import keras
 
     path = tmp_path / "evil.keras"
-    keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Lambda(lambda x: x), keras.layers.Flatten(), keras.layers.Dense(2)]).save(path)
+    keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.Lambda(lambda x: x), keras.layers.Flatten(), keras.layers.Dense(2)]
+    ).save(path)
     with pytest.raises(BundleError, match="cannot be loaded"):
         load_bundle(path, ("a", "b"))
 

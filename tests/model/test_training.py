@@ -10,7 +10,9 @@ from batch_emotion.model.training import Augmentation, LabelledPixels, Recipe, a
 def _data(count: int, seed: int) -> LabelledPixels:
     rng = np.random.default_rng(seed)
     classes = rng.integers(0, 2, count)
-    pixels = rng.integers(0, 60, (count, 64, 64, 3)).astype(np.uint8) + (classes * 150).astype(np.uint8)[:, None, None, None]
+    pixels = (
+        rng.integers(0, 60, (count, 64, 64, 3)).astype(np.uint8) + (classes * 150).astype(np.uint8)[:, None, None, None]
+    )
     return LabelledPixels(pixels, np.eye(2, dtype=np.float32)[classes])
 
 
@@ -37,7 +39,9 @@ def test_a_resumed_training_retraces_the_uninterrupted_one(tmp_path: Path) -> No
     with pytest.raises(Killed):
         fit(_model(), train, watch, Recipe(epochs=3), tmp_path / "cut", kill)
     seen: list[float] = []
-    _, resumed = fit(_model(), train, watch, Recipe(epochs=3), tmp_path / "cut", lambda line: seen.append(line["epoch"]))
+    _, resumed = fit(
+        _model(), train, watch, Recipe(epochs=3), tmp_path / "cut", lambda line: seen.append(line["epoch"])
+    )
     assert seen == [3]
     for one, other in zip(whole, resumed, strict=True):
         assert one == pytest.approx(other, abs=1e-3)

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch_emotion.errors import SourceError
+from batch_emotion.errors import UsageError
 from batch_emotion.results.drift import Mix, drift, read_mix
 
 
@@ -44,6 +44,10 @@ def test_a_baseline_is_a_result_or_its_run_json(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"result": {"counts": counts}}))
     assert read_mix(tmp_path / "run.json") == expected
     (tmp_path / "other.json").write_text("[]")
-    for name, words in (("gone.json", "there is no"), ("other.json", "run.json of a finished"), ("x.csv", "there is no")):
-        with pytest.raises(SourceError, match=f"--baseline.*{words}"):
+    for name, words in (
+        ("gone.json", "there is no"),
+        ("other.json", "run.json of a finished"),
+        ("x.csv", "there is no"),
+    ):
+        with pytest.raises(UsageError, match=f"--baseline.*{words}"):
             read_mix(tmp_path / name)

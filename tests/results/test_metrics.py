@@ -24,9 +24,7 @@ def _samples(file: Path) -> dict[tuple[str, str], float]:
     assert all(family.documentation for family in families)
     samples = [sample for family in families for sample in family.samples]
     assert {sample.labels.pop("job") for sample in samples} == {"nightly"}
-    return {
-        (each.name.removeprefix("batch_emotion_"), "".join(each.labels.values())): each.value for each in samples
-    }
+    return {(each.name.removeprefix("batch_emotion_"), "".join(each.labels.values())): each.value for each in samples}
 
 
 def test_metrics_tell_of_the_result_and_of_the_run(tmp_path: Path) -> None:

@@ -75,7 +75,9 @@ def _rows(first: int) -> pa.Table:
     columns = {field.name: pa.nulls(len(AWKWARD), field.type) for field in SCHEMA}
     columns |= {"note": pa.array(AWKWARD), "path": pa.array([f"{first + row}.jpg" for row in range(len(AWKWARD))])}
     columns |= {"p_a": pa.array([0.1, 0.123456789, 1e-9, 1.0, 0.3333333], pa.float32())}
-    return pa.table({"index": pa.array(range(first, first + len(AWKWARD))), **{name: columns[name] for name in SCHEMA.names}})
+    return pa.table(
+        {"index": pa.array(range(first, first + len(AWKWARD))), **{name: columns[name] for name in SCHEMA.names}}
+    )
 
 
 @pytest.mark.parametrize("name", ["r.parquet", "r.csv", "r"])

@@ -46,7 +46,9 @@ def _scored(plan: Plan, faces: bool = False, min_confidence: float = 0.0, marker
     chance = ((time * 31 + np.array(face, np.int64) * 17) % 97 / 97).astype("float32")
     probabilities = np.stack([chance, 1 - chance], axis=1)
     emotion, confidence = name_emotions(probabilities, CLASSES, min_confidence, bad)
-    columns = {name: plan.attributes[name].take(pa.array(index, pa.int64())) for name in plan.attributes.column_names} | {
+    columns = {
+        name: plan.attributes[name].take(pa.array(index, pa.int64())) for name in plan.attributes.column_names
+    } | {
         "index": pa.array(index, pa.int64()),
         "path": rows["path"],
         "status": pa.array(np.where(bad, "corrupt", "ok"), pa.string()),
@@ -90,7 +92,9 @@ def _update(
 
 
 FILES = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 30)), max_size=10)
-UNIQUE = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 30)), max_size=8, unique_by=lambda file: file[0])
+UNIQUE = st.lists(
+    st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 30)), max_size=8, unique_by=lambda file: file[0]
+)
 
 
 @settings(deadline=None)  # the first call loads kernels
