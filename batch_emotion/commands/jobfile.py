@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import glob
 import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import UnionType
@@ -35,11 +37,23 @@ def job_context(command: Any, kinds: Mapping[str, Any], job: Path, arguments: Se
     names = _names(command, kinds)
     values = {"job": job.stem} | read_job(job, {key: kinds[name] for key, name in names.items()})
     try:
-        return command.make_context(
+        context = command.make_context(
             "run", list(arguments), default_map={names[key]: value for key, value in values.items()}
         )
     except typer.BadParameter as error:
         raise UsageError(f"{job}: {' '.join(error.format_message().split())}") from None
+    for source in context.params.get("sources", ()):
+        if source != "-" and not glob.has_magic(source) and not os.path.lexists(source):
+            raise JobFileError(f"{job}: sources: no such file or directory: {source}{_nearest_path(source)}")
+    return context
+
+
+def _nearest_path(path: str) -> str:
+    folder, name = os.path.split(path)
+    with suppress(OSError):
+        for near in difflib.get_close_matches(name, os.listdir(folder or "."), 1):
+            return f"; did you mean {os.path.join(folder, near)}?"
+    return ""
 
 
 def option_lines(context: Any, kinds: Mapping[str, Any], job: Path) -> list[str]:

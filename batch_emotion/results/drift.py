@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from batch_emotion.errors import UsageError
+from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.records import Status
 from batch_emotion.results.schema import count_values
 from batch_emotion.results.stored import read_result
@@ -83,7 +83,10 @@ def read_mix(baseline: Path) -> Mix:
             return Mix.from_counts(json.loads(baseline.read_text(encoding="utf-8"))["result"]["counts"])
         except (OSError, ValueError, KeyError, TypeError):
             raise UsageError(f"--baseline: {baseline} is not the run.json of a finished result") from None
-    rows = read_result(baseline)
+    try:
+        rows = read_result(baseline)
+    except SourceError as error:
+        raise UsageError(f"--baseline: {error}") from None
     emotions = Counter(count_values(rows["emotion"]))
     return Mix(Counter(count_values(rows["status"])), emotions, pc.mean(rows["confidence"]).as_py() or 0.0)
 

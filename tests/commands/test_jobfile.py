@@ -113,6 +113,8 @@ def test_predict_takes_the_environment_too(
     ("text", "words"),
     [
         ('sources = ["nowhere"]\nout = "r.csv"', "job.toml: sources: no such file or directory: nowhere"),
+        ('sources = ["b.jpg"]\nout = "r.csv"', "b.jpg; did you mean a.jpg?"),
+        ('sources = ["."]\nout = "r.csv"\nroot = "no"', "--root: there is no folder no"),
         ('sources = ["."]\nout = "r.csv"\nmodel = "sed-cnn"', "job.toml: model: no model 'sed-cnn'"),
         ('sources = ["."]\nout = "no/r.csv"', "--out: the folder"),
         ('sources = ["."]\nout = "r.csv"\nlog-file = "no/log"', "--log-file: the folder"),

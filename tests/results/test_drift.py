@@ -45,9 +45,9 @@ def test_a_baseline_is_a_result_or_its_run_json(tmp_path: Path) -> None:
     assert read_mix(tmp_path / "run.json") == expected
     (tmp_path / "other.json").write_text("[]")
     for name, words in (
-        ("gone.json", "there is no"),
+        ("gone.json", "run.json of a finished"),
         ("other.json", "run.json of a finished"),
-        ("x.csv", "there is no"),
+        ("x.csv", "cannot be read"),
     ):
         with pytest.raises(UsageError, match=f"--baseline.*{words}"):
             read_mix(tmp_path / name)
