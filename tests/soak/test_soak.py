@@ -15,6 +15,7 @@ from batch_emotion import load_bundle
 from batch_emotion.commands.sample import SampleOptions, sample
 from batch_emotion.images.decode import load_image
 from batch_emotion.records import Limits
+from tests.month import Month, live_through, small_disk
 
 pytestmark = pytest.mark.soak
 
@@ -60,3 +61,11 @@ def test_a_folder_of_faces_at_full_size_equals_keras(tmp_path: Path) -> None:
     expected = bundle.keras_model().predict(np.stack(pixels), batch_size=256, verbose=0)
     got = np.stack([scored[f"p_{name}"].to_numpy() for name in bundle.card.class_names], axis=1)
     assert np.abs(got - expected).max() <= 1e-4
+
+
+@pytest.mark.parametrize("name", ["r.parquet", "r.csv", "r"])
+def test_a_month_of_nights_ends_like_a_fresh_run(tmp_path: Path, faces: Path, name: str) -> None:
+    with small_disk(tmp_path / "disk") as is_small:
+        month = Month(tmp_path, tmp_path / "disk", sorted(faces.rglob("*.png")), name, images=60)
+        live_through(month, 30, is_small)
+        month.equals_a_fresh_run((tmp_path / "fresh").with_suffix(Path(name).suffix))
