@@ -1,8 +1,8 @@
 """Batch facial emotion recognition: a folder of faces in, one row per image out.
 
-The three calls most programs need are here; each loads its heavy imports when it is first used::
+The calls most programs need are here; each loads its heavy imports when it is first used::
 
-    from batch_emotion import load_bundle, predict, train
+    from batch_emotion import evaluate, load_bundle, predict, train
 """
 
 from importlib import import_module
@@ -11,14 +11,27 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from batch_emotion.commands.predict import PredictOptions, predict
+    from batch_emotion.commands.evaluate import EvaluateOptions, evaluate
+    from batch_emotion.commands.options import PredictOptions
+    from batch_emotion.commands.predict import predict
     from batch_emotion.commands.train import TrainOptions, train
     from batch_emotion.model.bundle import load_bundle
 
-__all__ = ["PredictOptions", "TrainOptions", "__version__", "load_bundle", "predict", "train"]
+__all__ = [
+    "EvaluateOptions",
+    "PredictOptions",
+    "TrainOptions",
+    "__version__",
+    "evaluate",
+    "load_bundle",
+    "predict",
+    "train",
+]
 
 _HOMES = {
-    "PredictOptions": "batch_emotion.commands.predict",
+    "EvaluateOptions": "batch_emotion.commands.evaluate",
+    "evaluate": "batch_emotion.commands.evaluate",
+    "PredictOptions": "batch_emotion.commands.options",
     "predict": "batch_emotion.commands.predict",
     "TrainOptions": "batch_emotion.commands.train",
     "train": "batch_emotion.commands.train",

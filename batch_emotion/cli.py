@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 import time
 from dataclasses import asdict
@@ -18,8 +19,9 @@ from batch_emotion.errors import BatchEmotionError, BundleError, ExitCode, Sourc
 from batch_emotion.logs import LOG, begin_log, run_id
 
 if TYPE_CHECKING:
+    from batch_emotion.commands.options import PredictOptions
     from batch_emotion.commands.output import Progress
-    from batch_emotion.commands.predict import PredictOptions, PredictResult
+    from batch_emotion.commands.predict import PredictResult
 
 app = typer.Typer(
     name="batch-emotion",
@@ -105,6 +107,17 @@ def predict(
         Literal["auto", "onnx", "tensorflow"],
         typer.Option(help="What runs the network; auto: ONNX Runtime on a CPU, TensorFlow on a GPU."),
     ] = "auto",
+    precision: Annotated[
+        Literal["float32", "mixed"],
+        typer.Option(help="mixed: compute in float16 where it does little harm, for TensorFlow on a GPU."),
+    ] = "float32",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use; default: all that this process may use.")
+    ] = None,
+    full_decode: Annotated[
+        bool,
+        typer.Option("--full-decode", help="Decode every pixel of JPEGs far larger than the model's input."),
+    ] = False,
     path_column: Annotated[str, typer.Option(help="The manifest's column that holds the paths.")] = "path",
     root: Annotated[
         Path | None,
@@ -163,11 +176,11 @@ def predict(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
 ) -> None:
     """Score images: one row per image with its emotion, confidence and probabilities."""
+    from batch_emotion.commands.options import PredictOptions
     from batch_emotion.commands.output import OutputOptions
-    from batch_emotion.commands.predict import PredictOptions
     from batch_emotion.commands.predict import predict as run_predict
     from batch_emotion.commands.reporting import ReportOptions
-    from batch_emotion.images.sources import SourceOptions
+    from batch_emotion.images.sources import SourceOptions, is_one_image
     from batch_emotion.records import Limits, Task
     from batch_emotion.results.update import UpdateOptions
 
@@ -184,6 +197,9 @@ def predict(
         class_names=_names(classes) if classes else None,
         trust_pickle=trust_pickle,
         runtime=runtime,
+        precision=precision,
+        threads=threads,
+        full_decode=full_decode,
         limits=Limits(max_pixels, max_bytes),
         min_confidence=min_confidence,
         batch_size=batch_size,
@@ -201,7 +217,7 @@ def predict(
     if dry_run:
         _show_plan(options)
         return
-    if out is None and not (len(sources) == 1 and Path(sources[0]).is_file()):
+    if out is None and not is_one_image(sources):
         raise UsageError("--out is needed for more than one image; for example --out results.parquet")
     with _ProgressBar(quiet or out is None or log_format == "json") as bar:
         result = run_predict(options, bar)
@@ -289,6 +305,8 @@ class _ProgressBar:
         bar = self._bar = self._bar or self._make(progress)
         bar.set_postfix(failures=progress.failures, refresh=False)
         bar.update(progress.done - bar.n)
+        if progress.done == progress.total:
+            bar.close()
 
     @staticmethod
     def _make(progress: Progress) -> Any:
@@ -311,9 +329,8 @@ def _show_summary(options: PredictOptions, result: PredictResult) -> None:
     if result.outcome == "nothing to do":
         typer.echo(f"Nothing to do: {options.out} is there, made from the same images in the same way.", err=True)
         return
-    say = [
-        f"{summary.rows} images: " + ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
-    ]
+    counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
+    say = [f"{summary.rows} images: {counts or 'there is nothing in the manifest'}"]
     if summary.emotions:
         width = max(map(len, summary.emotions))
         scored = summary.emotions.total()
@@ -323,7 +340,10 @@ def _show_summary(options: PredictOptions, result: PredictResult) -> None:
     if result.left_out:
         say.append(f"{result.left_out} files were left out for their extension")
     if summary.scored:
-        say.append(f"{summary.images_per_second:,.0f} images/s over {summary.seconds:.1f} s")
+        say.append(
+            f"{summary.images_per_second:,.0f} images/s over {summary.seconds:.1f} s, {summary.runtime}, {summary.threads} threads"
+        )
+        say.append("seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in vars(summary.profile).items()))
     if summary.update:
         told = {name: count for name, count in asdict(summary.update).items() if count}
         say.append("Update: " + ", ".join(f"{count} {name}" for name, count in told.items()))
@@ -366,11 +386,11 @@ def train(
     data: Annotated[
         Path,
         typer.Argument(
-            help="One folder per class, train/ and val/ with those inside, or a manifest with path and label."
+            help="One folder per class, train/ and val/ with those inside, or a manifest with path and label or votes."
         ),
     ],
     out: Annotated[Path, typer.Option(help="The bundle's folder.")],
-    arch: Annotated[str, typer.Option(help="The network.")] = "seed-cnn",
+    arch: Annotated[str, typer.Option(help="The network: seed-cnn or pyramid.")] = "seed-cnn",
     classes: Annotated[
         str, typer.Option(help="The classes, in the order of the outputs, with commas.")
     ] = "angry,disgust,fear,happy,sad,surprise",
@@ -380,15 +400,56 @@ def train(
     validation_split: Annotated[
         float, typer.Option(min=0.01, max=0.9, help="The part of every class put aside for validation.")
     ] = 0.2,
+    path_column: Annotated[str, typer.Option(help="The manifest's column of paths.")] = "path",
+    root: Annotated[
+        Path | None, typer.Option(help="What a manifest's relative paths start from; default: its folder.")
+    ] = None,
+    label_weight: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="With votes and labels both: the part of a target the label decides."),
+    ] = 0.0,
+    initial: Annotated[
+        str | None, typer.Option("--from", help="Start from this model's weights; outputs are matched by class name.")
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 25,
     batch_size: Annotated[int, typer.Option(min=1, help="Images in a step.")] = 32,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-3,
+    optimizer: Annotated[
+        Literal["adam", "sgd"], typer.Option(help="Adam, or SGD with Nesterov momentum 0.9.")
+    ] = "adam",
+    learning_rate: Annotated[float, typer.Option(help="Of the optimizer, at its highest.")] = 1e-3,
+    schedule: Annotated[
+        Literal["constant", "cosine"], typer.Option(help="Constant, or up in one epoch and down along a cosine.")
+    ] = "constant",
+    weight_decay: Annotated[
+        float, typer.Option(min=0.0, help="Shrink kernels by this times the rate, each step.")
+    ] = 0.0,
+    label_smoothing: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Spread this part of every target over all classes.")
+    ] = 0.0,
+    ema: Annotated[
+        float, typer.Option(min=0.0, max=0.99999, help="Keep a running average of the weights with this momentum.")
+    ] = 0.0,
     flip: Annotated[bool, typer.Option(help="Mirror every second image.")] = True,
-    rotation: Annotated[float, typer.Option(help="Turn images by up to so many degrees.")] = 10.0,
-    shift: Annotated[float, typer.Option(help="Move images by up to this part of their side.")] = 0.1,
-    zoom: Annotated[float, typer.Option(help="Zoom in and out by up to this part.")] = 0.1,
-    brightness: Annotated[float, typer.Option(help="Brighten and darken by up to this part.")] = 0.0,
+    rotation: Annotated[float, typer.Option(min=0.0, help="Turn images by up to so many degrees.")] = 10.0,
+    shift: Annotated[float, typer.Option(min=0.0, help="Move images by up to this part of their side.")] = 0.1,
+    zoom: Annotated[float, typer.Option(min=0.0, max=0.9, help="Zoom in and out by up to this part.")] = 0.1,
+    brightness: Annotated[float, typer.Option(min=0.0, help="Brighten and darken by up to this part.")] = 0.0,
+    contrast: Annotated[float, typer.Option(min=0.0, help="Raise and lower the contrast by up to this part.")] = 0.0,
+    erase: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Grey out a rectangle of up to this part of each side.")
+    ] = 0.0,
+    mixup: Annotated[float, typer.Option(min=0.0, help="Blend pairs of images; the Beta distribution's alpha.")] = 0.0,
     class_weights: Annotated[bool, typer.Option("--class-weights", help="Weigh every class alike.")] = False,
+    precision: Annotated[
+        Literal["float32", "mixed"], typer.Option(help="Mixed: bfloat16 arithmetic; the bundle is float32.")
+    ] = "float32",
+    summary: Annotated[str, typer.Option(help="One line on the model for its card.")] = "",
+    about: Annotated[
+        Path | None,
+        typer.Option(
+            help="A TOML file for the card: the licence, and a table data with name, source, licence, faults."
+        ),
+    ] = None,
     patience: Annotated[
         int | None,
         typer.Option(min=1, help="Stop after so many epochs without a better validation loss, and keep the best."),
@@ -401,17 +462,12 @@ def train(
     """Train a network on labelled images and write it as a bundle."""
     from batch_emotion.commands.train import TrainOptions
     from batch_emotion.commands.train import train as run_train
-    from batch_emotion.model.training import Augmentation, Recipe
+    from batch_emotion.images.labelled import LabelOptions
+    from batch_emotion.images.sources import SourceOptions
+    from batch_emotion.model.about import About, read_about
+    from batch_emotion.model.augmentation import Augmentation
+    from batch_emotion.model.training import Recipe
 
-    recipe = Recipe(
-        epochs,
-        batch_size,
-        learning_rate,
-        Augmentation(flip, rotation, shift, zoom, brightness),
-        class_weights,
-        patience,
-        seed,
-    )
     options = TrainOptions(
         data,
         out,
@@ -419,14 +475,106 @@ def train(
         _names(classes),
         validation,
         validation_split,
-        recipe,
+        LabelOptions(SourceOptions(path_column, root), label_weight),
+        initial,
+        Recipe(
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            weight_decay=weight_decay,
+            label_smoothing=label_smoothing,
+            ema=ema,
+            augmentation=Augmentation(flip, rotation, shift, zoom, brightness, contrast, erase, mixup),
+            class_weights=class_weights,
+            precision=precision,
+            patience=patience,
+            seed=seed,
+        ),
         resume=resume,
         overwrite=overwrite,
+        summary=summary,
+        about=read_about(about) if about else About(),
+        command=_command_again("--resume", "--overwrite", "--quiet", "-q"),
     )
     result = run_train(options, (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True)))
     if not quiet:
         accuracy = result.bundle.card.metrics["validation"]["accuracy"]
         typer.echo(f"Written to {out}: {accuracy:.1%} of the validation images right", err=True)
+
+
+@app.command()
+def evaluate(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="Labelled images as for train, of which val/ is taken where there is one, or a result of predict."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The evaluation's folder.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help=f"{_MODEL} Default: that of predict; for a result, the bundled model that made it."),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="The classes of a .keras or .h5 file, in the order of its outputs, with commas."),
+    ] = None,
+    runtime: Annotated[
+        Literal["auto", "onnx", "tensorflow"],
+        typer.Option(help="What runs the network; auto: ONNX Runtime on a CPU, TensorFlow on a GPU."),
+    ] = "auto",
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="For a result: a manifest with path and label; default: its column label, or the folders in its paths."
+        ),
+    ] = None,
+    path_column: Annotated[str, typer.Option(help="A manifest's column of paths.")] = "path",
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where relative paths start; default: the manifest's folder, or, of a result, the working directory."
+        ),
+    ] = None,
+    votes: Annotated[
+        Path | None,
+        typer.Option(help="A table with a file and how many people chose each class, to measure agreement with them."),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images shown to the network at a time.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an evaluation that is there.")] = False,
+    trust_pickle: Annotated[
+        bool, typer.Option("--trust-pickle", help="Load a pickled model, which can run any code.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+) -> None:
+    """Measure how good a model is: scores with intervals, pictures and a page."""
+    from batch_emotion.commands.evaluate import EvaluateOptions
+    from batch_emotion.commands.evaluate import evaluate as run_evaluate
+    from batch_emotion.results.evaluation_table import evaluation_table
+
+    options = EvaluateOptions(
+        data,
+        out,
+        model,
+        _names(classes) if classes else None,
+        trust_pickle,
+        runtime,
+        labels,
+        path_column,
+        root,
+        votes,
+        batch_size=batch_size,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    with _ProgressBar(quiet) as bar:
+        result = run_evaluate(options, (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True)), bar)
+    if not quiet:
+        typer.echo(evaluation_table(result.evaluation))
+        typer.echo(f"Written to {out}", err=True)
 
 
 @app.command()
@@ -486,7 +634,9 @@ def _show_card(card: Any) -> None:
 
 
 def _accuracies(metrics: dict[str, Any]) -> str:
-    return ", ".join(f"{side} {figures['accuracy']:.1%}" for side, figures in metrics.items())
+    return ", ".join(
+        f"{side} {figures['accuracy']:.1%}" for side, figures in metrics.items() if side in ("training", "validation")
+    )
 
 
 @app.command()
@@ -501,6 +651,11 @@ def sample(
 
     drawn = run_sample(SampleOptions(folder, count, seed))
     typer.echo(f"{drawn} faces drawn in {folder}, one folder per expression", err=True)
+
+
+def _command_again(*without: str) -> str:
+    """The command line of this process, for a shell, without the options that only mattered this time."""
+    return shlex.join(["batch-emotion", *(argument for argument in sys.argv[1:] if argument not in without)])
 
 
 def _names(text: str) -> tuple[str, ...]:

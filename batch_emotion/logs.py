@@ -15,7 +15,18 @@ from typing import Any, Literal
 from batch_emotion.errors import UsageError
 
 LogFormat = Literal["text", "json"]
+
+
+class _OwnLogger(logging.Logger):
+    """A logger that goes on where the logs of libraries are switched off by ``logging.disable``."""
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the name is logging's
+        return level >= self.getEffectiveLevel()
+
+
+logging.setLoggerClass(_OwnLogger)
 LOG = logging.getLogger("batch_emotion")
+logging.setLoggerClass(logging.Logger)
 _FILE_BYTES, _FILES = 10 * 2**20, 5
 _run_id = secrets.token_hex(8)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +71,7 @@ class Plan:
     @property
     def total_bytes(self) -> int:
         """Bytes of all files whose size is known."""
-        return int(pa.compute.sum(self.images["size"]).as_py() or 0)
+        return int(pc.sum(self.images["size"]).as_py() or 0)
 
     def slice(self, offset: int, length: int) -> Plan:
         """The contiguous part of the plan that starts at row ``offset``; it copies nothing."""
@@ -99,6 +102,11 @@ def table_digest(*tables: pa.Table) -> str:
         for batch in _even_batches(table):
             sha.update(batch.serialize())
     return sha.hexdigest()
+
+
+def pixel_digests(pixels: NDArray[np.uint8]) -> list[str]:
+    """The first 16 hex digits of the sha256 of each image's pixels, uint8 (N, H, W, C): equal where the pixels are."""
+    return [hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in pixels]
 
 
 def _even_batches(table: pa.Table, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
@@ -159,7 +167,7 @@ class DecodedImage(NamedTuple):
 
     ``pixels`` is uint8 (H, W, C) where ``status`` is ok, else None; ``width`` and ``height`` are those of the upright
     original, None where even the header could not be read; ``size`` (bytes) and ``mtime_ns`` (ns since the epoch) are
-    those of the file that was read, None where there was none.
+    those of the file that was read, None where there was none; ``read_s`` is how long reading it took.
     """
 
     pixels: NDArray[np.uint8] | None
@@ -169,6 +177,7 @@ class DecodedImage(NamedTuple):
     error: str | None = None
     size: int | None = None
     mtime_ns: int | None = None
+    read_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -179,8 +188,47 @@ class ImageBatch:
         image_index: int64 (B,), the row in the plan of each image.
         pixels: uint8 (B, H, W, C), zero where the image is not ok.
         facts: an Arrow batch of B rows with the columns ``status, width, height, error, size, mtime_ns``.
+        read_s: seconds it took to read the files.
+        decode_s: seconds it took to decode them.
     """
 
     image_index: NDArray[np.int64]
     pixels: NDArray[np.uint8]
     facts: pa.RecordBatch
+    read_s: float = 0.0
+    decode_s: float = 0.0
+
+
+@dataclass
+class Profile:
+    """Where the time of a run goes, in seconds.
+
+    Reading, decoding and inference run beside each other and in several threads, whose seconds are added up; the sum
+    can therefore be more than the run took.
+
+    Attributes:
+        start: importing the libraries and loading the model.
+        list: making the plan.
+        compare: finding the rows of an earlier run that can stay.
+        read: reading image files.
+        decode: bytes to pixels of the model's size.
+        infer: pixels to probabilities.
+        write: committing shards and putting the final output together.
+    """
+
+    start: float = 0.0
+    list: float = 0.0
+    compare: float = 0.0
+    read: float = 0.0
+    decode: float = 0.0
+    infer: float = 0.0
+    write: float = 0.0
+
+    @contextmanager
+    def timing(self, stage: str) -> Iterator[None]:
+        """Add the block's time to a stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            setattr(self, stage, getattr(self, stage) + time.perf_counter() - started)

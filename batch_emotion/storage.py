@@ -96,8 +96,7 @@ def read_file(location: str, max_bytes: int) -> FileBytes:
         if size > max_bytes:
             reason = f"{size} bytes, more than the limit of {max_bytes}"
             return FileBytes(b"", Status.TOO_LARGE, reason, size, mtime_ns)
-        with open(descriptor, "rb", buffering=0, closefd=False) as file:
-            data = file.readall()
+        data = _read_all(descriptor, size)
     except OSError as error:
         return FileBytes(b"", Status.UNREADABLE, error.strerror)
     finally:
@@ -105,6 +104,18 @@ def read_file(location: str, max_bytes: int) -> FileBytes:
     if not data:
         return FileBytes(b"", Status.EMPTY, "the file has no content", size, mtime_ns)
     return FileBytes(data, Status.OK, None, size, mtime_ns)
+
+
+def _read_all(descriptor: int, size: int) -> bytes:
+    """Read to the end; one call where the file is as long as it said, as almost all are."""
+    data = os.read(descriptor, size + 1)
+    if len(data) == size:
+        return data
+    pieces = [data]
+    while data:
+        data = os.read(descriptor, 2**20)
+        pieces.append(data)
+    return b"".join(pieces)
 
 
 def _kind(mode: int) -> str:
@@ -160,7 +171,7 @@ def commit_text(final: Path, text: str) -> None:
 def committing_folder(final: Path) -> Iterator[Path]:
     """Give an empty folder beside ``final``; when the block ends well, swap it in for ``final``.
 
-    What was there before stays until the new folder is whole; ``restore_folder`` mends a swap that was cut short.
+    What was there before stays until the new folder is whole; ``restore_output`` mends a swap that was cut short.
     """
     temporary = Path(tempfile.mkdtemp(prefix=f".{final.name[:100]}.", suffix=".tmp", dir=final.parent))
     try:
@@ -182,8 +193,18 @@ def committing_folder(final: Path) -> Iterator[Path]:
     fsync_folder(final.parent)
 
 
-def restore_folder(final: Path) -> None:
-    """Finish a folder swap that was cut short between its two renames."""
+def restore_output(final: Path) -> None:
+    """Mend what a killed writer of ``final`` left: a folder swap between its two renames, unfinished temporaries.
+
+    Only for the holder of the output's lock: another writer's temporaries are in use.
+    """
+    unfinished = re.compile(rf"\.{re.escape(final.name[:100])}(\.run\.json)?\.[a-z0-9_]{{8}}\.tmp")
+    for name in filter(unfinished.fullmatch, os.listdir(final.parent)):
+        left = final.parent / name
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
     previous = _previous(final)
     if previous.exists():
         if final.exists():
@@ -194,18 +215,6 @@ def restore_folder(final: Path) -> None:
 
 def _previous(final: Path) -> Path:
     return final.with_name(f".{final.name}.previous")
-
-
-def remove_leftovers(final: Path) -> None:
-    """Take away the temporary files and folders that killed runs left beside ``final``; its lock must be held."""
-    ours = re.compile(rf"\.{re.escape(final.name)}(\.run\.json)?\.[a-z0-9_]{{8}}\.tmp")
-    for child in final.absolute().parent.iterdir():
-        if ours.fullmatch(child.name):
-            with suppress(OSError):
-                if child.is_dir():
-                    shutil.rmtree(child)
-                else:
-                    child.unlink()
 
 
 def write_advice(error: OSError, folder: Path) -> str:

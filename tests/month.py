@@ -84,7 +84,7 @@ class Month:
         """Space runs out somewhere on the way: the old result stays, and the metrics say that the night failed."""
         before = read_result(self.out)
         if is_small:
-            with (self._disk / "ballast").open("wb") as ballast, pytest.raises(OSError):  # noqa: PT011
+            with (self._disk / "ballast").open("wb") as ballast, pytest.raises(OSError):
                 while True:
                     os.write(ballast.fileno(), b"x" * 4096)
             with pytest.raises(BatchEmotionError, match=r"No space left.*free some space.*same command again"):

@@ -8,7 +8,7 @@ import pytest
 import batch_emotion
 from batch_emotion.cli import app, run
 
-HEAVY = ("tensorflow", "keras", "pandas", "cv2", "matplotlib", "onnxruntime")
+HEAVY = ("tensorflow", "keras", "pandas", "cv2", "matplotlib", "onnxruntime", "sklearn", "scipy", "jinja2")
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,9 +57,12 @@ def test_a_dry_run_writes_nothing(faces: Path, tmp_path: Path, capsys: pytest.Ca
         ["predict", "."],
         ["predict", "nowhere", "--out", "r.csv"],
         ["predict", ".", "--out", "r.xyz"],
+        ["predict", ".", "--out", "."],
+        ["predict", "m.csv"],
         ["predict", ".", "--runtime", "abacus"],
         ["models", "typo"],
         ["train", "nowhere", "--out", "m"],
+        ["evaluate", "nowhere", "--out", "m"],
         ["export", "seed-cnn", "--format", "gif", "--out", "m"],
         ["sample", "x", "--count", "0"],
     ],
@@ -68,6 +71,7 @@ def test_usage_errors_are_exit_code_2(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.csv").write_text("path\na.jpg\n")
     assert run(arguments) == 2
     assert "Traceback" not in capsys.readouterr().err
 
@@ -99,16 +103,27 @@ def test_models_are_listed_shown_and_verified(capsys: pytest.CaptureFixture[str]
     [
         ("['--help']", set()),
         ("['predict', '--help']", set()),
+        ("['evaluate', '--help']", set()),
         ("['models']", {"cv2"}),
         ("['predict', 'nowhere', '--out', 'r.csv']", {"cv2"}),
         ("['predict', '.', '--out', 'r.csv', '--dry-run']", {"cv2"}),
     ],
 )
 def test_light_commands_load_nothing_heavy(arguments: str, allowed: set[str], tmp_path: Path) -> None:
-    code = f"import sys; from batch_emotion.cli import run; run({arguments}); print([n for n in {HEAVY} if n in sys.modules])"
+    loaded = f"[name for name in {HEAVY} if name in sys.modules]"
+    code = f"import sys; from batch_emotion.cli import run; run({arguments}); print({loaded})"
     (tmp_path / "a.jpg").write_bytes(b"x")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert set(re.findall(r"'(\w+)'", done.stdout.splitlines()[-1])) <= allowed
+
+
+def test_without_opencv_one_line_says_what_to_install(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['cv2'] = None; from batch_emotion.cli import run; sys.exit(run(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "predict", ".", "--out", "r.csv"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "apt-get install libgl1" in done.stderr
 
 
 def test_every_command_is_in_the_readme_with_its_help() -> None:

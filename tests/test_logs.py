@@ -24,7 +24,7 @@ def test_json_lines_all_carry_the_run_id_of_run_json(
     assert run(arguments) == 0
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [json.loads(line) for line in log.read_text().splitlines()] == lines
-    assert [line["message"] for line in lines][0] == "began"
+    assert lines[0]["message"] == "began"
     assert lines[-1]["message"] == "done"
     assert lines[-1]["statuses"] == {"ok": 48}
     assert {line["run_id"] for line in lines} == {

@@ -1,4 +1,8 @@
-"""Real processes: killed, interrupted, crashed by an image, and noisy libraries."""
+"""Real processes: killed, interrupted, crashed by an image, and noisy libraries.
+
+Each start costs seconds of imports, so the runs are chained: every one carries on what the last kill left behind and is
+the next to be killed.
+"""
 
 import os
 import signal
@@ -13,8 +17,42 @@ import pyarrow.parquet as pq
 import pytest
 
 import batch_emotion
+from batch_emotion import PredictOptions, predict
 
 ROOT = Path(batch_emotion.__file__).parents[1]
+KILL_AT = """
+import os, signal, batch_emotion.storage as storage
+before, _, name = os.environ["KILL_AT"].partition(" ")
+real = storage.Path.replace
+def replace(self, target):
+    if before == "before" and str(target).endswith(name):
+        os.kill(os.getpid(), signal.SIGKILL)
+    result = real(self, target)
+    if str(target).endswith(name):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+storage.Path.replace = replace
+"""
+HELD = """
+import os, time, batch_emotion.images.decode as decode
+real, seen = decode.decode, []
+def held(data, spec, limits):
+    seen.append(1)
+    while len(seen) > 6 and os.path.exists(os.environ["HOLD"]):
+        time.sleep(0.01)
+    time.sleep(0.05)
+    return real(data, spec, limits)
+decode.decode = held
+"""
+CRASH = """
+import os, batch_emotion.images.decode as decode
+real = decode.decode
+def crashing(data, *how):
+    if data == b"crash":
+        os.abort()
+    return real(data, *how)
+decode.decode = crashing
+"""
 
 
 def _command(*arguments: object) -> list[str]:
@@ -25,14 +63,25 @@ def _predict(source: Path, out: Path) -> list[str]:
     return _command("predict", source, "--out", out, "--shard-size", 6, "--batch-size", 3)
 
 
-def _environment(site: Path | None = None) -> dict[str, str]:
+def _environment(site: Path | None = None, **variables: str) -> dict[str, str]:
     path = [str(ROOT)] if site is None else [str(site), str(ROOT)]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path)} | variables
 
 
-def _wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+def _site(folder: Path, code: str) -> Path:
+    """Make a ``sitecustomize`` that every child process runs first."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(code)
+    return folder
+
+
+def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+
+
+def _wait_for(path: Path, process: subprocess.Popen[str], content: str = "") -> None:
     deadline = time.monotonic() + 120
-    while not path.exists():
+    while not path.exists() or (content and content not in path.read_text()):
         assert process.poll() is None, f"ended before {path.name} was there: {process.communicate()}"
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -41,134 +90,103 @@ def _wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 @pytest.fixture(scope="module")
 def whole(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("whole") / "r.parquet"
-    subprocess.run(_predict(faces, out), check=True, capture_output=True, env=_environment())
+    predict(PredictOptions((str(faces),), out, shard_size=6, batch_size=3))
     return out
 
 
-COMMIT_POINTS = ["part-000001.parquet", "begun-000003"]
+def test_kills_at_every_rename_lose_nothing(faces: Path, tmp_path: Path, whole: Path) -> None:
+    site, out = _site(tmp_path / "site", KILL_AT), tmp_path / "r.parquet"
+    work = tmp_path / "r.parquet.work"
+    for name in ("fingerprint.json", "part-000004.parquet", "r.parquet", "run.json"):
+        for moment in ("before", "after"):
+            environment = _environment(site, KILL_AT=f"{moment} {name}")
+            killed = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=environment)
+            assert killed.returncode == -signal.SIGKILL, (moment, name, killed.stderr)
+            folder = tmp_path if name in ("r.parquet", "run.json") else work
+            reached = next(folder.glob(f"*{name}"), None) is not None
+            assert reached == (moment == "after")
+    done = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=_environment())
+    assert done.returncode == 0, done.stderr
+    assert pq.read_table(out).equals(pq.read_table(whole))
+    assert not work.exists()
 
 
-@pytest.mark.parametrize("reached", COMMIT_POINTS)
-def test_a_killed_run_carries_on_to_the_same_rows(faces: Path, tmp_path: Path, whole: Path, reached: str) -> None:
-    out = tmp_path / "r.parquet"
-    process = subprocess.Popen(
-        _predict(faces, out), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment()
-    )
-    _wait_for(tmp_path / "r.parquet.work" / reached, process)
+@pytest.fixture
+def hold(tmp_path: Path) -> Path:
+    """A file that, while it is there, holds a run of ``HELD`` in the decoding of the second shard that it scores."""
+    hold = tmp_path / "hold"
+    hold.touch()
+    return hold
+
+
+def test_signals_stop_a_run_with_their_codes_and_the_same_command_carries_on(
+    faces: Path, tmp_path: Path, whole: Path, hold: Path
+) -> None:
+    out, work = tmp_path / "r.parquet", tmp_path / "r.parquet.work"
+    environment = _environment(_site(tmp_path / "site", HELD), HOLD=str(hold))
+    for signum, code, moment in (
+        (signal.SIGINT, 130, "imports"),
+        (signal.SIGTERM, 143, "imports"),
+        (signal.SIGINT, 130, "scoring"),
+        (signal.SIGTERM, 143, "native code that does not come back"),
+    ):
+        process = _start(_predict(faces, out), environment)
+        if moment == "imports":
+            _wait_for(tmp_path / "r.parquet.lock", process, f"pid {process.pid}")
+            time.sleep(0.3)
+        else:
+            committed = len(list(work.glob("part-*")))
+            _wait_for(work / f"begun-{committed + 1:06d}", process)
+        if moment == "scoring":
+            hold.unlink()
+        process.send_signal(signum)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == code, said
+        assert "the same command carries on" in said
+        assert "Traceback" not in said
+        assert not out.exists()
+        if moment == "scoring":
+            assert list(work.glob("begun-*")) == [], "the shard was dropped, not suspected"
+            hold.touch()
+
+    process = _start(_predict(faces, out), environment)
+    _wait_for(tmp_path / "r.parquet.lock", process, f"pid {process.pid}")
+    second = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=environment)
+    assert second.returncode == 75
+    assert f"pid {process.pid}" in second.stderr
+    _wait_for(work / "part-000002.parquet", process)
     process.kill()
     process.communicate()
-    assert not out.exists()
     done = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=_environment())
     assert done.returncode == 0, done.stderr
     assert pq.read_table(out).equals(pq.read_table(whole))
-    assert not (tmp_path / "r.parquet.work").exists()
+    assert not work.exists()
 
 
-KILL_AT = """
-import os, signal, batch_emotion.storage as storage
-real = storage.Path.replace
-def replace(self, target):
-    if {before} and str(target).endswith({name!r}):
-        os.kill(os.getpid(), signal.SIGKILL)
-    result = real(self, target)
-    if str(target).endswith({name!r}):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return result
-storage.Path.replace = replace
-"""
-
-
-@pytest.mark.parametrize("name", ["part-000004.parquet", "r.parquet", "fingerprint.json", "run.json"])
-@pytest.mark.parametrize("before", [True, False])
-def test_a_kill_at_a_rename_loses_nothing(faces: Path, tmp_path: Path, whole: Path, name: str, before: bool) -> None:
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "sitecustomize.py").write_text(KILL_AT.format(before=before, name=name))
-    out = tmp_path / "r.parquet"
-    killed = subprocess.run(_predict(faces, out), capture_output=True, env=_environment(site))
-    assert killed.returncode == -signal.SIGKILL
-    done = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=_environment())
-    assert done.returncode == 0, done.stderr
-    assert pq.read_table(out).equals(pq.read_table(whole))
-
-
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("when", ["imports", "scoring"])
-def test_a_signal_stops_the_run_soon_with_its_code_and_a_line(
-    faces: Path, tmp_path: Path, whole: Path, signum: signal.Signals, code: int, when: str
+def test_an_image_that_kills_the_process_is_a_row_at_the_next_start_and_native_messages_are_not_seen(
+    tmp_path: Path,
 ) -> None:
-    out = tmp_path / "r.parquet"
-    process = subprocess.Popen(
-        _predict(faces, out), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment()
-    )
-    _wait_for(tmp_path / "r.parquet.work" / ("plan.arrow" if when == "imports" else "begun-000001"), process)
-    sent = time.monotonic()
-    process.send_signal(signum)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == code
-    assert time.monotonic() - sent < 15, "the promise is 5 s; this allows for a busy machine"
-    assert "the same command carries on" in said
-    assert "Traceback" not in said
-    assert list((tmp_path / "r.parquet.work").glob("begun-*")) == []
-    subprocess.run(_predict(faces, out), check=True, capture_output=True, env=_environment())
-    assert pq.read_table(out).equals(pq.read_table(whole))
-
-
-CRASH = """
-import os, batch_emotion.images.decode as decode
-real = decode.decode
-def crashing(data, spec, limits):
-    if data == b"crash":
-        os.abort()
-    return real(data, spec, limits)
-decode.decode = crashing
-"""
-
-
-def test_an_image_that_kills_the_process_is_a_row_at_the_next_start(tmp_path: Path) -> None:
-    site, source = tmp_path / "site", tmp_path / "faces"
-    site.mkdir()
-    source.mkdir()
-    (site / "sitecustomize.py").write_text(CRASH)
-    for number in range(10):
-        cv2.imwrite(str(source / f"{number}.png"), np.full((20, 20, 3), number * 20, np.uint8))
-    (source / "7.png").write_bytes(b"crash")
-    out = tmp_path / "r.parquet"
-    first = subprocess.run(_predict(source, out), capture_output=True, env=_environment(site))
-    assert first.returncode == -signal.SIGABRT
-    again = subprocess.run(_predict(source, out), capture_output=True, text=True, env=_environment(site))
-    assert again.returncode == 0, again.stderr
-    statuses = pq.read_table(out)["status"].to_pylist()
-    assert statuses == ["ok"] * 7 + ["decoder_crash"] + ["ok"] * 2
-
-
-def test_what_native_libraries_print_does_not_reach_the_user(tmp_path: Path) -> None:
     source = tmp_path / "faces"
     source.mkdir()
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-    for form in ("jpg", "png"):
+    for number in range(10):
+        cv2.imwrite(str(source / f"{number}.png"), noise // (number + 1))
+    for name, form in (("1", "jpg"), ("2", "png")):
         data = bytearray(cv2.imencode(f".{form}", noise)[1].tobytes())
         data[len(data) // 2 : len(data) // 2 + 40] = b"\xff\xd4" * 20
-        (source / f"damaged.{form}").write_bytes(bytes(data))
-        (source / f"cut.{form}").write_bytes(bytes(data[: len(data) // 2]))
-    done = subprocess.run(
-        _command("predict", source, "--out", tmp_path / "r.csv", "--quiet"),
-        capture_output=True,
-        text=True,
-        env=_environment(),
+        (source / f"{name}.png").write_bytes(bytes(data))
+        (source / f"{name}-cut.png").write_bytes(bytes(data[: len(data) // 2]))
+    (source / "7.png").write_bytes(b"crash")
+    out, environment = tmp_path / "r.parquet", _environment(_site(tmp_path / "site", CRASH))
+    first, again = (
+        subprocess.run([*_predict(source, out), "--quiet"], capture_output=True, text=True, env=environment)
+        for _ in range(2)
     )
-    assert done.returncode == 0
-    assert done.stdout + done.stderr == ""
-
-
-def test_two_runs_on_one_output_do_not_overlap(faces: Path, tmp_path: Path) -> None:
-    out = tmp_path / "r.parquet"
-    first = subprocess.Popen(
-        _predict(faces, out), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment()
-    )
-    _wait_for(tmp_path / "r.parquet.work" / "plan.arrow", first)
-    second = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=_environment())
-    assert second.returncode == 75
-    assert f"pid {first.pid}" in second.stderr
-    first.communicate()
-    assert first.returncode == 0
+    assert first.returncode == -signal.SIGABRT
+    assert again.returncode == 0, again.stderr
+    assert first.stdout + first.stderr + again.stdout + again.stderr == ""
+    rows = pq.read_table(out).to_pylist()
+    statuses = {Path(row["path"]).stem: row["status"] for row in rows}
+    assert statuses.pop("7") == "decoder_crash"
+    assert {name for name, status in statuses.items() if status != "ok"} <= {"1-cut", "2", "2-cut"}
+    assert statuses["1-cut"] == statuses["2-cut"] == "corrupt"

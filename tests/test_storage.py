@@ -11,7 +11,7 @@ from batch_emotion.storage import (
     committing_folder,
     escape_name,
     output_lock,
-    restore_folder,
+    restore_output,
     unescape_name,
 )
 
@@ -57,9 +57,23 @@ def test_a_swap_cut_short_between_its_renames_is_mended(tmp_path: Path) -> None:
     final, previous = tmp_path / "folder", tmp_path / ".folder.previous"
     previous.mkdir()
     (previous / "old").touch()
-    restore_folder(final)
+    restore_output(final)
     assert os.listdir(final) == ["old"]
     assert not previous.exists()
+
+
+def test_what_killed_writers_left_is_taken_away_and_nothing_else(tmp_path: Path) -> None:
+    kept = [".r.parquet.abcd1234.tmp", ".r.abcd1234.tmp.jpg", "r.abcd1234.tmp", ".rr.abcd1234.tmp", "r"]
+    for name in (*kept, ".r.abcd123_.tmp"):
+        (tmp_path / name).touch()
+    (tmp_path / ".r.dcba4321.tmp").mkdir()
+    restore_output(tmp_path / "r")
+    assert sorted(os.listdir(tmp_path)) == sorted(kept)
+    with committing(tmp_path / "r") as temporary:
+        pass
+    temporary.touch()
+    restore_output(tmp_path / "r")
+    assert not temporary.exists()
 
 
 def test_the_lock_is_held_once_and_its_file_stays(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from batch_emotion.results.parts import Fingerprint
 from batch_emotion.results.sinks import check_target, write_result
 from batch_emotion.results.stored import read_footer, read_result
 from batch_emotion.results.summary import Summary
-from batch_emotion.storage import output_lock, remove_leftovers, restore_folder
+from batch_emotion.storage import output_lock, restore_output
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,15 @@ def merge(options: MergeOptions) -> Summary:
     parts = _in_order({part: Fingerprint(**footer["fingerprint"]) for part, footer in footers.items()})
     fingerprint = replace(Fingerprint(**footers[parts[0]]["fingerprint"]), task_index=0, task_count=1)
     reporter = Reporter(options.out, options.report)
-    summary = Summary()
+    summary = reporter.seen
     with (
         reporter.telling_failures(),
         output_lock(options.out.with_name(options.out.name + ".lock")),
     ):
-        restore_folder(options.out)
-        remove_leftovers(options.out)
+        restore_output(options.out)
         if options.out.exists() and not options.overwrite:
             raise OutputMismatch(f"{options.out} is there already; give --overwrite to replace it")
-        with reporter.record.stage("write"):
+        with summary.profile.timing("write"):
             first = read_result(parts[0])
             rows = summary.counting(_rows(parts, fingerprint, first.schema))
             footer = footers[parts[0]] | {"fingerprint": fingerprint.to_json()}

@@ -20,7 +20,7 @@ from batch_emotion.results.parts import Fingerprint, Workspace, shards
 from batch_emotion.results.sinks import write_result
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.update import UpdateOptions
-from batch_emotion.storage import remove_leftovers, restore_folder
+from batch_emotion.storage import restore_output
 
 Outcome = Literal["done", "nothing to do"]
 
@@ -87,18 +87,20 @@ def write_output(
         prepare: makes the plan and finds the model.
         on_progress: told of every batch of rows, those of an unfinished run first.
     """
-    restore_folder(out)
-    remove_leftovers(out)
+    restore_output(out)
     prepared = prepare()
+    reporter.record.model = {"name": prepared.bundle.card.name, "sha256": prepared.fingerprint.model}
+    profile = reporter.seen.profile
     workspace = Workspace(out)
     if options.update is None or overwrite:
         work = make_anew(out, overwrite, prepared, workspace)
     else:
-        with reporter.record.stage("compare"):
+        with profile.timing("compare"):
             work = bring_up_to_date(out, options.update, prepared, workspace)
     if isinstance(work, Finished):
+        work.summary.profile = profile
         return Made("nothing to do", work.summary, work.told, prepared.plan.left_out)
-    summary = Summary(update=work.counts)
+    summary = Summary(profile=profile, update=work.counts)
     cut = list(shards(len(work.plan), prepared.fingerprint.shard_size))
     kept = [shard for shard in cut if workspace.has(shard[0])]
 
@@ -116,10 +118,12 @@ def write_output(
         told.update(result_told(prepared.fingerprint, sha256, summary))
         workspace.announce(told)
 
-    with reporter.record.stage("write"):
+    started = time.monotonic()
+    with profile.timing("write"):
         rows = work.rows(workspace.read(*shard) for shard in cut)
         says = footer(prepared.fingerprint, prepared.bundle.card)
         write_result(out, summary.counting(rows), prepared.schema, says, announce)
+    summary.seconds += time.monotonic() - started if summary.scored else 0
     return Made("done", summary, told, prepared.plan.left_out)
 
 
@@ -134,8 +138,7 @@ def _score(
 ) -> None:
     from batch_emotion.engines import local
 
-    with reporter.record.stage("load"):
-        scorer = prepared.open_scorer()
+    scorer = prepared.open_scorer(reporter.seen)
     limit = options.time_limit_s
     started = time.monotonic()
 
@@ -144,15 +147,15 @@ def _score(
         reporter.seen.seconds = time.monotonic() - started
         on_rows(rows)
 
-    with reporter.record.stage("score"):
-        summary.scored = local.run(
-            plan,
-            scorer,
-            workspace,
-            prepared.fingerprint.shard_size,
-            counting,
-            lambda: limit is not None and reporter.record.seconds >= limit,
-        )
+    summary.scored = local.run(
+        plan,
+        scorer,
+        workspace,
+        prepared.fingerprint.shard_size,
+        counting,
+        lambda: limit is not None and reporter.record.seconds >= limit,
+    )
+    summary.runtime, summary.threads = reporter.seen.runtime, reporter.seen.threads
     summary.seconds = time.monotonic() - started
 
 
@@ -166,7 +169,9 @@ def footer(fingerprint: Fingerprint, card: Card) -> dict[str, str]:
         "class_names": ",".join(card.class_names),
         "image_size": f"{height}x{width}",
         "decoder": fingerprint.decoder,
+        "jpeg_decoding": "full" if fingerprint.full_decode else "scaled",
         "runtime": fingerprint.runtime,
+        "precision": fingerprint.precision,
         "plan": fingerprint.plan,
         "fingerprint": fingerprint.to_json(),
     }

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from batch_emotion.commands.output import OnProgress, Outcome, OutputOptions, Progress, write_output
+from batch_emotion.commands.options import PredictOptions, check_options
+from batch_emotion.commands.output import OnProgress, Outcome, Progress, write_output
 from batch_emotion.commands.remaining import Prepared
-from batch_emotion.commands.reporting import Reporter, ReportOptions
-from batch_emotion.errors import ExitCode, UsageError
+from batch_emotion.commands.reporting import Reporter
+from batch_emotion.cores import available_cores
+from batch_emotion.errors import ExitCode
 from batch_emotion.images.checksum import with_checksums
 from batch_emotion.images.decode import DECODER
-from batch_emotion.images.sources import SourceOptions, make_plan
-from batch_emotion.model.bundle import DEFAULT_MODEL, Bundle, load_bundle
-from batch_emotion.model.runtime import RuntimeName, open_runtime, resolve_runtime
-from batch_emotion.records import Limits, Plan, Task
+from batch_emotion.images.sources import make_plan
+from batch_emotion.model.bundle import Bundle, load_bundle
+from batch_emotion.model.runtime import open_runtime, resolve_runtime
+from batch_emotion.records import Plan, Profile, Task
 from batch_emotion.results.parts import Fingerprint, Workspace
-from batch_emotion.results.record import RunRecord
 from batch_emotion.results.schema import check_attributes
 from batch_emotion.results.sinks import output_kind
 from batch_emotion.results.summary import Summary, run_file
@@ -32,47 +33,6 @@ if TYPE_CHECKING:
     from batch_emotion.scoring import Scorer
 
 _LOG = logging.getLogger("batch_emotion")
-
-
-@dataclass(frozen=True)
-class PredictOptions:
-    """What to score and how.
-
-    Attributes:
-        sources: directories, image files, globs, one manifest, or ``-``.
-        out: ``.parquet``, ``.csv`` or a directory; None keeps the rows in memory and gives them back.
-        source: how sources are read.
-        model: a bundled model's name, a bundle's folder, or a Keras file.
-        class_names: the classes of a bare Keras file.
-        trust_pickle: load a pickled model, which can run any code.
-        runtime: what runs the network.
-        limits: what is refused.
-        min_confidence: below it the emotion is ``uncertain``.
-        batch_size: images shown to the network at a time.
-        shard_size: images committed at a time.
-        overwrite: replace an output, or the parts of an unfinished run, that were made from something else.
-        max_failures: more failures than this end in exit code 3; None allows any number.
-        task: score only this part of the plan; None scores all of it.
-        output: how the output is made: anew or as an update, and when to give up.
-        report: what is told of the run, and what is held against it.
-    """
-
-    sources: tuple[str, ...]
-    out: Path | None = None
-    source: SourceOptions = field(default_factory=SourceOptions)
-    model: str | Path = DEFAULT_MODEL
-    class_names: tuple[str, ...] | None = None
-    trust_pickle: bool = False
-    runtime: RuntimeName = "auto"
-    limits: Limits = field(default_factory=Limits)
-    min_confidence: float = 0.0
-    batch_size: int = 256
-    shard_size: int = 4096
-    overwrite: bool = False
-    max_failures: int | None = None
-    task: Task | None = None
-    output: OutputOptions = field(default_factory=OutputOptions)
-    report: ReportOptions = field(default_factory=ReportOptions)
 
 
 @dataclass(frozen=True)
@@ -106,44 +66,6 @@ def plan_prediction(options: PredictOptions) -> Plan:
     return make_plan(options.sources, options.source)
 
 
-def check_options(options: PredictOptions) -> None:
-    """Refuse options that make no sense, before anything is read.
-
-    Raises:
-        UsageError: naming the option.
-    """
-    update, task = options.output.update, options.task
-    if options.out is not None:
-        output_kind(options.out)
-        if not options.out.absolute().parent.is_dir():
-            raise UsageError(f"--out: the folder {options.out.absolute().parent} does not exist; make it first")
-    elif options.output != OutputOptions() or options.report != ReportOptions(
-        arguments=options.report.arguments, run_id=options.report.run_id
-    ):
-        raise UsageError("options about the output and how the run went need --out")
-    if options.source.root is not None and not options.source.root.is_dir():
-        raise UsageError(f"--root: there is no folder {options.source.root}")
-    for name, value in (
-        ("min-confidence", options.min_confidence),
-        ("max-prune", update.max_prune if update else 0),
-    ):
-        if not 0 <= value <= 1:
-            raise UsageError(f"--{name} must be between 0 and 1, not {value:g}")
-    for name, least, number in (
-        ("batch-size", 1, options.batch_size),
-        ("shard-size", 1, options.shard_size),
-        ("wait", 0, options.output.wait_s),
-    ):
-        if number < least:
-            raise UsageError(f"--{name} must be at least {least}, not {number}")
-    if task is not None:
-        if not 0 <= task.index < task.count:
-            raise UsageError(f"--task-index must be from 0 to {task.count - 1}, one less than --task-count")
-        if update is not None:
-            raise UsageError("--task-count splits a run that makes a result anew; it does not go with --update")
-    options.report.check()
-
-
 def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: None) -> PredictResult:
     """Score every image of the sources: one row each, whatever is wrong with it.
 
@@ -167,7 +89,7 @@ def _to_output(out: Path, options: PredictOptions, on_progress: OnProgress) -> P
 
     def prepare() -> Prepared:
         _ = reporter.baseline
-        return _prepare(options, reporter.record)
+        return _prepare(options, reporter.seen.profile)
 
     def is_known() -> bool:
         return any(path.exists() for path in (out, run_file(out), Workspace(out).folder))
@@ -188,8 +110,8 @@ def _to_output(out: Path, options: PredictOptions, on_progress: OnProgress) -> P
     return PredictResult(made.outcome, made.summary, exit_code, made.left_out, complaints=complaints)
 
 
-def _prepare(options: PredictOptions, record: RunRecord) -> Prepared:
-    with record.stage("plan"):
+def _prepare(options: PredictOptions, profile: Profile) -> Prepared:
+    with profile.timing("list"):
         plan = plan_prediction(options)
         images, digest = len(plan), plan.digest
         if options.task is not None:
@@ -199,22 +121,24 @@ def _prepare(options: PredictOptions, record: RunRecord) -> Prepared:
             plan = with_checksums(plan, options.limits.max_bytes)
             digest = plan.digest
     bundle = load_bundle(options.model, options.class_names, options.trust_pickle)
-    record.model = {"name": bundle.card.name, "sha256": bundle.sha256}
     check_attributes(
         plan.attributes.schema,
         bundle.card.class_names,
         flat=options.out is not None and output_kind(options.out) == "csv",
     )
-    return Prepared(plan, bundle, _fingerprint(options, digest, images, bundle), lambda: _scorer(options, bundle))
+    return Prepared(
+        plan, bundle, _fingerprint(options, digest, images, bundle), lambda summary: _scorer(options, bundle, summary)
+    )
 
 
 def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResult:
     check_options(options)
-    prepared = _prepare(options, RunRecord("predict"))
+    seen = Summary()
+    prepared = _prepare(options, seen.profile)
     plan = prepared.plan
-    summary, seen = Summary(), Summary()
+    summary = Summary(profile=seen.profile)
     batches = []
-    scorer = prepared.open_scorer() if len(plan) else None
+    scorer = prepared.open_scorer(summary) if len(plan) else None
     started = time.monotonic()
     if scorer is not None:
         for rows in scorer.score(plan):
@@ -232,18 +156,25 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
     return PredictResult("done", summary, exit_code, plan.left_out, table)
 
 
-def _scorer(options: PredictOptions, bundle: Bundle) -> Scorer:
-    import tensorflow  # noqa: F401 - loading it is start-up, not scoring
+def _scorer(options: PredictOptions, bundle: Bundle, summary: Summary) -> Scorer:
+    with summary.profile.timing("start"):
+        import tensorflow  # noqa: F401 - loading it is start-up, not scoring
 
-    from batch_emotion.scoring import Scorer
+        from batch_emotion.scoring import Scorer
 
+        summary.threads = options.threads or available_cores()
+        runtime = open_runtime(bundle, options.runtime, summary.threads, options.precision)
+        summary.runtime = runtime.name
     return Scorer(
-        open_runtime(bundle, options.runtime),
+        runtime,
         bundle.card.class_names,
         bundle.card.input,
         options.limits,
         options.min_confidence,
         options.batch_size,
+        options.full_decode,
+        summary.threads,
+        summary.profile,
     )
 
 
@@ -254,12 +185,14 @@ def _fingerprint(options: PredictOptions, plan_digest: str, images: int, bundle:
         images=images,
         model=bundle.sha256,
         model_name=bundle.card.name,
-        runtime=resolve_runtime(bundle, options.runtime),
+        runtime=resolve_runtime(bundle, options.runtime, options.precision),
         decoder=DECODER,
         min_confidence=options.min_confidence,
         max_pixels=options.limits.max_pixels,
         max_bytes=options.limits.max_bytes,
         shard_size=options.shard_size,
+        precision=options.precision,
+        full_decode=options.full_decode,
         task_index=task.index,
         task_count=task.count,
     )

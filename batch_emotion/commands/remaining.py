@@ -34,13 +34,13 @@ class Prepared:
         plan: the images.
         bundle: the model.
         fingerprint: what is compared with other runs.
-        open_scorer: loads the model.
+        open_scorer: loads the model, and notes in a summary what runs it.
     """
 
     plan: Plan
     bundle: Bundle
     fingerprint: Fingerprint
-    open_scorer: Callable[[], Scorer]
+    open_scorer: Callable[[Summary], Scorer]
 
     @property
     def schema(self) -> pa.Schema:

@@ -62,8 +62,8 @@ class Reporter:
     """Tells of one run on one output.
 
     Attributes:
-        record: when, with what, how long each stage took.
-        seen: the counts of the rows so far, which are told where the run fails.
+        record: when, with what, and how it ended.
+        seen: the counts of the rows so far, which are told where the run fails, and the profile of the run.
     """
 
     def __init__(self, out: Path, options: ReportOptions, max_failures: int | None = None) -> None:

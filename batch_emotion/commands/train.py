@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -14,14 +13,17 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.decode import DECODER
-from batch_emotion.images.labelled import LabelledPlan, labelled_splits, read_labelled, split
+from batch_emotion.images.labelled import LabelledPlan, LabelOptions, labelled_splits, read_labelled, split
 from batch_emotion.images.pipeline import stream
 from batch_emotion.images.synthetic import golden_pixels
-from batch_emotion.model.architectures import ARCHITECTURES
+from batch_emotion.model.about import About
+from batch_emotion.model.architectures import ARCHITECTURES, start_from
+from batch_emotion.model.assessment import assess, calibrate
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
+from batch_emotion.model.checkpoints import Epoch
 from batch_emotion.model.publishing import write_bundle
-from batch_emotion.model.training import Epoch, LabelledPixels, Recipe, fit
-from batch_emotion.records import InputSpec, Limits, Status
+from batch_emotion.model.training import LabelledPixels, Recipe, fit
+from batch_emotion.records import InputSpec, Limits, Status, pixel_digests
 from batch_emotion.storage import commit_text, output_lock
 
 SIX_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise")
@@ -38,11 +40,15 @@ class TrainOptions:
         class_names: which classes, in the order of the network's outputs.
         validation: labelled data to watch; a part of ``data`` where None.
         validation_split: the fraction of every class put aside where there is no other validation data.
+        labels: how manifests say what their images show.
+        initial: a model whose weights to start from, of the same architecture; its outputs are matched by class name.
         recipe: how to train.
         limits: what is refused.
         resume: carry on from the last checkpoint.
         overwrite: replace a bundle that is there.
         summary: the card's one line; made from the figures where empty.
+        about: what the card says of the data and the weights.
+        command: how to do it again, for the card.
     """
 
     data: Path
@@ -51,11 +57,15 @@ class TrainOptions:
     class_names: tuple[str, ...] = SIX_EMOTIONS
     validation: Path | None = None
     validation_split: float = 0.2
+    labels: LabelOptions = field(default_factory=LabelOptions)
+    initial: str | None = None
     recipe: Recipe = field(default_factory=Recipe)
     limits: Limits = field(default_factory=Limits)
     resume: bool = False
     overwrite: bool = False
     summary: str = ""
+    about: About = field(default_factory=About)
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +102,7 @@ def train(options: TrainOptions, report: Callable[[str], None] = lambda line: No
 def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
     training, validation = _read_data(options)
     for label, count in sorted(training.ignored.items()):
-        report(f"left out: {count} images of {label or 'no class'}, not among the classes")
+        report(f"left out: {count} images {f'of {label}' if label else 'with no label'}, not among the classes")
     report(f"{len(training)} images to train on, {len(validation)} to validate on")
     work = _open_work(options, training, validation)
     spec = ARCHITECTURES[options.architecture].spec
@@ -104,12 +114,17 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
     if not len(learn) or not len(watch):
         raise BatchEmotionError("no image could be decoded on one side, training or validation; look at the data")
 
-    model = ARCHITECTURES[options.architecture].build(spec.shape, len(options.class_names))
     model, history = fit(
-        model, learn, watch, options.recipe, work, lambda line: report(_progress(line, options.recipe.epochs))
+        lambda: _build(options, spec),
+        learn,
+        watch,
+        options.recipe,
+        work,
+        lambda line: report(_progress(line, options.recipe.epochs)),
     )
-    report("measuring and exporting")
-    metrics = {"training": _measure(model, learn), "validation": _measure(model, watch)}
+    report("calibrating, measuring and exporting")
+    calibration = calibrate(model, watch)
+    metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
     write_bundle(
         options.out,
         model=model,
@@ -119,7 +134,7 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         metrics=metrics,
         training=_told(options, len(unusable)),
         history=history,
-        train_hashes=[hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in learn.pixels],
+        train_hashes=pixel_digests(learn.pixels),
         golden=golden_pixels(spec),
         summary=options.summary,
     )
@@ -128,10 +143,18 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
     return TrainResult(bundle, history, unusable)
 
 
+def _build(options: TrainOptions, spec: InputSpec) -> Any:
+    model = ARCHITECTURES[options.architecture].build(spec.shape, len(options.class_names))
+    if options.initial is not None:
+        bundle = load_bundle(options.initial)
+        start_from(model, options.class_names, bundle.keras_model(), bundle.card.class_names)
+    return model
+
+
 def _read_data(options: TrainOptions) -> tuple[LabelledPlan, LabelledPlan]:
-    training, validation = labelled_splits(options.data, options.class_names)
+    training, validation = labelled_splits(options.data, options.class_names, options.labels)
     if options.validation is not None:
-        return training, read_labelled(options.validation, options.class_names)
+        return training, read_labelled(options.validation, options.class_names, options.labels)
     if validation is not None:
         return training, validation
     return split(training, options.validation_split, options.recipe.seed)
@@ -143,7 +166,9 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
     identity = {
         "architecture": options.architecture,
         "class_names": list(options.class_names),
-        "recipe": {key: value for key, value in asdict(options.recipe).items() if key not in ("epochs", "patience")},
+        "initial": load_bundle(options.initial).sha256 if options.initial else None,
+        "label_weight": options.labels.label_weight,
+        "recipe": _lasting(options.recipe),
         "training": training.plan.digest,
         "validation": validation.plan.digest,
     }
@@ -161,6 +186,12 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
         work.mkdir()
         commit_text(fingerprint, json.dumps(identity, indent=2))
     return work
+
+
+def _lasting(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe a resumed training must share; a constant rate may go on for longer than was first asked."""
+    free = {"patience"} if recipe.schedule == "cosine" else {"epochs", "patience"}
+    return {key: value for key, value in asdict(recipe).items() if key not in free}
 
 
 def _clear(work: Path) -> None:
@@ -191,26 +222,15 @@ def _decode_all(
     return LabelledPixels(pixels[:count], np.concatenate(targets))
 
 
-def _measure(model: Any, data: LabelledPixels, batch_size: int = 256) -> dict[str, Any]:
-    truth = data.targets.argmax(axis=1)
-    said = np.concatenate(
-        [
-            model.predict_on_batch(data.pixels[start : start + batch_size].astype(np.float32)).argmax(axis=1)
-            for start in range(0, len(data), batch_size)
-        ]
-    )
-    recalls = [float((said[truth == number] == number).mean()) for number in np.unique(truth)]
-    return {
-        "images": len(data),
-        "accuracy": round(float((said == truth).mean()), 6),
-        "balanced_accuracy": round(float(np.mean(recalls)), 6),
-    }
-
-
 def _told(options: TrainOptions, unusable: int) -> dict[str, Any]:
     return {
+        "command": options.command,
+        "about_data": asdict(options.about.data),
+        "licence": options.about.licence,
         "data": options.data.name,
         "validation": options.validation.name if options.validation else f"split {options.validation_split:g}",
+        "initial": load_bundle(options.initial).card.name if options.initial else None,
+        "label_weight": options.labels.label_weight,
         "recipe": asdict(options.recipe),
         "unusable_images": unusable,
         "decoder": DECODER,

@@ -1,8 +1,10 @@
-"""Run the shards one after the other, in this process."""
+"""Run the shards one after the other, in this process; the next is being read while one is committed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from threading import Lock
 
 import pyarrow as pa
 
@@ -33,24 +35,82 @@ def run(
     Raises:
         TimeLimitReached: it said so.
     """
+    marks = _Marks(workspace)
     scored = 0
-    for shard, first, count in shards(len(plan), shard_size):
-        if workspace.has(shard):
-            continue
-        if scored and is_late():
-            raise TimeLimitReached(
-                f"stopped at --time-limit, {first} of {len(plan)} images are scored; the same command carries on"
-            )
-        isolated = workspace.was_begun(shard)
-        workspace.begin(shard)
-        batches = []
-        try:
-            for rows in scorer.score(plan.slice(first, count), isolated):
-                batches.append(rows)
-                on_rows(rows)
-            workspace.commit(shard, pa.Table.from_batches(batches))
-        except (Interrupted, Exception):
-            workspace.forget(shard)
-            raise
-        scored += count
+    try:
+        for isolated, cut in _stretches(len(plan), workspace, shard_size):
+            scored += _score(plan, isolated, cut, scorer, workspace, marks, on_rows, is_late, bool(scored))
+    except (Interrupted, Exception):
+        marks.take_back()
+        raise
     return scored
+
+
+def _score(
+    plan: Plan,
+    isolated: bool,
+    cut: list[tuple[int, int, int]],
+    scorer: Scorer,
+    workspace: Workspace,
+    marks: _Marks,
+    on_rows: Callable[[pa.RecordBatch], None],
+    is_late: Callable[[], bool],
+    has_scored: bool,
+) -> int:
+    """Score neighbouring shards in one go, so that no core waits for a commit or for a pipeline to fill."""
+    (start, first, size), (_, end, count) = cut[0], cut[-1]
+    stretch = plan.slice(first, end + count - first)
+    rows = scorer.score(stretch, isolated, size, lambda row: marks.begin(start + row // size))
+    for shard, done, count in cut:
+        if (has_scored or shard != start) and is_late():
+            raise TimeLimitReached(
+                f"stopped at --time-limit, {done} of {len(plan)} images are scored; the same command carries on"
+            )
+        batches = []
+        images = 0
+        while images < count:
+            batch = next(rows)
+            images += pa.compute.count_distinct(batch["index"]).as_py()
+            batches.append(batch)
+            on_rows(batch)
+        with scorer.profile.timing("write"):
+            workspace.commit(shard, pa.Table.from_batches(batches))
+        marks.end(shard)
+    return len(stretch)
+
+
+def _stretches(images: int, workspace: Workspace, shard_size: int) -> Iterator[tuple[bool, list[tuple[int, int, int]]]]:
+    """The shards still to do, as (shard, first row, rows), neighbours together where all or none must be isolated."""
+    states = [
+        (None if workspace.has(shard) else workspace.was_begun(shard), (shard, first, count))
+        for shard, first, count in shards(images, shard_size)
+    ]
+    for isolated, neighbours in groupby(states, key=lambda state: state[0]):
+        if isolated is not None:
+            yield isolated, [cut for _, cut in neighbours]
+
+
+class _Marks:
+    """The marks of shards that are being worked on; they outlive a process that dies, and no other."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace, self._begun, self._open, self._lock = workspace, set[int](), True, Lock()
+
+    def begin(self, shard: int) -> None:
+        """Mark a shard, unless it is marked or the run is over."""
+        with self._lock:
+            if self._open and shard not in self._begun:
+                self._workspace.begin(shard)
+                self._begun.add(shard)
+
+    def end(self, shard: int) -> None:
+        """The shard is committed, which took its mark away."""
+        with self._lock:
+            self._begun.discard(shard)
+
+    def take_back(self) -> None:
+        """Take all marks away: the run ends for a reason of its own."""
+        with self._lock:
+            self._open = False
+            for shard in self._begun:
+                self._workspace.forget(shard)

@@ -1,12 +1,16 @@
 """Bytes to uint8 pixels, or a status: the only decoder, for training, evaluation and prediction alike.
 
-OpenCV decodes and resizes; Pillow reads the header (OpenCV has no header-only call) and decodes what has transparency,
-for OpenCV's unchanged mode ignores EXIF and differs from format to format. It never raises for bad data.
+OpenCV decodes and resizes; Pillow reads the headers that are out of the ordinary (OpenCV has no header-only call) and
+decodes what has transparency, for OpenCV's unchanged mode ignores EXIF and differs from format to format. A JPEG much
+larger than the model's input is decoded at a half, a quarter or an eighth. It never raises for bad data.
 """
 
 from __future__ import annotations
 
 import io
+import re
+import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +31,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from batch_emotion.images.headers import plain_jpeg_size, plain_png_size
 from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
 from batch_emotion.storage import read_file
 
@@ -46,47 +51,66 @@ _SIGNATURES: tuple[tuple[bytes, _Header], ...] = (
 )
 _TRANSPARENT_MODES = {"RGBA", "LA", "PA", "La", "RGBa"}
 _ORIENTATION = 0x0112
+_PILLOW = re.compile(r"PIL\.")
+_REDUCED = {8: cv2.IMREAD_REDUCED_GRAYSCALE_8, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2}
 _INTERPOLATIONS = {"bilinear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
 
 
-def load_image(location: str, spec: InputSpec, limits: Limits) -> DecodedImage:
+def load_image(location: str, spec: InputSpec, limits: Limits, full: bool = False) -> DecodedImage:
     """Read and decode one file; whatever is wrong with it is in the status."""
+    started = time.perf_counter()
     file = read_file(location, limits.max_bytes)
+    read_s = time.perf_counter() - started
     if file.status is not Status.OK:
-        return DecodedImage(None, file.status, error=file.error, size=file.size, mtime_ns=file.mtime_ns)
-    return decode(file.data, spec, limits)._replace(size=file.size, mtime_ns=file.mtime_ns)
+        return DecodedImage(None, file.status, None, None, file.error, file.size, file.mtime_ns, read_s)
+    return decode(file.data, spec, limits, full)._replace(size=file.size, mtime_ns=file.mtime_ns, read_s=read_s)
 
 
-def decode(data: bytes, spec: InputSpec, limits: Limits) -> DecodedImage:
+def decode(data: bytes, spec: InputSpec, limits: Limits, full: bool = False) -> DecodedImage:
     """Decode an encoded image to uint8 ``spec.shape``, upright, transparency laid over white.
 
     Args:
         data: the content of an image file of any supported format.
         spec: the size, colour mode and interpolation wanted.
         limits: ``max_pixels`` is checked against the header before anything is decoded.
+        full: decode every pixel of a JPEG however large it is; else to a size of at least twice ``spec.image_size``.
     """
     if not data:
         return DecodedImage(None, Status.EMPTY, error="the file has no content")
-    header_of = _header_reader(data)
-    if header_of is None:
-        return DecodedImage(None, Status.UNSUPPORTED, error=_unsupported(data))
-    try:
-        header = header_of(io.BytesIO(data))
-        width, height = header.size
-        if _is_turned(header):
-            width, height = height, width
-    except Exception as error:  # Pillow's plugins raise whatever their parsing runs into
-        return DecodedImage(None, Status.CORRUPT, error=f"the header cannot be read: {error}")
+    jpeg = plain_jpeg_size(data)
+    size, header = jpeg or plain_png_size(data), None
+    if size is None:
+        header_of = _header_reader(data)
+        if header_of is None:
+            return DecodedImage(None, Status.UNSUPPORTED, error=_unsupported(data))
+        _silence_pillow()
+        try:
+            header = header_of(io.BytesIO(data))
+            size = header.size
+            if _is_turned(header, b"" if size[0] * size[1] > limits.max_pixels else data):
+                size = size[::-1]
+        except Image.DecompressionBombError as error:  # of formats whose plugin has a limit of its own, such as WebP
+            return DecodedImage(None, Status.TOO_LARGE, error=str(error))
+        except Exception as error:  # Pillow's plugins raise whatever their parsing runs into
+            return DecodedImage(None, Status.CORRUPT, error=f"the header cannot be read: {error}")
+    width, height = size
     if width * height > limits.max_pixels:
         reason = f"{width}x{height} pixels, more than the limit of {limits.max_pixels}"
         return DecodedImage(None, Status.TOO_LARGE, width, height, reason)
+    scalable = not full and (jpeg is not None or isinstance(header, JpegImagePlugin.JpegImageFile))
     try:
-        pixels = _pixels(data, header, spec)
+        pixels = _pixels(data, header, spec.color_mode == "grayscale", reduction(size, spec) if scalable else 1)
     except Exception as error:
         return DecodedImage(None, Status.CORRUPT, width, height, f"the image data is damaged: {error}"[:300])
     if pixels is None:
         return DecodedImage(None, Status.CORRUPT, width, height, "the image data is damaged or cut short")
     return DecodedImage(resize(pixels, spec), Status.OK, width, height)
+
+
+def reduction(size: tuple[int, int], spec: InputSpec) -> int:
+    """The largest of 8, 4, 2 and 1 by which an image's short side can be divided and stay twice the model's input."""
+    enough = 2 * max(spec.image_size)
+    return next((divisor for divisor in _REDUCED if min(size) // divisor >= enough), 1)
 
 
 def resize(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
@@ -99,6 +123,15 @@ def resize(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
             interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         pixels = cv2.resize(pixels, (width, height), interpolation=interpolation)
     return pixels.reshape(spec.shape)
+
+
+def _silence_pillow() -> None:
+    """Keep Pillow's warnings about damage from the user, to whom the status says it.
+
+    The filter stays, for several threads decode at a time and ``warnings.catch_warnings`` is not made for that.
+    """
+    if not warnings.filters or warnings.filters[0][3] != _PILLOW:
+        warnings.filterwarnings("ignore", module=_PILLOW.pattern)
 
 
 def _header_reader(data: bytes) -> _Header | None:
@@ -116,21 +149,24 @@ def _unsupported(data: bytes) -> str:
     return "not an image of a supported format"
 
 
-def _is_turned(header: Any) -> bool:
-    """Whether EXIF turns the image by a quarter; Pillow's TIFF header says the upright size already."""
+def _is_turned(header: Any, data: bytes) -> bool:
+    """Whether EXIF turns the image by a quarter; Pillow's TIFF header says the upright size already.
+
+    Pillow decodes a PNG to look for EXIF behind its pixels, so only one that holds some in ``data`` is asked.
+    """
     if isinstance(header, TiffImagePlugin.TiffImageFile):
         return False
-    if isinstance(header, JpegImagePlugin.JpegImageFile) and "exif" not in header.info:
+    if "exif" not in header.info and not (isinstance(header, PngImagePlugin.PngImageFile) and b"eXIf" in data):
         return False
     return header.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
 
 
-def _pixels(data: bytes, header: Any, spec: InputSpec) -> NDArray[np.uint8] | None:
-    gray = spec.color_mode == "grayscale"
-    if header.mode in _TRANSPARENT_MODES or "transparency" in header.info:
+def _pixels(data: bytes, header: Any, gray: bool, divisor: int) -> NDArray[np.uint8] | None:
+    """Decode to upright pixels of the original size, rounded up, over ``divisor``; ``header`` is None where plain."""
+    if header is not None and (header.mode in _TRANSPARENT_MODES or "transparency" in header.info):
         upright = ImageOps.exif_transpose(header).convert("RGBA")
         flat = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
         return np.asarray(flat.convert("L" if gray else "RGB"))
-    flag = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR_RGB
+    flag = (cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR_RGB) | _REDUCED.get(divisor, 0)
     pixels: NDArray[np.uint8] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     return pixels

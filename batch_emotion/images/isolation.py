@@ -17,8 +17,8 @@ _PATIENCE_S = 120.0
 class IsolatedLoader:
     """A loader that outlives its images: whatever kills or stalls the child becomes ``decoder_crash``."""
 
-    def __init__(self, spec: InputSpec, limits: Limits, patience_s: float = _PATIENCE_S) -> None:
-        self._spec, self._limits, self._patience_s = spec, limits, patience_s
+    def __init__(self, spec: InputSpec, limits: Limits, full: bool = False, patience_s: float = _PATIENCE_S) -> None:
+        self._how, self._patience_s = (spec, limits, full), patience_s
         self._context = multiprocessing.get_context("spawn")
         self._start()
 
@@ -45,7 +45,7 @@ class IsolatedLoader:
 
     def _start(self) -> None:
         self._pipe, theirs = self._context.Pipe()
-        self._child = self._context.Process(target=_serve, args=(theirs, self._spec, self._limits), daemon=True)
+        self._child = self._context.Process(target=_serve, args=(theirs, *self._how), daemon=True)
         self._child.start()
         theirs.close()
 
@@ -55,14 +55,14 @@ class IsolatedLoader:
         self._pipe.close()
 
 
-def _serve(pipe: Connection, spec: InputSpec, limits: Limits) -> None:
+def _serve(pipe: Connection, spec: InputSpec, limits: Limits, full: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         try:
             location = pipe.recv()
         except EOFError:
             return
-        pipe.send(load_image(location, spec, limits))
+        pipe.send(load_image(location, spec, limits, full))
 
 
 def _cause(exitcode: int | None) -> str:

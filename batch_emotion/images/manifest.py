@@ -74,5 +74,5 @@ def _text(cell: object) -> str:
 def _read_parquet(manifest: Path) -> pa.Table:
     import pyarrow.parquet as pq
 
-    table = pq.read_table(manifest, partitioning=None)
-    return table.replace_schema_metadata(None)
+    with pq.ParquetFile(manifest) as file:
+        return file.read().replace_schema_metadata(None)

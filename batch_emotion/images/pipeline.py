@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from batch_emotion.images.decode import load_image
 from batch_emotion.records import DecodedImage, ImageBatch, InputSpec, Limits, Plan, Status
@@ -15,6 +17,7 @@ Loader = Callable[[str], DecodedImage]
 
 _STATUSES = tuple(Status)
 _UNKNOWN = -1
+_BATCH_BYTES = 8 * 2**20
 
 
 def stream(
@@ -24,6 +27,10 @@ def stream(
     batch_size: int,
     loader: Loader | None = None,
     workers: int = 1,
+    *,
+    full: bool = False,
+    shard_size: int | None = None,
+    on_start: Callable[[int], None] = lambda row: None,
 ) -> Iterator[ImageBatch]:
     """Read, decode and batch every image of the plan, in its order.
 
@@ -31,30 +38,69 @@ def stream(
         plan: the slice to read.
         spec: what the model wants to be shown.
         limits: what is refused.
-        batch_size: images in a batch; the last one may be shorter.
+        batch_size: the most images in a batch.
         loader: what reads and decodes one image; ``load_image`` where None.
         workers: batches decoded at a time.
+        full: decode every pixel of large JPEGs.
+        shard_size: no batch reaches over a multiple of so many rows of the slice.
+        on_start: told the first row in the slice of each batch before any of its files is opened, in a worker's thread.
+
+    Raises:
+        OSError: the process is out of memory or file descriptors; and whatever ``loader`` and ``on_start`` raise.
     """
     import tensorflow as tf
 
-    load = loader or (lambda location: load_image(location, spec, limits))
+    load = loader or (lambda location: load_image(location, spec, limits, full))
     locations, indices = plan.images["location"], plan.images["index"].to_numpy()
+    bounds = _bounds(plan, batch_size, shard_size)
 
-    def decode_batch(start: np.int64) -> list[np.ndarray]:
-        return _columns([load(str(cell)) for cell in locations.slice(int(start), batch_size)], spec)
+    failures: list[Exception] = []
 
-    types = [tf.uint8, tf.int8, tf.int32, tf.int32, tf.string, tf.int64, tf.int64]
+    def decode_batch(first: np.int64, last: np.int64) -> list[np.ndarray]:
+        try:
+            on_start(int(first))
+            started = time.perf_counter()
+            images = [load(location) for location in locations.slice(first, last - first).to_pylist()]
+            read_s = sum(image.read_s for image in images)
+            return [*_columns(images, spec), np.array(read_s), np.array(time.perf_counter() - started - read_s)]
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    types = [tf.uint8, tf.int8, tf.int32, tf.int32, tf.string, tf.int64, tf.int64, tf.float64, tf.float64]
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = workers + 1
     dataset = (
-        tf.data.Dataset.range(0, len(plan), batch_size)
+        tf.data.Dataset.from_tensor_slices((bounds[:-1], bounds[1:]))
         .map(
-            lambda start: (start, *tf.numpy_function(decode_batch, [start], types)),
+            lambda first, last: (first, last, *tf.numpy_function(decode_batch, [first, last], types)),
             num_parallel_calls=workers,
             deterministic=True,
         )
         .prefetch(2)
+        .with_options(options)
     )
-    for start, pixels, *facts in dataset.as_numpy_iterator():
-        yield ImageBatch(indices[start : start + batch_size], pixels, _facts(facts))
+    try:
+        for first, last, pixels, *facts, read_s, decode_s in dataset.as_numpy_iterator():
+            yield ImageBatch(indices[first:last], pixels, _facts(facts), float(read_s), float(decode_s))
+    except tf.errors.OpError:
+        if failures:
+            raise failures[0] from None  # tf.data keeps the text of an exception, not its type
+        raise
+
+
+def _bounds(plan: Plan, batch_size: int, shard_size: int | None) -> NDArray[np.int64]:
+    """Where each batch begins, and the end; batches of large files are small, so that workers end at the same time."""
+    known = plan.images["size"].drop_null()
+    if len(known):
+        batch_size = max(1, min(batch_size, _BATCH_BYTES * len(known) // max(1, plan.total_bytes)))
+    shard_size = shard_size or max(1, len(plan))
+    shards = range(0, len(plan), shard_size)
+    return np.array(
+        [row for shard in shards for row in range(shard, min(shard + shard_size, len(plan)), batch_size)] + [len(plan)],
+        np.int64,
+    )
 
 
 def _columns(images: Sequence[DecodedImage], spec: InputSpec) -> list[np.ndarray]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from batch_emotion.errors import BundleError
 from batch_emotion.records import InputSpec
 
 
@@ -39,10 +40,29 @@ def _seed_cnn(shape: tuple[int, int, int], classes: int) -> Any:
             layers.MaxPooling2D(name="max_pooling2d_3"),
             layers.Flatten(name="flatten_1"),
             layers.Dense(128, activation="relu", name="dense_1"),
-            layers.Dense(classes, activation="softmax", name="dense_2"),
+            layers.Dense(classes, activation="softmax", name="dense_2", dtype="float32"),
         ],
         name="seed_cnn",
     )
+
+
+def _pyramid(shape: tuple[int, int, int], classes: int) -> Any:
+    from keras import Input, Model, layers
+
+    pixels = Input(shape, name="pixels")
+    maps = layers.Rescaling(1 / 127.5, -1.0, name="rescaling")(pixels)
+    for level, (channels, convolutions) in enumerate([(24, 1), (48, 2), (96, 2), (192, 2), (256, 2)], 1):
+        if level > 1:
+            maps = layers.MaxPooling2D(name=f"pool_{level}")(maps)
+        for number in range(1, convolutions + 1):
+            name = f"{level}_{number}"
+            maps = layers.Conv2D(channels, 3, padding="same", use_bias=False, name=f"conv_{name}")(maps)
+            maps = layers.BatchNormalization(name=f"norm_{name}")(maps)
+            maps = layers.ReLU(name=f"relu_{name}")(maps)
+    features = layers.GlobalAveragePooling2D(name="features")(maps)
+    features = layers.Dropout(0.3, name="dropout")(features)
+    outputs = layers.Dense(classes, activation="softmax", dtype="float32", name="probabilities")(features)
+    return Model(pixels, outputs, name="pyramid")
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -50,6 +70,11 @@ ARCHITECTURES: dict[str, Architecture] = {
         "three convolutions and two dense layers on 64x64 RGB; 637,862 parameters for six classes",
         InputSpec(image_size=(64, 64), color_mode="rgb"),
         _seed_cnn,
+    ),
+    "pyramid": Architecture(
+        "nine batch-normalised convolutions on 48x48 grey, their work spread over five scales; 1.7 million parameters",
+        InputSpec(image_size=(48, 48), color_mode="grayscale"),
+        _pyramid,
     ),
 }
 
@@ -65,3 +90,26 @@ def layer_table(model: Any) -> list[dict[str, Any]]:
         }
         for layer in model.layers
     ]
+
+
+def start_from(model: Any, class_names: Sequence[str], other: Any, other_class_names: Sequence[str]) -> None:
+    """Take over the weights of another network of the same architecture, in place.
+
+    The outputs are matched by class name; a class that the other network lacks keeps its fresh weights.
+
+    Raises:
+        BundleError: the other network is built differently.
+    """
+    *body, head = model.layers
+    *other_body, other_head = other.layers
+    shapes = [[weight.shape for weight in layer.weights] for layer in body]
+    if shapes != [[weight.shape for weight in layer.weights] for layer in other_body]:
+        raise BundleError("the network to start from is built differently; give one of the same --arch")
+    for layer, source in zip(body, other_body, strict=True):
+        layer.set_weights(source.get_weights())
+    shared = [name for name in class_names if name in other_class_names]
+    to, of = ([list(names).index(name) for name in shared] for names in (class_names, other_class_names))
+    mine = head.get_weights()
+    for weights, source in zip(mine, other_head.get_weights(), strict=True):
+        weights[..., to] = source[..., of]
+    head.set_weights(mine)

@@ -36,7 +36,8 @@ class Card:
         class_names: the classes in the order of the network's outputs.
         input: what the network wants to be shown.
         parameters: how many weights it has.
-        metrics: figures by data set, such as ``{"validation": {"accuracy": 0.63, "images": 2982}}``.
+        metrics: figures by data set, such as ``{"validation": {"accuracy": 0.63, "images": 2982}}``, with agreement,
+            calibration and speed beside them; ``human_card.py`` lists the keys.
         training: the recipe: data, options, epochs, the command to run it again.
         layers: the layer table.
         versions: of the packages it was made with.
@@ -127,6 +128,11 @@ class Bundle:
         with (self.folder / "golden.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         return np.array([[row[f"p_{name}"] for name in self.card.class_names] for row in rows], np.float32)
+
+    def train_digests(self) -> frozenset[str] | None:
+        """The pixel digests of the images it was trained on; None where the model does not say."""
+        file = self.folder / "train_hashes" if self.folder else None
+        return frozenset(file.read_text("ascii").split()) if file and file.is_file() else None
 
     def damaged_files(self) -> list[str]:
         """The files whose sha256 is not the card's, or that are gone."""

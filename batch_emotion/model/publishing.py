@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -13,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion import __version__
-from batch_emotion.errors import BatchEmotionError
+from batch_emotion.errors import BatchEmotionError, UsageError
 from batch_emotion.model.architectures import layer_table
-from batch_emotion.model.bundle import GOLDEN_TOLERANCE, Card
+from batch_emotion.model.bundle import GOLDEN_TOLERANCE, Card, load_bundle
+from batch_emotion.model.checkpoints import Epoch, write_history
+from batch_emotion.model.human_card import human_card
 from batch_emotion.model.runtime import OnnxRuntime, onnx_bytes
-from batch_emotion.model.training import Epoch, write_history
 from batch_emotion.records import InputSpec
-from batch_emotion.storage import committing_folder, file_sha256
+from batch_emotion.storage import commit_text, committing_folder, file_sha256
 
 
 def write_bundle(
@@ -44,7 +46,7 @@ def write_bundle(
         architecture: the network's name.
         class_names: in the order of the outputs.
         spec: what the network wants to be shown.
-        metrics: figures by data set.
+        metrics: figures by data set, and what else ``human_card`` tells of.
         training: the recipe.
         history: a line per epoch.
         train_hashes: a digest of each decoded training image.
@@ -117,35 +119,29 @@ def draw_curves(history: list[Epoch], path: Path) -> None:
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
-def human_card(card: Card) -> str:
-    """The card for people, as Markdown."""
-    height, width = card.input.image_size
-    sides = "\n".join(
-        f"| {side} | {figures['images']:,} | {figures['accuracy']:.1%} | {figures['balanced_accuracy']:.1%} |"
-        for side, figures in card.metrics.items()
-    )
-    recipe = "\n".join(f"- {key}: {value}" for key, value in card.training.items())
-    return f"""# {card.name}
+def record_evaluation(folder: Path, evaluation: dict[str, Any]) -> Card:
+    """Put an evaluation on a bundle's card, ``card.json`` and ``README.md``, in the place of the validation figures.
 
-{card.summary}
+    Args:
+        folder: the bundle.
+        evaluation: the content of ``evaluation.json``.
 
-- Architecture: {card.architecture}, {card.parameters:,} parameters
-- Classes, in order: {", ".join(card.class_names)}
-- Input: {height}x{width} {card.input.color_mode}, {card.input.interpolation} interpolation, {card.input.fit}
-
-## Results
-
-| images of | count | accuracy | balanced accuracy |
-|---|---|---|---|
-{sides}
-
-## Training
-
-{recipe}
-
-## Limits
-
-The model tells which of its classes an expression looks most like to the people who labelled its training data. It does
-not know what a person feels, it answers with one of its classes even where there is no face, and its accuracy differs
-between groups of people in ways that were not measured. It must not decide about people.
-"""
+    Raises:
+        UsageError: another network was evaluated.
+    """
+    bundle = load_bundle(folder)
+    if evaluation["model"]["sha256"] != bundle.sha256:
+        raise UsageError(f"the evaluation is of another network than that in {folder}; evaluate this one")
+    taken = {
+        "validation": evaluation["all"],
+        "validation_without_duplicates": evaluation["without_duplicates"],
+        "in_training": evaluation["in_training"]["images"],
+        "agreement": evaluation["agreement"],
+        "left_out": evaluation["left_out"],
+    }
+    kept = {key: value for key, value in bundle.card.metrics.items() if key not in taken}
+    metrics = kept | {key: value for key, value in taken.items() if value is not None}
+    card = replace(bundle.card, metrics=metrics)
+    commit_text(folder / "card.json", card.to_json())
+    commit_text(folder / "README.md", human_card(card))
+    return card

@@ -1,40 +1,28 @@
-"""Pixels and targets to a trained network: augmentation, the epochs, checkpoints and resume.
+"""Pixels and targets to a trained network, an epoch at a time.
 
 Every random choice is drawn from (seed, epoch, step), so that a resumed epoch is the one that was lost.
 """
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_emotion.storage import committing
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How far training images are varied; 0 turns a kind off.
-
-    Attributes:
-        flip: mirror every second image.
-        rotation: degrees to either side.
-        shift: fraction of the side, both ways.
-        zoom: fraction, in and out.
-        brightness: fraction of the pixel range, both ways.
-    """
-
-    flip: bool = True
-    rotation: float = 10.0
-    shift: float = 0.1
-    zoom: float = 0.1
-    brightness: float = 0.0
+from batch_emotion.model.augmentation import Augmentation, augment, mixup
+from batch_emotion.model.checkpoints import (
+    Epoch,
+    best_weights_file,
+    checkpoint_file,
+    commit_epoch,
+    read_history,
+    weights_file,
+)
 
 
 @dataclass(frozen=True)
@@ -44,18 +32,31 @@ class Recipe:
     Attributes:
         epochs: passes over the training images.
         batch_size: images in a step.
-        learning_rate: of Adam.
+        optimizer: ``adam``, or ``sgd`` with Nesterov momentum 0.9.
+        learning_rate: of the optimizer, at its highest.
+        schedule: ``constant``; or ``cosine``: rises over the first epoch, then falls to 0 along half a cosine
+            (Loshchilov and Hutter, arXiv 1608.03983).
+        weight_decay: decoupled from the gradient, on kernels only (Loshchilov and Hutter, arXiv 1711.05101).
+        label_smoothing: the part of every target that is spread over all classes (Szegedy et al., arXiv 1512.00567).
+        ema: momentum of a running average of the weights, over steps; it is what is validated and kept. 0 is off.
         augmentation: how far images are varied.
         class_weights: weigh every class alike, whatever its share of the images.
+        precision: ``float32``; or ``mixed``: bfloat16 arithmetic on float32 weights, faster on processors that have it.
         patience: stop after so many epochs without a better validation loss and keep the best; None never stops.
         seed: of every random choice.
     """
 
     epochs: int = 25
     batch_size: int = 32
+    optimizer: Literal["adam", "sgd"] = "adam"
     learning_rate: float = 1e-3
-    augmentation: Augmentation = Augmentation()
+    schedule: Literal["constant", "cosine"] = "constant"
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    ema: float = 0.0
+    augmentation: Augmentation = field(default_factory=Augmentation)
     class_weights: bool = False
+    precision: Literal["float32", "mixed"] = "float32"
     patience: int | None = None
     seed: int = 0
 
@@ -70,83 +71,142 @@ class LabelledPixels:
     def __len__(self) -> int:
         return len(self.targets)
 
-
-Epoch = dict[str, float]
-"""One line of the history: epoch, accuracy, loss, val_accuracy, val_loss."""
+    def take(self, rows: NDArray[np.int64]) -> LabelledPixels:
+        """The images of these rows, in their order."""
+        return LabelledPixels(self.pixels[rows], self.targets[rows])
 
 
 def fit(
-    model: Any,
+    build: Callable[[], Any],
     train: LabelledPixels,
     validation: LabelledPixels,
     recipe: Recipe,
     checkpoints: Path,
     on_epoch: Callable[[Epoch], None],
 ) -> tuple[Any, list[Epoch]]:
-    """Train the model, or carry on from the last checkpoint; gives the trained model and its history.
+    """Train a network, or carry on from the last checkpoint; gives the trained float32 model and its history.
 
     Args:
-        model: an uncompiled Keras model with a softmax at its end.
+        build: makes the uncompiled Keras model, with a softmax at its end, in the dtype policy of the moment.
         train: what to learn from.
         validation: what to watch.
         recipe: how.
-        checkpoints: a folder for ``checkpoint.keras`` (with optimizer state), ``best.keras`` and ``history.csv``.
+        checkpoints: a folder for the last checkpoint (with optimizer state), the best weights and ``history.csv``.
         on_epoch: called with every new line of the history.
     """
     import keras
 
     keras.utils.set_random_seed(recipe.seed)
+    kept = build()
     history = read_history(checkpoints / "history.csv")
     if history:
-        model = keras.models.load_model(checkpoints / f"checkpoint-{len(history)}.keras", safe_mode=True)
+        model = keras.models.load_model(checkpoint_file(checkpoints, len(history)), safe_mode=True)
+        kept.load_weights(weights_file(checkpoints, len(history)))
     else:
-        model.compile(keras.optimizers.Adam(recipe.learning_rate), "categorical_crossentropy", metrics=["accuracy"])
+        model = _build_for_training(build, recipe)
+        model.set_weights(kept.get_weights())
+        model.compile(_optimizer(recipe, len(train)), _loss(recipe), weighted_metrics=["accuracy"])
+    kept.compile(loss=_loss(recipe), weighted_metrics=["accuracy"])
     weights = _class_weights(train.targets) if recipe.class_weights else None
-    watched = _validation_batches(validation)
     for epoch in range(len(history), recipe.epochs):
         if _has_stalled(history, recipe.patience):
             break
-        batches = _training_batches(train, recipe, epoch, weights)
-        figures = model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, validation_data=watched, verbose=0)
-        line = {"epoch": epoch + 1.0} | {key: float(values[-1]) for key, values in sorted(figures.history.items())}
+        _reseed(model, recipe.seed, epoch)
+        figures = _train_epoch(model, kept, training_batches(train, recipe, epoch, weights), recipe.ema)
+        watched = _evaluate(kept, validation)
+        line = {"epoch": epoch + 1.0} | figures | {f"val_{key}": value for key, value in watched.items()}
         history.append(line)
-        _checkpoint(model, history, checkpoints)
+        commit_epoch(model, kept, history, checkpoints)
         on_epoch(line)
     if recipe.patience is not None:
-        model = keras.models.load_model(checkpoints / "best.keras", safe_mode=True)
-    return model, history
+        kept.load_weights(best_weights_file(checkpoints))
+    return kept, history
 
 
-def read_history(path: Path) -> list[Epoch]:
-    """The epochs recorded so far; none where there is no file."""
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+def _build_for_training(build: Callable[[], Any], recipe: Recipe) -> Any:
+    import keras
+
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if recipe.precision == "mixed" else "float32")
+    try:
+        return build()
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
-def write_history(history: list[Epoch], path: Path) -> None:
-    """Write one line per epoch as CSV."""
-    with committing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(history[0]))
-        writer.writeheader()
-        writer.writerows({key: f"{value:.6g}" for key, value in line.items()} for line in history)
+def _reseed(model: Any, seed: int, epoch: int) -> None:
+    """Make what dropout draws depend on the epoch alone, not on whether the training was resumed."""
+    for number, layer in enumerate(model.layers):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            generator.state.assign([seed * 1_000 + number, epoch * 1_000_000])
 
 
-def _checkpoint(model: Any, history: list[Epoch], folder: Path) -> None:
-    """Save the model first and the history last: the history names the checkpoint that counts."""
-    _save(model, folder / f"checkpoint-{len(history)}.keras")
-    if min(history, key=lambda line: line["val_loss"]) is history[-1]:
-        _save(model, folder / "best.keras")
-    write_history(history, folder / "history.csv")
-    (folder / f"checkpoint-{len(history) - 1}.keras").unlink(missing_ok=True)
+def _optimizer(recipe: Recipe, images: int) -> Any:
+    import keras
+
+    rate: Any = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        steps = math.ceil(images / recipe.batch_size)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, max(1, steps * (recipe.epochs - 1)), warmup_target=recipe.learning_rate, warmup_steps=steps
+        )
+    decay = recipe.weight_decay or None
+    if recipe.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
+    else:
+        optimizer = keras.optimizers.Adam(rate, weight_decay=decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
 
 
-def _save(model: Any, path: Path) -> None:
-    with committing(path) as temporary:
-        partial = temporary.with_suffix(".keras")
-        model.save(partial)
-        partial.replace(temporary)
+def _loss(recipe: Recipe) -> Any:
+    import keras
+
+    return keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
+
+
+def _train_epoch(model: Any, kept: Any, batches: Any, momentum: float) -> dict[str, float]:
+    """One pass; ``kept`` follows the model's weights as a running average, or takes them over at the end."""
+    import tensorflow as tf
+
+    def follow() -> None:
+        for mean, value in zip(kept.weights, model.weights, strict=True):
+            mean.assign(momentum * mean.value + (1 - momentum) * tf.cast(value.value, tf.float32))
+
+    average = tf.function(follow)
+    figures: list[dict[str, float]] = []
+    sizes: list[int] = []
+    for images, targets, weights in batches:
+        figures.append(model.train_on_batch(images, targets, weights, return_dict=True))
+        sizes.append(len(targets))
+        if momentum:
+            average()
+    if not momentum:
+        kept.set_weights(model.get_weights())
+    return _mean(figures, sizes)
+
+
+def _evaluate(model: Any, data: LabelledPixels, batch_size: int = 256) -> dict[str, float]:
+    figures: list[dict[str, float]] = []
+    sizes: list[int] = []
+    for start in range(0, len(data), batch_size):
+        rows = slice(start, start + batch_size)
+        pixels, targets = data.pixels[rows].astype(np.float32), data.targets[rows]
+        figures.append(model.test_on_batch(pixels, targets, return_dict=True))
+        sizes.append(len(targets))
+    return _mean(figures, sizes)
+
+
+def predict_proba(model: Any, pixels: NDArray[np.uint8], batch_size: int = 256) -> NDArray[np.float32]:
+    """Probabilities, float32 (N, K), of uint8 pixels (N, H, W, C) under a Keras model."""
+    starts = range(0, len(pixels), batch_size)
+    batches = (pixels[start : start + batch_size].astype(np.float32) for start in starts)
+    return np.concatenate([np.asarray(model.predict_on_batch(batch)) for batch in batches])
+
+
+def _mean(figures: list[dict[str, float]], sizes: list[int]) -> dict[str, float]:
+    return {key: float(np.average([each[key] for each in figures], weights=sizes)) for key in ("accuracy", "loss")}
 
 
 def _has_stalled(history: list[Epoch], patience: int | None) -> bool:
@@ -161,78 +221,37 @@ def _class_weights(targets: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(share > 0, 1 / (len(share) * np.maximum(share, 1e-9)), 0).astype(np.float32)
 
 
-def _training_batches(
-    data: LabelledPixels, recipe: Recipe, epoch: int, class_weights: NDArray[np.float32] | None
+def training_batches(
+    data: LabelledPixels, recipe: Recipe, epoch: int, class_weights: NDArray[np.float32] | None = None
 ) -> Any:
-    import tensorflow as tf
+    """One epoch as a ``tf.data.Dataset``, shuffled and varied by (seed, epoch, step).
 
-    order = np.random.default_rng([recipe.seed, epoch]).permutation(len(data))
-    starts = tf.data.Dataset.range(0, len(data), recipe.batch_size)
-    shape = data.pixels.shape[1:]
-
-    def gather(start: np.int64) -> tuple[np.ndarray, np.ndarray]:
-        rows = np.sort(order[start : start + recipe.batch_size])
-        return data.pixels[rows], data.targets[rows]
-
-    def batch(start: Any) -> Any:
-        pixels, targets = tf.numpy_function(gather, [start], [tf.uint8, tf.float32])
-        pixels = tf.ensure_shape(pixels, (None, *shape))
-        targets = tf.ensure_shape(targets, (None, data.targets.shape[1]))
-        images = augment(tf.cast(pixels, tf.float32), recipe.augmentation, (recipe.seed * 100_003 + epoch, start))
-        if class_weights is None:
-            return images, targets
-        return images, targets, tf.linalg.matvec(targets, class_weights)
-
-    steps = math.ceil(len(data) / recipe.batch_size)
-    dataset = starts.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
-    return dataset.apply(tf.data.experimental.assert_cardinality(steps))
-
-
-def _validation_batches(data: LabelledPixels, batch_size: int = 256) -> Any:
-    import tensorflow as tf
-
-    def gather(start: np.int64) -> tuple[np.ndarray, np.ndarray]:
-        rows = slice(start, start + batch_size)
-        return data.pixels[rows].astype(np.float32), data.targets[rows]
-
-    def batch(start: Any) -> Any:
-        pixels, targets = tf.numpy_function(gather, [start], [tf.float32, tf.float32])
-        shape = (None, *data.pixels.shape[1:])
-        return tf.ensure_shape(pixels, shape), tf.ensure_shape(targets, (None, data.targets.shape[1]))
-
-    return tf.data.Dataset.range(0, len(data), batch_size).map(batch).prefetch(2)
-
-
-def augment(images: Any, how: Augmentation, seed: tuple[int, Any]) -> Any:
-    """Vary a float32 batch (B, H, W, C) of 0-255 by one affine map per image and a change of brightness.
-
-    Args:
-        images: the batch; what moves in from outside repeats the nearest pixel.
-        how: the ranges to draw from.
-        seed: two whole numbers; the same pair gives the same images.
+    Yields:
+        float32 images (B, H, W, C) of 0-255, float32 targets (B, K), float32 weights (B,).
     """
     import tensorflow as tf
 
-    count = tf.shape(images)[0]
-    height, width = images.shape[1], images.shape[2]
-    draws = tf.random.stateless_uniform((7, count), [seed[0], tf.cast(seed[1], tf.int32)], -1.0, 1.0)
-    angle = draws[0] * (how.rotation * math.pi / 180)
-    scale_x, scale_y = 1 + draws[1] * how.zoom, 1 + draws[2] * how.zoom
-    mirror = tf.where((draws[3] < 0) & how.flip, -1.0, 1.0)
-    cos, sin = tf.cos(angle), tf.sin(angle)
-    a, b = cos * scale_x * mirror, -sin * scale_y
-    c, d = sin * scale_x * mirror, cos * scale_y
-    middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
-    offset_x = middle_x - a * middle_x - b * middle_y + draws[4] * how.shift * width
-    offset_y = middle_y - c * middle_x - d * middle_y + draws[5] * how.shift * height
-    zero = tf.zeros_like(a)
-    moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=tf.stack([a, b, offset_x, c, d, offset_y, zero, zero], axis=1),
-        output_shape=tf.constant([height, width]),
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="NEAREST",
-    )
-    brighter = moved + (draws[6] * how.brightness * 255)[:, None, None, None]
-    return tf.clip_by_value(brighter, 0.0, 255.0)
+    order = np.random.default_rng([recipe.seed, epoch]).permutation(len(data))
+    shape = data.pixels.shape[1:]
+    how = recipe.augmentation
+
+    def gather(start: np.int64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rows = order[start : start + recipe.batch_size]
+        targets = data.targets[rows]
+        weights = np.ones(len(rows), np.float32) if class_weights is None else targets @ class_weights
+        return data.pixels[rows], targets, weights
+
+    def batch(start: Any) -> Any:
+        pixels, targets, weights = tf.numpy_function(gather, [start], [tf.uint8, tf.float32, tf.float32])
+        images = tf.cast(tf.ensure_shape(pixels, (None, *shape)), tf.float32)
+        targets = tf.ensure_shape(targets, (None, data.targets.shape[1]))
+        draw = (recipe.seed * 100_003 + epoch, start)
+        images = augment(images, how, draw)
+        if how.mixup:
+            images, targets = mixup(images, targets, how.mixup, draw)
+        return images, targets, tf.ensure_shape(weights, (None,))
+
+    options = tf.data.Options()
+    options.autotune.enabled = False  # nothing to tune, and its thread can hold up the end of an epoch
+    starts = tf.data.Dataset.range(0, len(data), recipe.batch_size)
+    return starts.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4).with_options(options)

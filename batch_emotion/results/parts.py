@@ -33,6 +33,8 @@ class Fingerprint:
     max_pixels: int
     max_bytes: int
     shard_size: int
+    precision: str = "float32"
+    full_decode: bool = False
     task_index: int = 0
     task_count: int = 1
 

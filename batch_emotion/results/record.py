@@ -1,4 +1,4 @@
-"""The record of one run: when, with what, how long each stage took; told in ``run.json`` however it ends."""
+"""The record of one run: when, with what and how it ended; told in ``run.json`` however it ends."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import platform
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -21,14 +20,13 @@ _PACKAGES = ("tensorflow", "keras", "onnxruntime", "numpy", "pyarrow", "opencv-p
 
 @dataclass
 class RunRecord:
-    """What is known of a run beside its counts.
+    """What is known of a run beside its counts and its profile.
 
     Attributes:
         job: the name of the job.
         arguments: the command line, empty for a call from Python.
         run_id: in every line of its log.
         began: when.
-        stages: seconds by stage.
         model: the model's name and sha256, once it is loaded.
     """
 
@@ -36,18 +34,8 @@ class RunRecord:
     arguments: Sequence[str] = ()
     run_id: str = ""
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
-    stages: dict[str, float] = field(default_factory=dict)
     model: dict[str, str] = field(default_factory=dict)
     _clock: float = field(default_factory=time.monotonic)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time a stage, which may come in pieces."""
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self.stages[name] = self.stages.get(name, 0.0) + time.monotonic() - started
 
     @property
     def seconds(self) -> float:
@@ -66,7 +54,6 @@ class RunRecord:
             "error": error,
             "arguments": list(self.arguments),
             "model": self.model or None,
-            "stages": {name: round(seconds, 3) for name, seconds in self.stages.items()},
             "peak_memory_bytes": peak_memory(),
             "host": socket.gethostname(),
             "pid": os.getpid(),

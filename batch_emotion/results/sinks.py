@@ -25,6 +25,8 @@ def output_kind(out: Path) -> OutputKind:
         UsageError: its extension is neither of the two that are written.
     """
     kinds: dict[str, OutputKind] = {".parquet": "parquet", ".csv": "csv", "": "directory"}
+    if out.name in ("", ".."):
+        raise UsageError(f"--out must name a new file or directory, such as results.parquet, not {str(out)!r}")
     suffix = out.suffix.lower()
     if suffix not in kinds:
         raise UsageError(

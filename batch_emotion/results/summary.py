@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_emotion.records import Status
+from batch_emotion.records import Profile, Status
 from batch_emotion.results.drift import Drift, Mix
 from batch_emotion.results.schema import count_values
 from batch_emotion.results.update import UpdateCounts
@@ -27,7 +27,10 @@ class Summary:
         statuses: rows by status.
         emotions: rows by emotion.
         scored: images that this run scored itself, the rest being taken over from an earlier one.
-        seconds: how long it scored.
+        seconds: how long that took, from the first image to the output written.
+        runtime: what ran the network; empty where nothing was scored.
+        threads: how many cores it used.
+        profile: where the time went.
         confidence_sum: of all rows that have a confidence.
         update: what an update did.
         drift: how far the result is from a baseline.
@@ -37,6 +40,9 @@ class Summary:
     emotions: Counter[str] = field(default_factory=Counter)
     scored: int = 0
     seconds: float = 0.0
+    runtime: str = ""
+    threads: int = 0
+    profile: Profile = field(default_factory=Profile)
     confidence_sum: float = 0.0
     update: UpdateCounts | None = None
     drift: Drift | None = None
@@ -95,6 +101,9 @@ class Summary:
             "scored_in_this_run": self.scored,
             "scoring_seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 1),
+            "runtime": self.runtime,
+            "threads": self.threads,
+            "profile_seconds": {stage: round(seconds, 3) for stage, seconds in asdict(self.profile).items()},
             "update": asdict(self.update) if self.update else None,
             "drift": self.drift.as_dict() if self.drift else None,
         }

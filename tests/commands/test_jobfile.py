@@ -81,7 +81,8 @@ def test_the_command_line_comes_before_the_environment_the_file_and_the_default(
 ) -> None:
     job = _job(
         tmp_path,
-        f'sources = ["{faces}"]\nout = "{tmp_path}/r.csv"\nbatch-size = 1\nshard-size = 2\nmax-pixels = 3\nupdate = true',
+        f'sources = ["{faces}"]\nout = "{tmp_path}/r.csv"\nbatch-size = 1\nshard-size = 2\nmax-pixels = 3\n'
+        "update = true",
     )
     monkeypatch.setenv("BATCH_EMOTION_BATCH_SIZE", "4")
     monkeypatch.setenv("BATCH_EMOTION_SHARD_SIZE", "5")

@@ -14,7 +14,7 @@ from batch_emotion.errors import BatchEmotionError, ExitCode, OutputBusy, Output
 from batch_emotion.images.decode import load_image
 from batch_emotion.images.sources import SourceOptions
 from batch_emotion.records import Limits
-from batch_emotion.scoring import Scorer
+from batch_emotion.results.parts import Workspace
 from batch_emotion.storage import output_lock
 
 
@@ -82,16 +82,14 @@ def test_a_stopped_run_carries_on_and_equals_an_uninterrupted_one(
     tmp_path: Path, faces: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predict(_options(faces, tmp_path / "whole.parquet"))
-    score = Scorer.score
-    calls: list[int] = []
+    commit = Workspace.commit
 
-    def failing(self: Scorer, plan: object, isolated: bool = False) -> object:
-        calls.append(1)
-        if len(calls) == 3:
+    def failing(self: Workspace, shard: int, rows: pa.Table) -> None:
+        if shard == 2:
             raise BatchEmotionError("the lights went out")
-        return score(self, plan, isolated)  # type: ignore[arg-type]
+        commit(self, shard, rows)
 
-    monkeypatch.setattr(Scorer, "score", failing)
+    monkeypatch.setattr(Workspace, "commit", failing)
     out = tmp_path / "cut.parquet"
     with pytest.raises(BatchEmotionError, match="lights"):
         predict(_options(faces, out))
@@ -99,7 +97,8 @@ def test_a_stopped_run_carries_on_and_equals_an_uninterrupted_one(
     assert not out.exists()
     with pytest.raises(OutputMismatch, match=r"min-confidence \(0.0 then, 0.9 now\)"):
         predict(_options(faces, out, min_confidence=0.9))
-    calls.extend([1, 1, 1])
+    monkeypatch.setattr(Workspace, "commit", commit)
+    assert list((tmp_path / "cut.parquet.work").glob("begun-*")) == []
     result = predict(_options(faces, out))
     assert result.summary.scored == 48 - 20
     assert pq.read_table(out).equals(pq.read_table(tmp_path / "whole.parquet"))
@@ -176,6 +175,10 @@ def test_usage_errors_come_before_any_work_and_leave_nothing(tmp_path: Path, fac
         _options(faces, tmp_path / "no" / "r.csv"),
         _options(faces, tmp_path / "r.csv", min_confidence=2),
         _options(faces, tmp_path / "r.csv", batch_size=0),
+        _options(faces, tmp_path / "r.csv", limits=Limits(max_pixels=0)),
+        _options(faces, tmp_path / "r.csv", max_failures=-1),
+        _options(faces, Path()),
+        _options(faces, Path("..")),
         _options(faces, tmp_path / "r.csv", model="typo"),
         _options(tmp_path / "gone", tmp_path / "r.csv"),
     ):

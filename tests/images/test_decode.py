@@ -1,4 +1,5 @@
 import io
+import warnings
 from pathlib import Path
 
 import cv2
@@ -6,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile, PngImagePlugin
 
-from batch_emotion.images.decode import decode, load_image
+from batch_emotion.images.decode import decode, load_image, reduction
 from batch_emotion.records import InputSpec, Limits, Status
 
 SPEC = InputSpec((16, 16))
@@ -94,7 +95,44 @@ def test_every_bad_file_has_its_status(tmp_path: Path, bad_files: dict[str, str]
     assert {name: image.status.value for name, image in got.items()} == bad_files
     assert all(image.error for image in got.values())
     bomb = got["bomb.png"]
-    assert (bomb.width, bomb.height) == (40_000, 40_000)
+    assert (bomb.width, bomb.height) == (12_000, 12_000)
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_png_is_not_decoded_for_its_size(monkeypatch: pytest.MonkeyPatch, behind: bool) -> None:
+    def refusing(self: ImageFile.ImageFile) -> None:
+        raise AssertionError("decoded")
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = _encoded(Image.new("RGB", (30, 20), RED), "PNG", exif=exif)
+    if behind:
+        start = data.index(b"eXIf") - 4
+        chunk = data[start : start + 12 + int.from_bytes(data[start : start + 4])]
+        end = data.index(b"IEND") - 4
+        data = data[:start] + data[start + len(chunk) : end] + chunk + data[end:]
+    whole = decode(data, SPEC, LIMITS)
+    assert (whole.status, whole.width, whole.height) == (Status.OK, 20, 30)
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", refusing)
+    bomb = decode(data, SPEC, Limits(max_pixels=599))
+    assert (bomb.status, bomb.width, bomb.height) == (Status.TOO_LARGE, *((30, 20) if behind else (20, 30)))
+
+
+def test_a_webp_beyond_pillows_own_limit_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = _encoded(Image.new("RGB", (30, 20), RED), "WEBP")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 299)
+    assert decode(data, SPEC, LIMITS).status is Status.TOO_LARGE
+
+
+def test_damage_that_pillow_warns_of_is_silent_and_its_status_the_same() -> None:
+    data = _encoded(Image.new("RGBA", (30, 20), RED), "TIFF")
+    statuses = []
+    for action in ("always", "error"):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter(action)  # type: ignore[arg-type]
+            statuses.append([decode(data[:cut], SPEC, LIMITS).status for cut in range(8, len(data), 16)])
+        assert caught == []
+    assert statuses[0] == statuses[1]
 
 
 def test_a_wrong_extension_does_not_matter(tmp_path: Path) -> None:
@@ -134,3 +172,58 @@ def test_no_damage_ever_raises(data: bytes, changes: list[tuple[int, int]], cut:
 @given(st.binary(max_size=60))
 def test_any_bytes_give_a_status(data: bytes) -> None:
     assert decode(data, SPEC, LIMITS).status in (Status.UNSUPPORTED, Status.CORRUPT, Status.EMPTY)
+
+
+def _photo(width: int, height: int, seed: int = 0) -> Image.Image:
+    blobs = np.random.default_rng(seed).integers(0, 255, (5, 6, 3), np.uint8)
+    return Image.fromarray(cv2.resize(blobs, (width, height), interpolation=cv2.INTER_CUBIC))
+
+
+@pytest.mark.parametrize(
+    ("size", "image_size", "expected"),
+    [
+        ((255, 400), (16, 16), 4),
+        ((256, 400), (16, 16), 8),
+        ((400, 64), (16, 16), 2),
+        ((63, 400), (16, 16), 1),
+        ((256, 256), (16, 32), 4),
+        ((9000, 9000), (16, 16), 8),
+    ],
+)
+def test_the_short_side_stays_at_least_twice_the_models_input(
+    size: tuple[int, int], image_size: tuple[int, int], expected: int
+) -> None:
+    assert reduction(size, InputSpec(image_size)) == expected
+
+
+@pytest.mark.parametrize("size", [(135, 101), (270, 203), (533, 401), (1067, 801)])
+@pytest.mark.parametrize("color_mode", ["rgb", "grayscale"])
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_large_jpeg_decoded_at_a_fraction_looks_the_same_and_says_its_own_size(
+    size: tuple[int, int], color_mode: str, orientation: int, mode: str
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = _encoded(_photo(*size).convert(mode), "JPEG", quality=90, exif=exif if orientation > 1 else b"")
+    spec = InputSpec((24, 24), color_mode)  # type: ignore[arg-type]
+    scaled, full = decode(data, spec, LIMITS), decode(data, spec, LIMITS, full=True)
+    assert (scaled.width, scaled.height) == (full.width, full.height) == (size if orientation == 1 else size[::-1])
+    assert scaled.pixels is not None
+    assert full.pixels is not None
+    assert (reduction(size, spec) > 1) == bool((scaled.pixels != full.pixels).any())
+    assert np.abs(scaled.pixels.astype(int) - full.pixels).mean() < 4
+
+
+def test_only_jpegs_are_decoded_at_a_fraction() -> None:
+    data = _encoded(_photo(640, 480), "PNG")
+    scaled, full = decode(data, SPEC, LIMITS), decode(data, SPEC, LIMITS, full=True)
+    assert scaled.pixels is not None
+    assert full.pixels is not None
+    assert (scaled.pixels == full.pixels).all()
+
+
+def test_a_large_jpeg_that_is_cut_is_corrupt_at_a_fraction_too() -> None:
+    data = _encoded(_photo(640, 480), "JPEG")
+    for part in (0.4, 0.8, 0.97):
+        assert decode(data[: int(len(data) * part)], SPEC, LIMITS).status is Status.CORRUPT

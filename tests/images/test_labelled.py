@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from batch_emotion.errors import SourceError
-from batch_emotion.images.labelled import labelled_splits, read_labelled, split
+from batch_emotion.images.labelled import LabelOptions, labelled_splits, read_labelled, split
+from batch_emotion.images.sources import SourceOptions
 
 
 def _images(folder: Path, counts: dict[str, int]) -> Path:
@@ -55,3 +56,36 @@ def test_the_split_is_stratified_seeded_and_complete(tmp_path: Path) -> None:
     assert again == aside.plan.images["path"]
     assert other != again
     assert np.all(train.plan.images["index"].to_numpy() == np.arange(len(train)))
+
+
+VOTES = "file,label,a,b,other\n1.jpg,a,3,1,0\n2.jpg,b,0,0,4\n3.jpg,c,0,2,8\n4.jpg,b,4,0,0\n"
+
+
+def _votes(tmp_path: Path, label_weight: float = 0.0) -> LabelOptions:
+    (tmp_path / "votes.csv").write_text(VOTES)
+    return LabelOptions(SourceOptions(path_column="file"), label_weight)
+
+
+def test_votes_become_shares_and_images_without_any_are_left_out(tmp_path: Path) -> None:
+    data = read_labelled(tmp_path / "votes.csv", ("b", "a"), _votes(tmp_path))
+    assert data.plan.images["path"].to_pylist() == ["1.jpg", "3.jpg", "4.jpg"]
+    assert data.targets.tolist() == [[0.25, 0.75], [1, 0], [0, 1]]
+    assert data.ignored == {"": 1}
+
+
+def test_a_label_weighs_beside_the_votes(tmp_path: Path) -> None:
+    data = read_labelled(tmp_path / "votes.csv", ("b", "a"), _votes(tmp_path, 0.5))
+    assert data.targets.tolist() == [[0.125, 0.875], [1, 0], [0.5, 0.5]]
+
+
+@pytest.mark.parametrize("cell", ["-1", "nan", "many", ""])
+def test_votes_that_are_no_counts_are_refused(cell: str, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(f"path,a,b\n1.jpg,{cell},1\n2.jpg,1,0\n")
+    with pytest.raises(SourceError, match="votes"):
+        read_labelled(tmp_path / "m.csv", ("a", "b"))
+
+
+def test_a_label_weight_without_votes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("path,label\n1.jpg,a\n2.jpg,b\n")
+    with pytest.raises(SourceError, match="--label-weight"):
+        read_labelled(tmp_path / "m.csv", ("a", "b"), LabelOptions(label_weight=0.5))

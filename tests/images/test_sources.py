@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from batch_emotion.errors import SourceError
 from batch_emotion.images.sources import SourceOptions, make_plan
+from batch_emotion.storage import unescape_name
 
 
 def _touch(path: Path, content: bytes = b"x") -> Path:
@@ -31,6 +32,42 @@ def test_a_walk_is_ordered_recursive_and_selective(tmp_path: Path) -> None:
     assert plan.left_out == 1
     assert plan.images["index"].to_pylist() == [0, 1, 2, 3]
     assert plan.total_bytes == 4
+
+
+_names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=8)
+_trees = st.recursive(
+    st.just(None),
+    lambda inner: st.dictionaries(_names.filter(lambda name: name not in (".", "..")), inner),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.dictionaries(_names.filter(lambda name: name not in (".", "..")), _trees))
+def test_any_tree_is_planned_once_and_in_the_same_order(
+    tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object]
+) -> None:
+    root = tmp_path_factory.mktemp("tree")
+    expected: list[str] = []
+
+    def grow(folder: Path, below: dict[str, object], hidden: bool) -> None:
+        folder.mkdir(exist_ok=True)
+        files = [f"{name}.jpg" for name, inner in below.items() if inner is None]
+        for name in files:
+            _touch(folder / name)
+            if not hidden and not name.startswith("."):
+                expected.append(str(folder / name))
+        for name, inner in below.items():
+            if isinstance(inner, dict):
+                grow(folder / f"{name}.d", inner, hidden or name.startswith("."))
+
+    grow(root, tree, hidden=False)
+    if not expected:
+        return
+    plan = make_plan([str(root)])
+    assert sorted(map(unescape_name, plan.images["path"].to_pylist())) == sorted(expected)
+    assert plan.images["index"].to_pylist() == list(range(len(expected)))
+    assert make_plan([str(root)]).digest == plan.digest
 
 
 def test_symlink_loops_end_and_linked_folders_are_walked(tmp_path: Path) -> None:

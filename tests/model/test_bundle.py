@@ -67,7 +67,7 @@ def test_a_wrong_golden_prediction_is_found(tmp_path: Path) -> None:
 
 
 def test_senseless_models_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="no model 'typo': expected one of .*seed-cnn"):
+    with pytest.raises(BundleError, match=r"no model 'typo': expected one of .*seed-cnn"):
         load_bundle("typo")
     (tmp_path / "card.json").write_text("{}")
     with pytest.raises(BundleError, match=r"card\.json is not a model card"):

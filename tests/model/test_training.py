@@ -1,33 +1,44 @@
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
-from batch_emotion.model.architectures import ARCHITECTURES
-from batch_emotion.model.training import Augmentation, LabelledPixels, Recipe, augment, fit, read_history
+from batch_emotion.model.augmentation import Augmentation, augment, mixup
+from batch_emotion.model.checkpoints import read_history
+from batch_emotion.model.training import LabelledPixels, Recipe, fit
 
 
 def _data(count: int, seed: int) -> LabelledPixels:
     rng = np.random.default_rng(seed)
     classes = rng.integers(0, 2, count)
-    pixels = (
-        rng.integers(0, 60, (count, 64, 64, 3)).astype(np.uint8) + (classes * 150).astype(np.uint8)[:, None, None, None]
+    light = (classes * 150).astype(np.uint8)[:, None, None, None]
+    return LabelledPixels(
+        rng.integers(0, 60, (count, 12, 12, 1)).astype(np.uint8) + light, np.eye(2, dtype=np.float32)[classes]
     )
-    return LabelledPixels(pixels, np.eye(2, dtype=np.float32)[classes])
 
 
-def _model() -> object:
-    import keras
+def _model() -> Any:
+    from keras import Input, Sequential, layers
 
-    keras.utils.set_random_seed(0)
-    return ARCHITECTURES["seed-cnn"].build((64, 64, 3), 2)
+    return Sequential(
+        [
+            Input((12, 12, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(8, 3, strides=2, use_bias=False),
+            layers.BatchNormalization(momentum=0.5),
+            layers.Flatten(),
+            layers.Dropout(0.2),
+            layers.Dense(2, activation="softmax", dtype="float32"),
+        ]
+    )
 
 
 def test_a_resumed_training_retraces_the_uninterrupted_one(tmp_path: Path) -> None:
     train, watch = _data(64, 0), _data(32, 1)
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
-    _, whole = fit(_model(), train, watch, Recipe(epochs=3), tmp_path / "whole", lambda line: None)
+    _, whole = fit(_model, train, watch, Recipe(epochs=3), tmp_path / "whole", lambda line: None)
 
     class Killed(Exception):
         pass
@@ -37,11 +48,9 @@ def test_a_resumed_training_retraces_the_uninterrupted_one(tmp_path: Path) -> No
             raise Killed
 
     with pytest.raises(Killed):
-        fit(_model(), train, watch, Recipe(epochs=3), tmp_path / "cut", kill)
+        fit(_model, train, watch, Recipe(epochs=3), tmp_path / "cut", kill)
     seen: list[float] = []
-    _, resumed = fit(
-        _model(), train, watch, Recipe(epochs=3), tmp_path / "cut", lambda line: seen.append(line["epoch"])
-    )
+    _, resumed = fit(_model, train, watch, Recipe(epochs=3), tmp_path / "cut", lambda line: seen.append(line["epoch"]))
     assert seen == [3]
     for one, other in zip(whole, resumed, strict=True):
         assert one == pytest.approx(other, abs=1e-3)
@@ -50,7 +59,7 @@ def test_a_resumed_training_retraces_the_uninterrupted_one(tmp_path: Path) -> No
 
 def test_early_stop_keeps_the_best_epoch(tmp_path: Path) -> None:
     recipe = Recipe(epochs=30, learning_rate=0.5, patience=2)
-    _, history = fit(_model(), _data(64, 0), _data(32, 1), recipe, tmp_path, lambda line: None)
+    _, history = fit(_model, _data(64, 0), _data(32, 1), recipe, tmp_path, lambda line: None)
     losses = [line["val_loss"] for line in history]
     assert len(history) < 30
     assert len(losses) - 1 - int(np.argmin(losses)) == 2
@@ -79,3 +88,55 @@ def test_a_flip_mirrors_about_half_of_the_images() -> None:
     mirrored = flipped[:, 4, 7, 0] > 100
     assert 150 < mirrored.sum() < 250
     assert np.abs(flipped[mirrored] - pixels[mirrored][:, :, ::-1]).max() < 1e-2
+
+
+def test_erased_patches_are_grey_and_bounded() -> None:
+    pixels = np.random.default_rng(0).choice(np.float32([0, 255]), (200, 32, 32, 1))
+    still = Augmentation(flip=False, rotation=0, shift=0, zoom=0, erase=0.5)
+    erased = np.abs(augment(pixels, still, (0, 0)).numpy() - pixels)[..., 0] > 1
+    touched = erased.any(axis=(1, 2))
+    assert 60 < touched.sum() < 140
+    assert erased.any(axis=1).sum(axis=1).max() <= 17
+    assert erased.any(axis=2).sum(axis=1).max() <= 17
+
+
+def test_contrast_keeps_the_mean() -> None:
+    pixels = np.random.default_rng(0).uniform(100, 150, (50, 16, 16, 1)).astype(np.float32)
+    changed = augment(pixels, Augmentation(flip=False, rotation=0, shift=0, zoom=0, contrast=0.5), (0, 0)).numpy()
+    assert np.abs(changed.mean(axis=(1, 2, 3)) - pixels.mean(axis=(1, 2, 3))).max() < 0.1
+    ratio = changed.std(axis=(1, 2, 3)) / pixels.std(axis=(1, 2, 3))
+    assert 0.5 <= ratio.min() < 0.7
+    assert 1.3 < ratio.max() <= 1.5
+
+
+def test_mixup_blends_images_and_targets_alike() -> None:
+    classes = np.array([0, 0, 1, 1])
+    images = np.broadcast_to(classes[:, None, None, None] * np.float32(100), (4, 8, 8, 1)).astype(np.float32)
+    mixed, targets = mixup(images, np.eye(2, dtype=np.float32)[classes], 1.0, (3, 4))
+    assert np.allclose(mixed.numpy()[:, 0, 0, 0], targets.numpy()[:, 1] * 100, atol=1e-3)
+    assert not np.allclose(targets.numpy(), np.eye(2)[classes])
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed"])
+def test_the_whole_recipe_learns_and_gives_a_float32_network(
+    precision: Literal["float32", "mixed"], tmp_path: Path
+) -> None:
+    recipe = Recipe(
+        epochs=6, batch_size=16, optimizer="sgd", learning_rate=0.02, schedule="cosine", weight_decay=1e-3,
+        label_smoothing=0.1, ema=0.5, precision=precision, class_weights=True,
+        augmentation=Augmentation(brightness=0.05, contrast=0.1, erase=0.2, mixup=0.2),
+    )  # fmt: skip
+    model, history = fit(_model, _data(96, 0), _data(32, 1), recipe, tmp_path, lambda line: None)
+    assert history[-1]["val_accuracy"] == 1
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+
+
+def test_the_average_lags_behind_the_weights(tmp_path: Path) -> None:
+    quick, slow = tmp_path / "quick", tmp_path / "slow"
+    losses = {}
+    for folder, ema in ((quick, 0.0), (slow, 0.999)):
+        folder.mkdir()
+        _, history = fit(_model, _data(64, 0), _data(32, 1), Recipe(epochs=2, ema=ema), folder, lambda line: None)
+        losses[folder] = history[-1]["val_loss"]
+    assert losses[slow] > losses[quick]

@@ -1,5 +1,6 @@
-"""What takes long: kills at random moments, and the full-size data where it is at hand."""
+"""What takes long: kills at random moments, and data of full size."""
 
+import csv
 import os
 import random
 import subprocess
@@ -8,22 +9,25 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import load_bundle
 from batch_emotion.commands.sample import SampleOptions, sample
 from batch_emotion.images.decode import load_image
+from batch_emotion.images.synthetic import EMOTIONS
 from batch_emotion.records import Limits
 from tests.month import Month, live_through, small_disk
 
 pytestmark = pytest.mark.soak
 
 KILLS = int(os.environ.get("SOAK_KILLS", "100"))
+FACES = 26_730
 
 
-def _command(source: Path, out: Path) -> list[str]:
-    arguments = ["predict", str(source), "--out", str(out), "--shard-size", "64", "--quiet"]
+def _command(source: Path, out: Path, shard_size: int = 64) -> list[str]:
+    arguments = ["predict", str(source), "--out", str(out), "--shard-size", str(shard_size), "--quiet"]
     return [sys.executable, "-m", "batch_emotion", *arguments]
 
 
@@ -46,21 +50,33 @@ def test_runs_killed_at_random_moments_end_with_the_same_rows(tmp_path: Path) ->
     assert killed > KILLS // 2
 
 
-def test_a_folder_of_faces_at_full_size_equals_keras(tmp_path: Path) -> None:
-    """``SOAK_FACES`` names a folder of FER-2013's size, or of any other."""
-    source = os.environ.get("SOAK_FACES")
-    if not source:
-        pytest.skip("SOAK_FACES does not name a folder of faces")
-    subprocess.run(_command(Path(source), tmp_path / "r.parquet"), check=True)
+def test_faces_at_full_size_with_bad_files_among_them_equal_keras(tmp_path: Path, bad_files: dict[str, str]) -> None:
+    """``SOAK_FACES`` names folders, each with a folder per class, such as FER-2013's; without it, faces are drawn."""
+    named = os.environ.get("SOAK_FACES")
+    if not named:
+        sample(SampleOptions(tmp_path / "faces", count=FACES // len(EMOTIONS)))
+    folders = [Path(folder) for folder in named.split(os.pathsep)] if named else [tmp_path / "faces"]
+    faces = [str(path) for folder in folders for emotion in EMOTIONS for path in sorted((folder / emotion).iterdir())]
+    order = list(faces)
+    for number, name in enumerate(bad_files):
+        order.insert((number + 1) * len(faces) // len(bad_files), str(tmp_path / "bad" / name))
+    with (tmp_path / "m.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["path"], *([path] for path in order)])
+    subprocess.run(_command(tmp_path / "m.csv", tmp_path / "r.parquet", shard_size=4096), check=True)
     table = pq.read_table(tmp_path / "r.parquet")
-    planned = sum(len(files) for _, _, files in os.walk(source))
-    assert len(table) == planned
-    scored = table.filter(np.array(table["status"].to_pylist()) == "ok")
+    assert table["path"].to_pylist() == order
+    statuses = dict(zip(order, table["status"].to_pylist(), strict=True))
+    assert {Path(path).name: statuses[path] for path in order if path not in set(faces)} == bad_files
+    assert {statuses[path] for path in faces} == {"ok"}
+
     bundle = load_bundle()
-    pixels = [load_image(path, bundle.card.input, Limits()).pixels for path in scored["path"].to_pylist()]
-    expected = bundle.keras_model().predict(np.stack(pixels), batch_size=256, verbose=0)
+    model, spec = bundle.keras_model(), bundle.card.input
+    scored = table.filter(pc.equal(table["status"], "ok"))
     got = np.stack([scored[f"p_{name}"].to_numpy() for name in bundle.card.class_names], axis=1)
-    assert np.abs(got - expected).max() <= 1e-4
+    for start in range(0, len(faces), 1024):
+        pixels = [load_image(path, spec, Limits()).pixels for path in faces[start : start + 1024]]
+        expected = model.predict_on_batch(np.stack(pixels).astype(np.float32))
+        assert np.abs(got[start : start + 1024] - expected).max() <= 1e-4
 
 
 @pytest.mark.parametrize("name", ["r.parquet", "r.csv", "r"])

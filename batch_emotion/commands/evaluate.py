@@ -1,0 +1,177 @@
+"""``evaluate``: how good a model is on labelled images, for machines, for eyes, and for readers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from batch_emotion.commands.output import OnProgress, Progress
+from batch_emotion.errors import OutputMismatch, UsageError
+from batch_emotion.evaluation.document import evaluation_document
+from batch_emotion.evaluation.gathering import Gathered, gather_images, gather_result, is_result_file
+from batch_emotion.images.decode import load_image
+from batch_emotion.images.sources import SourceOptions
+from batch_emotion.images.votes import read_votes
+from batch_emotion.model.bundle import DEFAULT_MODEL, load_bundle
+from batch_emotion.model.runtime import RuntimeName
+from batch_emotion.records import InputSpec, Limits
+from batch_emotion.results.charts import confusion_chart, mistakes_sheet, reliability_chart
+from batch_emotion.results.colours import DARK, LIGHT
+from batch_emotion.results.evaluation_page import evaluation_page
+from batch_emotion.results.page import Picture
+from batch_emotion.storage import committing_folder, output_lock, restore_output
+
+FILES = ("evaluation.json", "evaluation.html", "confusion_matrix.png", "reliability.png", "mistakes.png")
+_THUMBNAIL = InputSpec((96, 96))
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What to judge, by what, and where to.
+
+    Attributes:
+        data: labelled images as ``train`` takes them, or a result of ``predict``.
+        out: the folder of the evaluation.
+        model: a bundled model's name, a bundle's folder, or a Keras file; the default model where None, and for a
+            result the model that made it.
+        class_names: the classes of a bare Keras file.
+        trust_pickle: load a pickled model, which can run any code.
+        runtime: what runs the network.
+        labels: for a result, a manifest with path and label; where None its folders say what the images show.
+        path_column: a manifest's column that holds the paths.
+        root: where relative paths start; a manifest's own folder, for a result the working directory, where None.
+        votes: a table of how many people saw what in each image.
+        limits: what is refused.
+        batch_size: images shown to the network at a time.
+        seed: of the bootstrap.
+        overwrite: replace an evaluation that is there.
+    """
+
+    data: Path
+    out: Path
+    model: str | Path | None = None
+    class_names: tuple[str, ...] | None = None
+    trust_pickle: bool = False
+    runtime: RuntimeName = "auto"
+    labels: Path | None = None
+    path_column: str = "path"
+    root: Path | None = None
+    votes: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+    batch_size: int = 256
+    seed: int = 0
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """What came of it: the content of ``evaluation.json``, and the folder that holds it."""
+
+    evaluation: dict[str, Any]
+    out: Path
+
+
+def evaluate(
+    options: EvaluateOptions,
+    report: Callable[[str], None] = lambda line: None,
+    on_progress: OnProgress = lambda progress: None,
+) -> EvaluateResult:
+    """Score labelled images, judge the answers, and write the evaluation, whole or not at all.
+
+    Args:
+        options: what and how.
+        report: told what is worth knowing, a line at a time.
+        on_progress: told after every batch.
+
+    Raises:
+        UsageError: the options, the data or the model make no sense, or the output is in the way.
+        OutputBusy: another run holds the output.
+        BatchEmotionError: no image of the model's classes could be scored.
+    """
+    out = options.out
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
+    with output_lock(out.with_name(out.name + ".lock")):
+        restore_output(out)
+        _check_target(out, options.overwrite)
+        gathered = _gather(options, on_progress)
+        votes = read_votes(options.votes, gathered.class_names) if options.votes else None
+        report("measuring")
+        evaluation = evaluation_document(gathered, votes, options.votes.name if options.votes else "", options.seed)
+        _write(out, evaluation, gathered, options.limits)
+    for line in _remarks(evaluation):
+        report(line)
+    return EvaluateResult(evaluation, out)
+
+
+def _check_target(out: Path, overwrite: bool) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise OutputMismatch(f"{out} is a file; --out is a folder")
+    foreign = sorted(child.name for child in out.iterdir() if child.name not in FILES)
+    if foreign:
+        raise OutputMismatch(f"the folder {out} holds other things ({foreign[0]}, …); choose a new one")
+    if any(out.iterdir()) and not overwrite:
+        raise OutputMismatch(f"{out} holds an evaluation already; choose another --out or give --overwrite")
+
+
+def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
+    if is_result_file(options.data, options.path_column):
+        return gather_result(options.data, options.model, options.labels, options.root, options.limits)
+    if options.data.is_dir() and any(options.data.glob("part-*.parquet")):
+        raise UsageError(
+            f"{options.data} holds the parts of a result; write the result to .parquet or .csv to evaluate it"
+        )
+    if options.labels is not None:
+        raise UsageError(f"--labels goes with a result of predict, and {options.data} is none")
+    bundle = load_bundle(options.model or DEFAULT_MODEL, options.class_names, options.trust_pickle)
+    return gather_images(
+        options.data,
+        SourceOptions(options.path_column, options.root),
+        bundle,
+        options.runtime,
+        options.limits,
+        options.batch_size,
+        lambda done, total, failures: on_progress(Progress(done, total, failures)),
+    )
+
+
+def _write(out: Path, evaluation: dict[str, Any], gathered: Gathered, limits: Limits) -> None:
+    locations = gathered.plan.images["location"]
+    thumbnails = [
+        load_image(locations[mistake["index"]].as_py(), _THUMBNAIL, limits).pixels for mistake in evaluation["mistakes"]
+    ]
+    names, matrix = gathered.class_names, evaluation["all"]["confusion_matrix"]
+    confusion = Picture(*(confusion_chart(matrix, names, scheme) for scheme in (LIGHT, DARK)))
+    bins = Picture(*(reliability_chart(evaluation["reliability"], scheme) for scheme in (LIGHT, DARK)))
+    with committing_folder(out) as folder:
+        (folder / "evaluation.json").write_text(
+            json.dumps(evaluation, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )
+        (folder / "confusion_matrix.png").write_bytes(confusion.light)
+        (folder / "reliability.png").write_bytes(bins.light)
+        (folder / "mistakes.png").write_bytes(mistakes_sheet(evaluation["mistakes"], thumbnails, names))
+        page = evaluation_page(evaluation, confusion, bins, thumbnails)
+        (folder / "evaluation.html").write_text(page, encoding="utf-8")
+
+
+def _remarks(evaluation: dict[str, Any]) -> list[str]:
+    remarks = [
+        f"left out: {told['images']} images of {label}, not among the classes"
+        for label, told in evaluation["left_out"].items()
+    ]
+    not_scored = evaluation["data"]["not_scored"]
+    if not_scored:
+        remarks.append("not scored: " + ", ".join(f"{count} {status}" for status, count in not_scored.items()))
+    if evaluation["data"]["unlabelled"]:
+        remarks.append(f"left out: {evaluation['data']['unlabelled']} images with no label")
+    if evaluation["in_training"]["images"] is None:
+        remarks.append(f"duplicates of the training data were not looked for: {evaluation['in_training']['reason']}")
+    agreement = evaluation["agreement"]
+    if agreement and agreement["unmatched"]:
+        remarks.append(f"without votes: {agreement['unmatched']} images")
+    return remarks

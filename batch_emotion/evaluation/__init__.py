@@ -1,0 +1,1 @@
+"""Labelled images, or a result joined with labels, to figures: what ``evaluate`` is made of."""

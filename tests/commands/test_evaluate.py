@@ -1,0 +1,288 @@
+import json
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from batch_emotion import EvaluateOptions, PredictOptions, evaluate, load_bundle, predict
+from batch_emotion.cli import run
+from batch_emotion.commands.evaluate import FILES
+from batch_emotion.errors import BatchEmotionError, OutputMismatch, SourceError, UsageError
+from batch_emotion.images.decode import load_image
+from batch_emotion.images.sources import make_plan
+from batch_emotion.model.bundle import models_folder
+from batch_emotion.records import Limits, pixel_digests
+
+SIX = ("angry", "disgust", "fear", "happy", "sad", "surprise")
+
+
+@pytest.fixture
+def data(faces: Path, tmp_path: Path) -> Path:
+    """The six classes, four images of one that the model lacks, and one that cannot be decoded."""
+    folder = tmp_path / "data"
+    shutil.copytree(faces, folder)
+    (folder / "Neutral").mkdir()
+    for number in range(4):
+        shutil.copy(faces / "sad" / f"sad-000{number + 1}.png", folder / "Neutral" / f"{number}.png")
+    (folder / "happy" / "broken.jpg").write_bytes(b"\xff\xd8\xffbroken")
+    return folder
+
+
+@pytest.fixture
+def informed(data: Path, tmp_path: Path) -> Path:
+    """The bundled model, as if the happy faces were all that it was trained on."""
+    folder = tmp_path / "informed"
+    shutil.copytree(models_folder() / "seed-cnn", folder)
+    spec = load_bundle(folder).card.input
+    happy = [load_image(str(path), spec, Limits()).pixels for path in sorted((data / "happy").glob("*.png"))]
+    (folder / "train_hashes").write_text("\n".join(pixel_digests(np.stack([p for p in happy if p is not None]))))
+    return folder
+
+
+def _figures(evaluation: dict) -> dict:
+    return {key: evaluation[key] for key in ("all", "without_duplicates", "left_out", "reliability", "agreement")}
+
+
+def test_the_figures_are_those_of_the_predictions(data: Path, tmp_path: Path) -> None:
+    told = evaluate(EvaluateOptions(data, tmp_path / "e")).evaluation
+    assert sorted(path.name for path in (tmp_path / "e").iterdir()) == sorted(FILES)
+    assert json.loads((tmp_path / "e" / "evaluation.json").read_text())["all"]["accuracy"] == told["all"]["accuracy"]
+    table = predict(PredictOptions((str(data),))).table
+    assert table is not None
+    rows = [(Path(row["path"]).parent.name.lower(), row) for row in table.to_pylist() if row["status"] == "ok"]
+    judged = [(label, row) for label, row in rows if label in SIX]
+    assert told["all"]["images"] == len(judged) == 48
+    assert told["all"]["accuracy"] == pytest.approx(
+        np.mean([label == row["emotion"] for label, row in judged]), abs=1e-6
+    )
+    assert told["data"]["images"] == 53
+    assert told["data"]["not_scored"] == {"corrupt": 1}
+    neutral = [row for label, row in rows if label == "neutral"]
+    said = told["left_out"]["neutral"]["said"]
+    assert {name: count for name, count in said.items() if count} == {
+        name: sum(row["emotion"] == name for row in neutral) for name in {row["emotion"] for row in neutral}
+    }
+    assert told["left_out"]["neutral"]["mean_confidence"] == pytest.approx(
+        np.mean([row["confidence"] for row in neutral]), abs=1e-5
+    )
+    surest = max((row["confidence"], row["path"]) for label, row in judged if label != row["emotion"])
+    assert told["mistakes"][0]["path"] == surest[1]
+    confidences = [mistake["confidence"] for mistake in told["mistakes"]]
+    assert confidences == sorted(confidences, reverse=True)
+
+
+def test_images_of_the_training_data_are_found_and_taken_out(data: Path, informed: Path, tmp_path: Path) -> None:
+    told = evaluate(EvaluateOptions(data, tmp_path / "e", informed)).evaluation
+    assert told["in_training"] == {"images": 8}
+    assert told["all"]["images"] == 48
+    assert told["without_duplicates"]["images"] == 40
+    assert told["without_duplicates"]["per_class"]["happy"]["support"] == 0
+    (informed / "train_hashes").unlink()
+    unknown = evaluate(EvaluateOptions(data, tmp_path / "f", informed)).evaluation
+    assert unknown["in_training"]["images"] is None
+    assert "does not say" in unknown["in_training"]["reason"]
+    assert unknown["without_duplicates"] is None
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_a_result_gives_the_same_figures_as_its_images(suffix: str, data: Path, informed: Path, tmp_path: Path) -> None:
+    result = tmp_path / f"r.{suffix}"
+    predict(PredictOptions((str(data),), result, model=informed))
+    by_images = evaluate(EvaluateOptions(data, tmp_path / "e", informed)).evaluation
+    by_result = evaluate(EvaluateOptions(result, tmp_path / "f", informed)).evaluation
+    assert _figures(by_result) == _figures(by_images)
+    assert by_result["mistakes"] == by_images["mistakes"]
+    with pytest.raises(UsageError, match="another model"):
+        evaluate(EvaluateOptions(result, tmp_path / "g", _other(informed, tmp_path)))
+    shutil.rmtree(data)
+    lost = evaluate(EvaluateOptions(result, tmp_path / "h", informed)).evaluation
+    assert lost["all"] == by_images["all"]
+    assert lost["in_training"]["images"] is None
+    assert "not there any more" in lost["in_training"]["reason"]
+
+
+def _other(bundle: Path, tmp_path: Path) -> Path:
+    shutil.copytree(bundle, tmp_path / "other")
+    card = tmp_path / "other" / "card.json"
+    card.write_text(card.read_text().replace('"area"', '"nearest"'))
+    return tmp_path / "other"
+
+
+def test_a_result_is_joined_with_given_labels(faces: Path, tmp_path: Path) -> None:
+    result = tmp_path / "r.csv"
+    predict(PredictOptions((str(faces / "happy"),), result))
+    paths = [str(path) for path in sorted((faces / "happy").iterdir())]
+    labels = tmp_path / "labels.csv"
+    labels.write_text(
+        "path,label\n" + "".join(f"{path},{'Sad' if n < 3 else 'bored'}\n" for n, path in enumerate(paths[:-1]))
+    )
+    told = evaluate(EvaluateOptions(result, tmp_path / "e", labels=labels)).evaluation
+    assert told["all"]["per_class"]["sad"]["support"] == told["all"]["images"] == 3
+    assert {label: each["images"] for label, each in told["left_out"].items()} == {"bored": 4}
+    assert told["data"]["unlabelled"] == 1
+    relative = tmp_path / "relative.csv"
+    relative.write_text(
+        "path,label\n" + "".join(f"../{Path(path).relative_to(faces.parent.parent)},sad\n" for path in paths)
+    )
+    shutil.copy(relative, faces.parent / "relative.csv")
+    told = evaluate(EvaluateOptions(result, tmp_path / "f", labels=faces.parent / "relative.csv")).evaluation
+    assert told["all"]["per_class"]["sad"]["support"] == 8
+
+
+def test_a_result_without_any_label_is_refused(faces: Path, tmp_path: Path) -> None:
+    shutil.copytree(faces / "happy", tmp_path / "photos")
+    predict(PredictOptions((str(tmp_path / "photos"),), tmp_path / "r.parquet"))
+    with pytest.raises(UsageError, match="--labels"):
+        evaluate(EvaluateOptions(tmp_path / "r.parquet", tmp_path / "e"))
+
+
+def test_agreement_counts_the_clear_majorities_whatever_the_label(data: Path, informed: Path, tmp_path: Path) -> None:
+    bundle = load_bundle("seed-cnn")
+    table = predict(PredictOptions((str(data),))).table
+    assert table is not None
+    said = {row["path"]: row["emotion"] for row in table.to_pylist()}
+    votes = tmp_path / "votes.csv"
+    lines = [f"file,{','.join(SIX)},neutral,unknown"]
+    wanted = {"happy/happy-0001.png": (said[f"{data}/happy/happy-0001.png"], 6), "Neutral/0.png": ("sad", 9)}
+    wanted |= {"sad/sad-0001.png": ("neutral", 8), "fear/fear-0001.png": ("fear", 5)}
+    for name, (choice, count) in wanted.items():
+        cells = [str(count if each == choice else 0) for each in (*SIX, "neutral")]
+        lines.append(f"public/{name},{','.join(cells)},{10 - count}")
+    votes.write_text("\n".join(lines) + "\n")
+    told = evaluate(EvaluateOptions(data, tmp_path / "e", informed, votes=votes)).evaluation["agreement"]
+    assert told["votes"] == "votes.csv"
+    assert (told["matched"], told["unmatched"]) == (4, 49)
+    assert told["all"]["images"] == 2
+    agreed = 1 + (said[f"{data}/Neutral/0.png"] == "sad")
+    assert told["all"]["agreement"] == agreed / 2
+    assert told["all"]["label_agreement"] == (1 if said[f"{data}/happy/happy-0001.png"] == "happy" else 0) / 2
+    assert told["without_duplicates"]["images"] == 1
+    assert sum(each["images"] for each in told["all"]["per_class"].values()) == 2
+    assert set(told["all"]["per_class"]) == set(bundle.card.class_names)
+
+
+class _Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_stands_alone_and_takes_names_for_text(faces: Path, tmp_path: Path) -> None:
+    evil = tmp_path / "d" / "<script>alert(1)<" / "script>.png"
+    evil.parent.mkdir(parents=True)
+    face = next((faces / "happy").iterdir())
+    shutil.copy(face, evil)
+    shutil.copy(face, tmp_path / "d" / "b.png")
+    labels = ["<i>x</i>", "angry", "disgust", "fear"]
+    lines = [f"{evil.relative_to(tmp_path / 'd')},{label}" for label in labels] + ["gone.png,sad", "b.png,surprise"]
+    (tmp_path / "d" / "m.csv").write_text("path,label\n" + "\n".join(lines) + "\n")
+    told = evaluate(EvaluateOptions(tmp_path / "d" / "m.csv", tmp_path / "e")).evaluation
+    assert any("<script>" in mistake["path"] for mistake in told["mistakes"])
+    html = (tmp_path / "e" / "evaluation.html").read_text()
+    page = _Page(html)
+    assert not [tag for tag, _ in page.tags if tag in ("script", "link", "i", "iframe")]
+    assert "<script>alert(1)</script>.png" in page.text
+    assert "<i>x</i>" in page.text
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert len(images) == 2 + len(told["mistakes"])
+    for attributes in images:
+        assert (attributes["src"] or "").startswith("data:image/")
+        assert attributes["alt"]
+    links = [
+        value for _, attributes in page.tags for key, value in attributes.items() if key in ("src", "href", "srcset")
+    ]
+    assert all((value or "").startswith("data:") for value in links)
+    assert [tag for tag, _ in page.tags if tag == "h1"] == ["h1"]
+    assert [tag for tag, _ in page.tags].count("h2") >= 5
+    assert ("html", {"lang": "en"}) in page.tags
+
+
+def test_what_cannot_be_judged_is_refused_and_nothing_is_written(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken" / "happy").mkdir(parents=True)
+    (tmp_path / "broken" / "happy" / "a.jpg").write_bytes(b"x")
+    shutil.copytree(data / "Neutral", tmp_path / "others" / "neutral")
+    for source, error in (("broken", BatchEmotionError), ("others", SourceError), ("gone", SourceError)):
+        with pytest.raises(error):
+            evaluate(EvaluateOptions(tmp_path / source, tmp_path / "e"))
+    with pytest.raises(UsageError, match="--labels goes with a result"):
+        evaluate(EvaluateOptions(data, tmp_path / "e", labels=tmp_path / "l.csv"))
+    with pytest.raises(UsageError, match="make it first"):
+        evaluate(EvaluateOptions(data, tmp_path / "no" / "e"))
+    predict(PredictOptions((str(data / "happy"),), tmp_path / "parts"))
+    with pytest.raises(UsageError, match="holds the parts of a result"):
+        evaluate(EvaluateOptions(tmp_path / "parts", tmp_path / "e"))
+    assert not (tmp_path / "e").exists()
+
+
+def test_only_an_evaluation_is_replaced_and_only_when_asked(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "e"
+    out.mkdir()
+    (out / "thesis.txt").write_text("do not lose")
+    with pytest.raises(OutputMismatch, match="other things"):
+        evaluate(EvaluateOptions(data, out, overwrite=True))
+    assert (out / "thesis.txt").read_text() == "do not lose"
+    (out / "thesis.txt").unlink()
+    evaluate(EvaluateOptions(data, out))
+    with pytest.raises(OutputMismatch, match="--overwrite"):
+        evaluate(EvaluateOptions(data, out))
+    evaluate(EvaluateOptions(data, out, overwrite=True, seed=1))
+    assert json.loads((out / "evaluation.json").read_text())["method"]["seed"] == 1
+
+
+def test_a_validation_folder_is_what_is_judged(faces: Path, tmp_path: Path) -> None:
+    shutil.copytree(faces, tmp_path / "d" / "train")
+    shutil.copytree(faces / "happy", tmp_path / "d" / "val" / "happy")
+    told = evaluate(EvaluateOptions(tmp_path / "d", tmp_path / "e")).evaluation
+    assert told["data"]["name"] == "val"
+    assert told["all"]["images"] == 8
+
+
+def test_the_command_prints_a_table_of_80_columns(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["evaluate", str(data), "--out", str(tmp_path / "e")]) == 0
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "seed-cnn on data"
+    assert any(line.startswith("accuracy") and "without duplicates" in lines[2] for line in lines)
+    assert "left out: 4 images of neutral" in said.err
+    assert "not scored: 1 corrupt" in said.err
+    assert run(["evaluate", str(data), "--out", str(tmp_path / "q"), "--quiet"]) == 0
+    said = capsys.readouterr()
+    assert said.out + said.err == ""
+
+
+def test_pixel_digests_tell_pixels_apart(faces: Path) -> None:
+    plan = make_plan([str(faces / "happy")])
+    spec = load_bundle("seed-cnn").card.input
+    pixels = [load_image(path, spec, Limits()).pixels for path in plan.images["location"].to_pylist()]
+    stack = np.stack([each for each in pixels if each is not None])
+    assert len(set(pixel_digests(stack))) == 8
+    changed = stack.copy()
+    changed[0, 0, 0, 0] ^= 1
+    assert pixel_digests(changed)[0] != pixel_digests(stack)[0]
+    assert pixel_digests(changed)[1:] == pixel_digests(stack)[1:]
+
+
+def test_a_manifest_brings_its_own_column_and_root_or_votes(faces: Path, tmp_path: Path) -> None:
+    names = [f"{emotion}/{emotion}-0001.png" for emotion in SIX]
+    (tmp_path / "m.csv").write_text("file,label\n" + "".join(f"{name},{name.split('/')[0]}\n" for name in names))
+    by_label = evaluate(EvaluateOptions(tmp_path / "m.csv", tmp_path / "e", path_column="file", root=faces)).evaluation
+    assert by_label["data"]["not_scored"] == {}
+    rows = [f"{name},{','.join('8' if name.startswith(each) else '1' for each in SIX)}" for name in names]
+    rows.append(f"{names[0]},0,0,0,0,0,0")
+    (tmp_path / "v.csv").write_text(f"path,{','.join(SIX)}\n" + "\n".join(rows) + "\n")
+    by_votes = evaluate(EvaluateOptions(tmp_path / "v.csv", tmp_path / "f", root=faces)).evaluation
+    assert by_votes["all"] == by_label["all"]
+    assert by_votes["data"]["unlabelled"] == 1
