@@ -12,7 +12,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from batch_emotion.commands.evaluate import EvaluateOptions, evaluate
-    from batch_emotion.commands.predict import PredictOptions, predict
+    from batch_emotion.commands.options import PredictOptions
+    from batch_emotion.commands.predict import predict
     from batch_emotion.commands.train import TrainOptions, train
     from batch_emotion.model.bundle import load_bundle
 
@@ -30,7 +31,7 @@ __all__ = [
 _HOMES = {
     "EvaluateOptions": "batch_emotion.commands.evaluate",
     "evaluate": "batch_emotion.commands.evaluate",
-    "PredictOptions": "batch_emotion.commands.predict",
+    "PredictOptions": "batch_emotion.commands.options",
     "predict": "batch_emotion.commands.predict",
     "TrainOptions": "batch_emotion.commands.train",
     "train": "batch_emotion.commands.train",

@@ -74,6 +74,10 @@ def _is_importing(frame: FrameType | None) -> bool:
 
 
 def _say_goodbye(interrupted: Interrupted) -> None:
+    logs = sys.modules.get("batch_emotion.logs")  # not imported here: the main thread may hold the import lock
+    if logs is not None and logs.is_json():
+        logs.LOG.error(f"stopped by {interrupted}; what is committed is kept, the same command carries on")
+        return
     print(
         f"\nbatch-emotion: stopped by {interrupted}; what is committed is kept, the same command carries on "
         "(train: with --resume)",

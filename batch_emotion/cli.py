@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
+import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from batch_emotion import __version__
-from batch_emotion.errors import BatchEmotionError, ExitCode, UsageError
+from batch_emotion.errors import BatchEmotionError, BundleError, ExitCode, SourceError, UsageError
+from batch_emotion.logs import LOG, begin_log, run_id
 
 if TYPE_CHECKING:
-    from batch_emotion.commands.predict import PredictOptions, PredictResult, Progress
+    from batch_emotion.commands.options import PredictOptions
+    from batch_emotion.commands.output import Progress
+    from batch_emotion.commands.predict import PredictResult
 
 app = typer.Typer(
     name="batch-emotion",
@@ -31,21 +38,21 @@ _MIB = 2**20
 
 def run(arguments: list[str]) -> int:
     """Run the command line and give its exit code; a failed run is one line on stderr."""
+    begin_log()
     try:
         code = app(arguments, prog_name="batch-emotion", standalone_mode=True)
     except SystemExit as stop:
         code = stop.code
     except BatchEmotionError as error:
-        typer.echo(f"batch-emotion: error: {error}", err=True)
+        LOG.error(str(error), extra={"fields": {"exit_code": int(error.exit_code)}})
         return int(error.exit_code)
     except Exception as error:
         if os.environ.get("BATCH_EMOTION_DEBUG"):
             raise
         text = " ".join(str(error).split())
-        typer.echo(
-            f"batch-emotion: unexpected {type(error).__name__}: {text}; what is committed is kept, "
-            "BATCH_EMOTION_DEBUG=1 shows the traceback",
-            err=True,
+        LOG.error(
+            f"unexpected {type(error).__name__}: {text}; what is committed is kept, "
+            "BATCH_EMOTION_DEBUG=1 shows the traceback"
         )
         return int(ExitCode.FAILED)
     return code if isinstance(code, int) else int(ExitCode.OK)
@@ -66,7 +73,19 @@ def _main(
     """Batch facial emotion recognition: a folder of faces in, one row per image out."""
 
 
-@app.command()
+class _FromEnvironment(TyperCommand):
+    """A command whose options may also come from ``BATCH_EMOTION_<OPTION>``; its help does not repeat that for each."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        settings["context_settings"] = (settings.get("context_settings") or {}) | {
+            "auto_envvar_prefix": "BATCH_EMOTION"
+        }
+        super().__init__(*arguments, **settings)
+        for option in self.params:
+            vars(option).update(show_envvar=False)
+
+
+@app.command(cls=_FromEnvironment)
 def predict(
     sources: Annotated[
         list[str],
@@ -122,15 +141,54 @@ def predict(
     trust_pickle: Annotated[
         bool, typer.Option("--trust-pickle", help="Load a pickled model, which can run any code.")
     ] = False,
+    update: Annotated[
+        bool, typer.Option(help="Keep the rows of unchanged images; score new and changed ones.")
+    ] = False,
+    prune: Annotated[bool, typer.Option(help="Drop images that vanished; else their rows are kept, last.")] = False,
+    max_prune: Annotated[float, typer.Option(help="Refuse to drop more than this part of the images.")] = 0.2,
+    retry_failures: Annotated[bool, typer.Option(help="Score again what could not be scored.")] = False,
+    checksum: Annotated[bool, typer.Option(help="Tell by content, not by size and time, what changed.")] = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for another run on the same output.")] = 0.0,
+    time_limit: Annotated[
+        str | None, typer.Option(help="Stop at a shard's end after so long, such as 2h or 90m; exit code 4.")
+    ] = None,
+    task_index: Annotated[
+        int | None, typer.Option(help="Score this part of the plan, from 0, into an --out of its own; see merge.")
+    ] = None,
+    task_count: Annotated[int | None, typer.Option(help="Into how many parts the plan is split.")] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="An earlier result, or its run.json, to measure the drift from.")
+    ] = None,
+    max_drift: Annotated[float | None, typer.Option(help="More drift, from 0 to 1, ends in exit code 3.")] = None,
+    job: Annotated[
+        str | None, typer.Option(help="The name of this job in metrics and run.json; default: the output's.")
+    ] = None,
+    metrics_file: Annotated[
+        Path | None, typer.Option(help="Write metrics for the Prometheus node exporter: a .prom file.")
+    ] = None,
+    log_format: Annotated[
+        Literal["text", "json"], typer.Option(help="Of the lines on stderr and in the log.")
+    ] = "text",
+    log_file: Annotated[
+        Path | None, typer.Option(help="Keep a log here: up to 10 MiB, and the five before it as .1 to .5.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done and write nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
 ) -> None:
     """Score images: one row per image with its emotion, confidence and probabilities."""
-    from batch_emotion.commands.predict import PredictOptions, plan_prediction
+    from batch_emotion.commands.options import PredictOptions
+    from batch_emotion.commands.output import OutputOptions
     from batch_emotion.commands.predict import predict as run_predict
+    from batch_emotion.commands.reporting import ReportOptions
     from batch_emotion.images.sources import SourceOptions, is_one_image
-    from batch_emotion.records import Limits
+    from batch_emotion.records import Limits, Task
+    from batch_emotion.results.update import UpdateOptions
 
+    begin_log(log_format, log_file, quiet, dry_run)
+    if not update and (prune or retry_failures or checksum):
+        raise UsageError("--prune, --retry-failures and --checksum say how to --update; give that too")
+    if (task_index is None) != (task_count is None):
+        raise UsageError("--task-index and --task-count go together")
     options = PredictOptions(
         sources=tuple(sources),
         out=out,
@@ -148,30 +206,88 @@ def predict(
         shard_size=shard_size,
         overwrite=overwrite,
         max_failures=max_failures,
+        task=None if task_index is None or task_count is None else Task(task_index, task_count),
+        output=OutputOptions(
+            UpdateOptions(prune, max_prune, retry_failures, checksum) if update else None,
+            wait,
+            None if time_limit is None else _seconds("--time-limit", time_limit),
+        ),
+        report=ReportOptions(job, metrics_file, baseline, max_drift, tuple(sys.argv), run_id()),
     )
     if dry_run:
-        plan = plan_prediction(options)
-        count = -(-len(plan) // shard_size)
-        typer.echo(
-            f"{len(plan)} images, {plan.total_bytes / _MIB:.1f} MiB, {count} shards of {shard_size}; {plan.left_out} files left out for their extension"
-        )
+        _show_plan(options)
         return
     if out is None and not is_one_image(sources):
         raise UsageError("--out is needed for more than one image; for example --out results.parquet")
-    with _ProgressBar(quiet or out is None) as bar:
+    with _ProgressBar(quiet or out is None or log_format == "json") as bar:
         result = run_predict(options, bar)
     if result.table is not None:
         _show_rows(result.table.to_pylist())
-    elif not quiet:
+    elif not quiet and log_format == "text":
         _show_summary(options, result)
+    for complaint in result.complaints:
+        LOG.warning(complaint)
     raise typer.Exit(int(result.exit_code))
 
 
+@app.command("run", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def run_job(
+    context: typer.Context,
+    job: Annotated[Path, typer.Argument(metavar="JOB", help="A TOML file; its keys are the options of predict.")],
+    check: Annotated[
+        bool, typer.Option("--check", help="Show the options, where each comes from, and the plan; run nothing.")
+    ] = False,
+) -> None:
+    """Run predict with the options of a job file.
+
+    Any option of predict may follow JOB. The command line comes first, then the environment (BATCH_EMOTION_<OPTION>),
+    then the file, then the default.
+    """
+    from batch_emotion.commands.jobfile import job_context, option_lines
+
+    command: Any = typer.main.get_command(app).commands["predict"]  # type: ignore[attr-defined]
+    kinds = get_type_hints(predict)
+    scoring = job_context(command, kinds, job, context.args)
+    with scoring:
+        if check:
+            typer.echo("\n".join(option_lines(scoring, kinds, job)))
+            scoring.params["dry_run"] = True
+        try:
+            command.invoke(scoring)
+        except SourceError as error:
+            raise SourceError(f"{job}: sources: {error}") from None
+        except BundleError as error:
+            raise BundleError(f"{job}: model: {error}") from None
+
+
+def _show_plan(options: PredictOptions) -> None:
+    from batch_emotion.commands.predict import plan_prediction
+    from batch_emotion.model.bundle import load_bundle
+
+    plan = plan_prediction(options)
+    load_bundle(options.model, options.class_names, options.trust_pickle)
+    count = -(-len(plan) // options.shard_size)
+    typer.echo(
+        f"{len(plan)} images, {plan.total_bytes / _MIB:.1f} MiB, {count} shards of {options.shard_size}; {plan.left_out} files left out for their extension"
+    )
+
+
+def _seconds(option: str, text: str) -> float:
+    """The seconds of ``90``, ``45s``, ``90m``, ``2h``, ``1d`` or a sum of such as ``1h30m``."""
+    units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+    if not re.fullmatch(r"\s*([\d.]+[smhd]\s*)+|\s*[\d.]+\s*", text):
+        raise UsageError(f"{option} must be a time such as 2h, 90m, 1h30m or 45s, not {text!r}")
+    return sum(float(number) * units[unit] for number, unit in re.findall(r"([\d.]+)([smhd]?)", text))
+
+
+_LOG_EVERY_S = 10.0
+
+
 class _ProgressBar:
-    """tqdm on a terminal, a plain line now and then elsewhere."""
+    """tqdm on a terminal, a plain line now and then elsewhere, and a line in the log."""
 
     def __init__(self, silent: bool) -> None:
-        self._silent, self._bar, self._first = silent, None, 0
+        self._silent, self._bar, self._logged = silent, None, time.monotonic()
 
     def __enter__(self) -> _ProgressBar:
         return self
@@ -181,6 +297,9 @@ class _ProgressBar:
             self._bar.close()
 
     def __call__(self, progress: Progress) -> None:
+        if time.monotonic() - self._logged >= _LOG_EVERY_S:
+            self._logged = time.monotonic()
+            LOG.info("progress", extra={"fields": asdict(progress)})
         if self._silent:
             return
         bar = self._bar = self._bar or self._make(progress)
@@ -225,9 +344,12 @@ def _show_summary(options: PredictOptions, result: PredictResult) -> None:
             f"{summary.images_per_second:,.0f} images/s over {summary.seconds:.1f} s, {summary.runtime}, {summary.threads} threads"
         )
         say.append("seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in vars(summary.profile).items()))
+    if summary.update:
+        told = {name: count for name, count in asdict(summary.update).items() if count}
+        say.append("Update: " + ", ".join(f"{count} {name}" for name, count in told.items()))
+    if summary.drift:
+        say.append(f"Drift from {options.report.baseline}: {summary.drift.largest:.3f}")
     say.append(f"Written to {options.out}")
-    if result.exit_code is ExitCode.OVER_THRESHOLD:
-        say.append(f"{summary.failures} failures are more than --max-failures {options.max_failures}")
     typer.echo("\n".join(say), err=True)
 
 
@@ -239,6 +361,24 @@ def _show_rows(rows: list[dict[str, Any]]) -> None:
         chances = {key.removeprefix("p_"): value for key, value in row.items() if key.startswith("p_")}
         for name, value in sorted(chances.items(), key=lambda pair: -pair[1]):
             typer.echo(f"  {name:<10} {value:6.1%}")
+
+
+@app.command()
+def merge(
+    parts: Annotated[list[Path], typer.Argument(metavar="PART...", help="The Parquet results of all tasks.")],
+    out: Annotated[Path, typer.Option(help="Where to: .parquet, .csv, or a directory (no extension).")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+) -> None:
+    """Join the results of --task-index and --task-count to the one that a single run would make."""
+    from batch_emotion.commands.merge import MergeOptions
+    from batch_emotion.commands.merge import merge as run_merge
+    from batch_emotion.commands.reporting import ReportOptions
+
+    report = ReportOptions(arguments=tuple(sys.argv), run_id=run_id())
+    summary = run_merge(MergeOptions(tuple(parts), out, overwrite, report))
+    if not quiet:
+        typer.echo(f"{summary.rows} rows of {len(parts)} parts written to {out}", err=True)
 
 
 @app.command()

@@ -6,7 +6,10 @@
     ├── UsageError                exit 2   what was asked for cannot be done as asked
     │   ├── SourceError                    nothing to read, or a manifest that makes no sense
     │   ├── OutputMismatch                 another run's output or parts are in the way
+    │   │   └── PruneRefused               too many images vanished to believe it
+    │   ├── JobFileError                   a job file that makes no sense
     │   └── BundleError                    no such model, or one that is damaged
+    ├── TimeLimitReached          exit 4   stopped at --time-limit; the same command carries on
     └── OutputBusy                exit 75  another run holds this output
 
     Interrupted (BaseException)   exit 130 or 143   SIGINT or SIGTERM arrived
@@ -49,8 +52,22 @@ class OutputMismatch(UsageError):
     """The output, or the parts of an earlier run, were made from something else."""
 
 
+class PruneRefused(OutputMismatch):
+    """So many images vanished that a disk is more likely gone than they are."""
+
+
+class JobFileError(UsageError):
+    """A job file with an unknown key, a wrong type, or a variable that is not set."""
+
+
 class BundleError(UsageError):
     """A model that does not exist, is damaged, or may not be loaded."""
+
+
+class TimeLimitReached(BatchEmotionError):
+    """The time allowed is used up; what is committed is kept."""
+
+    exit_code = ExitCode.TIME_LIMIT
 
 
 class OutputBusy(BatchEmotionError):

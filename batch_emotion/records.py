@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 UNCERTAIN = "uncertain"
 """The ``emotion`` of a row whose confidence is too low; no class may have this name."""
 
+CHECKSUM = "sha256"
+"""The column of the files' contents, in plans and results of runs with ``--checksum``."""
+
 ColorMode = Literal["rgb", "grayscale"]
 
 PLAN_SCHEMA = pa.schema(
@@ -74,10 +77,21 @@ class Plan:
         """The contiguous part of the plan that starts at row ``offset``; it copies nothing."""
         return Plan(self.images.slice(offset, length), self.attributes.slice(offset, length))
 
+    def take(self, rows: NDArray[np.int64]) -> Plan:
+        """The plan of these rows alone, numbered anew from 0."""
+        images, attributes = self.images.take(rows), self.attributes.take(rows)
+        return Plan(images.set_column(0, PLAN_SCHEMA.field("index"), [_numbers(len(rows))]), attributes, self.left_out)
+
     @cached_property
     def digest(self) -> str:
         """Hex sha256 of all that the plan says, whatever the chunks it is held in."""
         return table_digest(self.images, self.attributes)
+
+
+def _numbers(count: int) -> pa.Array:
+    import numpy as np
+
+    return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(np.arange(count, dtype=np.int64))])
 
 
 def table_digest(*tables: pa.Table) -> str:
@@ -98,6 +112,18 @@ def pixel_digests(pixels: NDArray[np.uint8]) -> list[str]:
 def _even_batches(table: pa.Table, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
     for start in range(0, table.num_rows, rows):
         yield from table.slice(start, rows).combine_chunks().to_batches()
+
+
+@dataclass(frozen=True)
+class Task:
+    """One of ``count`` runs that share a plan without talking to each other; ``index`` counts from 0."""
+
+    index: int = 0
+    count: int = 1
+
+    def rows(self, images: int) -> range:
+        """The rows of the plan that are this task's."""
+        return range(images * self.index // self.count, images * (self.index + 1) // self.count)
 
 
 @dataclass(frozen=True)
@@ -183,6 +209,7 @@ class Profile:
     Attributes:
         start: importing the libraries and loading the model.
         list: making the plan.
+        compare: finding the rows of an earlier run that can stay.
         read: reading image files.
         decode: bytes to pixels of the model's size.
         infer: pixels to probabilities.
@@ -191,6 +218,7 @@ class Profile:
 
     start: float = 0.0
     list: float = 0.0
+    compare: float = 0.0
     read: float = 0.0
     decode: float = 0.0
     infer: float = 0.0

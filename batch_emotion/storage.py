@@ -14,6 +14,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -197,7 +198,7 @@ def restore_output(final: Path) -> None:
 
     Only for the holder of the output's lock: another writer's temporaries are in use.
     """
-    unfinished = re.compile(rf"\.{re.escape(final.name[:100])}\.[a-z0-9_]{{8}}\.tmp")
+    unfinished = re.compile(rf"\.{re.escape(final.name[:100])}(\.run\.json)?\.[a-z0-9_]{{8}}\.tmp")
     for name in filter(unfinished.fullmatch, os.listdir(final.parent)):
         left = final.parent / name
         if left.is_dir():
@@ -216,16 +217,34 @@ def _previous(final: Path) -> Path:
     return final.with_name(f".{final.name}.previous")
 
 
+def write_advice(error: OSError, folder: Path) -> str:
+    """What a failed write means and what to do about it, in words for the user."""
+    said = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG):
+        todo = f"free some space for {folder}, or have the quota raised,"
+    elif not folder.is_dir():
+        todo = f"the folder {folder} is gone: make or mount it again"
+    elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        todo = f"make {folder} writable"
+    else:
+        todo = "mend that"
+    return f"{said}; {todo} and run the same command again, what is committed is kept"
+
+
 @contextmanager
-def output_lock(path: Path) -> Iterator[None]:
+def output_lock(path: Path, wait_s: float = 0.0) -> Iterator[None]:
     """Hold ``path`` as a lock for the block; the system releases it with the process, the file stays.
+
+    Args:
+        path: the lock file.
+        wait_s: seconds to wait for another run to end.
 
     Raises:
         OutputBusy: another run holds it.
     """
     lock = FileLock(path)
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=wait_s, poll_interval=min(1.0, max(0.05, wait_s / 100)))
     except Timeout:
         holder = ""
         with suppress(OSError):
@@ -235,7 +254,8 @@ def output_lock(path: Path) -> Iterator[None]:
         ) from None
     try:
         with suppress(OSError):
-            path.write_text(f"pid {os.getpid()}\n", encoding="utf-8")
+            since = datetime.now(UTC).astimezone().isoformat(" ", "seconds")
+            path.write_text(f"pid {os.getpid()} since {since}\n", encoding="utf-8")
         yield
     finally:
         lock.release()

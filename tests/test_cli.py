@@ -129,7 +129,7 @@ def test_without_opencv_one_line_says_what_to_install(tmp_path: Path) -> None:
 def test_every_command_is_in_the_readme_with_its_help() -> None:
     readme = (Path(__file__).parents[1] / "README.md").read_text()
     for command in app.registered_commands:
-        name = command.callback.__name__  # type: ignore[union-attr]
+        name = command.name or command.callback.__name__  # type: ignore[union-attr]
         assert f"Usage: batch-emotion {name} " in readme
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from batch_emotion.commands.predict import OnProgress, Progress
+from batch_emotion.commands.output import OnProgress, Progress
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.evaluation.document import evaluation_document
 from batch_emotion.evaluation.gathering import Gathered, gather_images, gather_result, is_result_file

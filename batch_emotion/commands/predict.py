@@ -2,72 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
-from batch_emotion import __version__
+from batch_emotion.commands.options import PredictOptions, check_options
+from batch_emotion.commands.output import OnProgress, Outcome, Progress, write_output
+from batch_emotion.commands.remaining import Prepared
+from batch_emotion.commands.reporting import Reporter
 from batch_emotion.cores import available_cores
-from batch_emotion.errors import BatchEmotionError, ExitCode, Interrupted, OutputMismatch, UsageError
+from batch_emotion.errors import ExitCode
+from batch_emotion.images.checksum import with_checksums
 from batch_emotion.images.decode import DECODER
-from batch_emotion.images.sources import SourceOptions, make_plan
-from batch_emotion.model.bundle import DEFAULT_MODEL, Bundle, load_bundle
-from batch_emotion.model.runtime import Precision, RuntimeName, open_runtime, resolve_runtime
-from batch_emotion.records import Limits, Plan, Status
-from batch_emotion.results.parts import Fingerprint, Workspace, shards
-from batch_emotion.results.schema import check_attributes, result_schema
-from batch_emotion.results.sinks import check_target, output_digest, output_kind, write_result
-from batch_emotion.results.summary import Summary, read_run, run_file, write_run
-from batch_emotion.storage import output_lock, restore_output
+from batch_emotion.images.sources import make_plan
+from batch_emotion.model.bundle import Bundle, load_bundle
+from batch_emotion.model.runtime import open_runtime, resolve_runtime
+from batch_emotion.records import Plan, Profile, Task
+from batch_emotion.results.parts import Fingerprint, Workspace
+from batch_emotion.results.schema import check_attributes
+from batch_emotion.results.sinks import output_kind
+from batch_emotion.results.summary import Summary, run_file
+from batch_emotion.storage import output_lock
 
 if TYPE_CHECKING:
     from batch_emotion.scoring import Scorer
 
-
-@dataclass(frozen=True)
-class PredictOptions:
-    """What to score and how.
-
-    Attributes:
-        sources: directories, image files, globs, one manifest, or ``-``.
-        out: ``.parquet``, ``.csv`` or a directory; None keeps the rows in memory and gives them back.
-        source: how sources are read.
-        model: a bundled model's name, a bundle's folder, or a Keras file.
-        class_names: the classes of a bare Keras file.
-        trust_pickle: load a pickled model, which can run any code.
-        runtime: what runs the network.
-        precision: ``mixed`` computes in float16, under TensorFlow.
-        threads: how many cores to use; as many as the process may where None.
-        full_decode: decode every pixel of JPEGs that are much larger than the model's input.
-        limits: what is refused.
-        min_confidence: below it the emotion is ``uncertain``.
-        batch_size: images shown to the network at a time.
-        shard_size: images committed at a time.
-        overwrite: replace an output, or the parts of an unfinished run, that were made from something else.
-        max_failures: more failures than this end in exit code 3; None allows any number.
-    """
-
-    sources: tuple[str, ...]
-    out: Path | None = None
-    source: SourceOptions = field(default_factory=SourceOptions)
-    model: str | Path = DEFAULT_MODEL
-    class_names: tuple[str, ...] | None = None
-    trust_pickle: bool = False
-    runtime: RuntimeName = "auto"
-    precision: Precision = "float32"
-    threads: int | None = None
-    full_decode: bool = False
-    limits: Limits = field(default_factory=Limits)
-    min_confidence: float = 0.0
-    batch_size: int = 256
-    shard_size: int = 4096
-    overwrite: bool = False
-    max_failures: int | None = None
+_LOG = logging.getLogger("batch_emotion")
 
 
 @dataclass(frozen=True)
@@ -77,28 +42,18 @@ class PredictResult:
     Attributes:
         outcome: ``done``, or ``nothing to do`` where the finished output was there already.
         summary: the counts.
-        exit_code: 0, or 3 with more failures than allowed.
+        exit_code: 0, or 3 with more failures or drift than allowed.
         left_out: files passed over for their extension.
         table: all rows, where there was no ``out``.
+        complaints: why the exit code is not 0.
     """
 
-    outcome: Literal["done", "nothing to do"]
+    outcome: Outcome
     summary: Summary
     exit_code: ExitCode
     left_out: int
     table: pa.Table | None = None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is: images done of all, and failures among them."""
-
-    done: int
-    total: int
-    failures: int
-
-
-OnProgress = Callable[[Progress], None]
+    complaints: tuple[str, ...] = ()
 
 
 def plan_prediction(options: PredictOptions) -> Plan:
@@ -107,22 +62,7 @@ def plan_prediction(options: PredictOptions) -> Plan:
     Raises:
         UsageError: the options or the sources make no sense.
     """
-    if options.out is not None:
-        output_kind(options.out)
-        if not options.out.absolute().parent.is_dir():
-            raise UsageError(f"the folder {options.out.absolute().parent} does not exist; make it first")
-    if not 0 <= options.min_confidence <= 1:
-        raise UsageError(f"--min-confidence must be between 0 and 1, not {options.min_confidence:g}")
-    for name, value, least in (
-        ("batch-size", options.batch_size, 1),
-        ("shard-size", options.shard_size, 1),
-        ("threads", options.threads, 1),
-        ("max-pixels", options.limits.max_pixels, 1),
-        ("max-bytes", options.limits.max_bytes, 1),
-        ("max-failures", options.max_failures, 0),
-    ):
-        if value is not None and value < least:
-            raise UsageError(f"--{name} must be at least {least}, not {value}")
+    check_options(options)
     return make_plan(options.sources, options.source)
 
 
@@ -138,141 +78,82 @@ def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: 
         OutputBusy: another run holds the output.
         BatchEmotionError: the run failed; what was committed stays for the next one.
     """
-    summary = Summary()
-    with summary.profile.timing("list"):
+    if options.out is None:
+        return _in_memory(options, on_progress)
+    check_options(options)
+    return _to_output(options.out, options, on_progress)
+
+
+def _to_output(out: Path, options: PredictOptions, on_progress: OnProgress) -> PredictResult:
+    reporter = Reporter(out, options.report, options.max_failures)
+
+    def prepare() -> Prepared:
+        _ = reporter.baseline
+        return _prepare(options, reporter.seen.profile)
+
+    def is_known() -> bool:
+        return any(path.exists() for path in (out, run_file(out), Workspace(out).folder))
+
+    early = None if is_known() else prepare()  # so that a usage error leaves nothing behind
+    _LOG.info("began", extra={"fields": {"out": str(out), "arguments": list(options.report.arguments)}})
+    with reporter.telling_failures(), output_lock(out.with_name(out.name + ".lock"), options.output.wait_s):
+        made = write_output(
+            out,
+            options.output,
+            options.overwrite,
+            reporter,
+            lambda: prepare() if early is None or is_known() else early,
+            on_progress,
+        )
+        exit_code, complaints = reporter.finished(made.summary, made.outcome, made.told)
+        Workspace(out).remove()
+    return PredictResult(made.outcome, made.summary, exit_code, made.left_out, complaints=complaints)
+
+
+def _prepare(options: PredictOptions, profile: Profile) -> Prepared:
+    with profile.timing("list"):
         plan = plan_prediction(options)
+        images, digest = len(plan), plan.digest
+        if options.task is not None:
+            rows = options.task.rows(images)
+            plan = plan.take(np.arange(rows.start, rows.stop))
+        if options.output.update is not None and options.output.update.checksum:
+            plan = with_checksums(plan, options.limits.max_bytes)
+            digest = plan.digest
     bundle = load_bundle(options.model, options.class_names, options.trust_pickle)
     check_attributes(
         plan.attributes.schema,
         bundle.card.class_names,
         flat=options.out is not None and output_kind(options.out) == "csv",
     )
-    if options.out is None:
-        return _in_memory(options, plan, bundle, summary, on_progress)
-    with output_lock(options.out.with_name(options.out.name + ".lock")):
-        return _to_output(options.out, options, plan, bundle, summary, on_progress)
+    return Prepared(
+        plan, bundle, _fingerprint(options, digest, images, bundle), lambda summary: _scorer(options, bundle, summary)
+    )
 
 
-def _in_memory(
-    options: PredictOptions, plan: Plan, bundle: Bundle, summary: Summary, on_progress: OnProgress
-) -> PredictResult:
-    counter = _Counter(on_progress, len(plan))
+def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResult:
+    check_options(options)
+    seen = Summary()
+    prepared = _prepare(options, seen.profile)
+    plan = prepared.plan
+    summary = Summary(profile=seen.profile)
     batches = []
-    scorer = _scorer(options, bundle, summary) if len(plan) else None
+    scorer = prepared.open_scorer(summary) if len(plan) else None
     started = time.monotonic()
     if scorer is not None:
         for rows in scorer.score(plan):
-            counter(rows)
+            seen.add(rows)
+            on_progress(Progress(seen.rows, len(plan), seen.failures))
             batches.append(rows)
-    schema = result_schema(bundle.card.class_names, plan.attributes.schema)
+    schema = prepared.schema
     table = pa.concat_tables(
         [pa.Table.from_batches([rows]).select(schema.names) for rows in batches] or [schema.empty_table()]
     )
-    for _ in summary.counting([table]):
-        pass
+    summary.add(table)
     summary.scored, summary.seconds = len(plan), time.monotonic() - started
-    return PredictResult("done", summary, _exit_code(summary, options), plan.left_out, table)
-
-
-def _to_output(
-    out: Path, options: PredictOptions, plan: Plan, bundle: Bundle, summary: Summary, on_progress: OnProgress
-) -> PredictResult:
-    restore_output(out)
-    fingerprint = _fingerprint(options, plan, bundle)
-    workspace = Workspace(out)
-    if not workspace.is_there and out.exists():
-        finished = _finished(out, fingerprint, options.overwrite)
-        if finished is not None:
-            return PredictResult("nothing to do", finished, _exit_code(finished, options), plan.left_out)
-    check_target(out)
-    workspace.open(fingerprint, plan, options.overwrite)
-    began = datetime.now(UTC)
-    try:
-        _score_and_finish(out, options, plan, bundle, workspace, fingerprint, summary, on_progress, began)
-    except (Interrupted, BatchEmotionError) as error:
-        write_run(out, _told(began, error.exit_code, summary, str(error)))
-        raise
-    except OSError as error:
-        write_failure = BatchEmotionError(
-            f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}; "
-            "mend that and run the same command again, what is committed is kept"
-        )
-        raise write_failure from error
-    return PredictResult("done", summary, _exit_code(summary, options), plan.left_out)
-
-
-def _score_and_finish(
-    out: Path,
-    options: PredictOptions,
-    plan: Plan,
-    bundle: Bundle,
-    workspace: Workspace,
-    fingerprint: Fingerprint,
-    summary: Summary,
-    on_progress: OnProgress,
-    began: datetime,
-) -> None:
-    from batch_emotion.engines import local
-
-    cut = list(shards(len(plan), options.shard_size))
-    kept = [(shard, first, count) for shard, first, count in cut if workspace.has(shard)]
-    counter = _Counter(on_progress, len(plan))
-    for shard, first, count in kept:
-        counter(workspace.read(shard, first, count))
-    if len(kept) < len(cut):
-        scorer = _scorer(options, bundle, summary)
-        started = time.monotonic()
-        summary.scored = local.run(plan, scorer, workspace, options.shard_size, counter)
-        summary.seconds = time.monotonic() - started
-        del scorer  # gives back the memory of the network before the output is put together
-    rows = (workspace.read(*shard) for shard in cut)
-    schema = result_schema(bundle.card.class_names, plan.attributes.schema)
-    started = time.monotonic()
-    with summary.profile.timing("write"):
-        write_result(out, summary.counting(rows), schema, _footer(fingerprint, bundle))
-    summary.seconds += time.monotonic() - started if summary.scored else 0
-    result = {
-        "tool": f"batch-emotion {__version__}",
-        "fingerprint": asdict(fingerprint),
-        "sha256": output_digest(out),
-    }
-    write_run(out, _told(began, _exit_code(summary, options), summary), result | {"counts": summary.as_dict()})
-    workspace.remove()
-
-
-class _Counter:
-    """Adds up rows and failures and passes them on."""
-
-    def __init__(self, on_progress: OnProgress, total: int) -> None:
-        self._on_progress, self._total, self._done, self._failures = on_progress, total, 0, 0
-
-    def __call__(self, rows: pa.RecordBatch | pa.Table) -> None:
-        self._done += rows.num_rows
-        self._failures += rows.num_rows - pa.compute.sum(pa.compute.equal(rows["status"], Status.OK.value)).as_py()
-        self._on_progress(Progress(self._done, self._total, self._failures))
-
-
-def _finished(out: Path, fingerprint: Fingerprint, overwrite: bool) -> Summary | None:
-    """The summary of the finished output, None where it is to be replaced."""
-    result = read_run(out).get("result") or {}
-    if overwrite:
-        return None
-    if not result:
-        raise OutputMismatch(
-            f"{out} is there already, without the {run_file(out).name} of a run; give --overwrite to replace it"
-        )
-    differing = fingerprint.differences(result["fingerprint"])
-    if differing:
-        raise OutputMismatch(
-            f"{out} is there already and differs in {'; '.join(differing)}; give --overwrite to replace it"
-        )
-    if output_digest(out) != result["sha256"]:
-        raise OutputMismatch(f"{out} was changed after it was written; give --overwrite to make it anew")
-    counts = result["counts"]
-    summary = Summary()
-    summary.statuses.update(counts["statuses"])
-    summary.emotions.update(counts["emotions"])
-    return summary
+    too_many = options.max_failures is not None and summary.failures > options.max_failures
+    exit_code = ExitCode.OVER_THRESHOLD if too_many else ExitCode.OK
+    return PredictResult("done", summary, exit_code, plan.left_out, table)
 
 
 def _scorer(options: PredictOptions, bundle: Bundle, summary: Summary) -> Scorer:
@@ -297,10 +178,11 @@ def _scorer(options: PredictOptions, bundle: Bundle, summary: Summary) -> Scorer
     )
 
 
-def _fingerprint(options: PredictOptions, plan: Plan, bundle: Bundle) -> Fingerprint:
+def _fingerprint(options: PredictOptions, plan_digest: str, images: int, bundle: Bundle) -> Fingerprint:
+    task = options.task or Task()
     return Fingerprint(
-        plan=plan.digest,
-        images=len(plan),
+        plan=plan_digest,
+        images=images,
         model=bundle.sha256,
         model_name=bundle.card.name,
         runtime=resolve_runtime(bundle, options.runtime, options.precision),
@@ -311,36 +193,6 @@ def _fingerprint(options: PredictOptions, plan: Plan, bundle: Bundle) -> Fingerp
         shard_size=options.shard_size,
         precision=options.precision,
         full_decode=options.full_decode,
+        task_index=task.index,
+        task_count=task.count,
     )
-
-
-def _footer(fingerprint: Fingerprint, bundle: Bundle) -> dict[str, str]:
-    height, width = bundle.card.input.image_size
-    return {
-        "version": __version__,
-        "model": bundle.card.name,
-        "model_sha256": bundle.sha256,
-        "class_names": ",".join(bundle.card.class_names),
-        "image_size": f"{height}x{width}",
-        "decoder": fingerprint.decoder,
-        "jpeg_decoding": "full" if fingerprint.full_decode else "scaled",
-        "runtime": fingerprint.runtime,
-        "precision": fingerprint.precision,
-        "plan": fingerprint.plan,
-    }
-
-
-def _exit_code(summary: Summary, options: PredictOptions) -> ExitCode:
-    if options.max_failures is not None and summary.failures > options.max_failures:
-        return ExitCode.OVER_THRESHOLD
-    return ExitCode.OK
-
-
-def _told(began: datetime, exit_code: ExitCode, summary: Summary, error: str | None = None) -> dict[str, Any]:
-    return {
-        "started": began.isoformat(timespec="seconds"),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "exit_code": int(exit_code),
-        "error": error,
-        **summary.as_dict(),
-    }

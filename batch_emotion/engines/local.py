@@ -8,7 +8,7 @@ from threading import Lock
 
 import pyarrow as pa
 
-from batch_emotion.errors import Interrupted
+from batch_emotion.errors import Interrupted, TimeLimitReached
 from batch_emotion.records import Plan
 from batch_emotion.results.parts import Workspace, shards
 from batch_emotion.scoring import Scorer
@@ -20,6 +20,7 @@ def run(
     workspace: Workspace,
     shard_size: int,
     on_rows: Callable[[pa.RecordBatch], None],
+    is_late: Callable[[], bool] = lambda: False,
 ) -> int:
     """Score and commit every shard that is not committed yet; gives the number of images scored.
 
@@ -29,12 +30,16 @@ def run(
         workspace: where the shards are committed.
         shard_size: images in a shard.
         on_rows: told of each batch of rows.
+        is_late: asked before each shard but the first.
+
+    Raises:
+        TimeLimitReached: it said so.
     """
     marks = _Marks(workspace)
     scored = 0
     try:
         for isolated, cut in _stretches(len(plan), workspace, shard_size):
-            scored += _score(plan, isolated, cut, scorer, workspace, marks, on_rows)
+            scored += _score(plan, isolated, cut, scorer, workspace, marks, on_rows, is_late, bool(scored))
     except (Interrupted, Exception):
         marks.take_back()
         raise
@@ -49,12 +54,18 @@ def _score(
     workspace: Workspace,
     marks: _Marks,
     on_rows: Callable[[pa.RecordBatch], None],
+    is_late: Callable[[], bool],
+    has_scored: bool,
 ) -> int:
     """Score neighbouring shards in one go, so that no core waits for a commit or for a pipeline to fill."""
     (start, first, size), (_, end, count) = cut[0], cut[-1]
     stretch = plan.slice(first, end + count - first)
     rows = scorer.score(stretch, isolated, size, lambda row: marks.begin(start + row // size))
-    for shard, _, count in cut:
+    for shard, done, count in cut:
+        if (has_scored or shard != start) and is_late():
+            raise TimeLimitReached(
+                f"stopped at --time-limit, {done} of {len(plan)} images are scored; the same command carries on"
+            )
         batches = []
         images = 0
         while images < count:

@@ -6,8 +6,9 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,6 +35,20 @@ class Fingerprint:
     shard_size: int
     precision: str = "float32"
     full_decode: bool = False
+    task_index: int = 0
+    task_count: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def to_json(self) -> str:
+        """For a file's footer."""
+        return json.dumps(self.as_dict())
+
+    def scores_like(self, other: dict[str, object]) -> bool:
+        """Whether an image would get the same probabilities as in another run, whatever the two runs' plans."""
+        return all(value == other.get(key) for key, value in asdict(self).items() if key not in _NOT_OF_ONE_IMAGE)
 
     def differences(self, other: dict[str, object]) -> list[str]:
         """What differs from another run's fingerprint, in words for the user."""
@@ -56,6 +71,27 @@ class Fingerprint:
         ]
 
 
+_NOT_OF_ONE_IMAGE = frozenset(
+    {"plan", "images", "model_name", "min_confidence", "shard_size", "task_index", "task_count"}
+)
+
+
+_NO_PATHS = pa.nulls(0, pa.string())
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What an unfinished run left.
+
+    Attributes:
+        tables: the rows of its committed shards.
+        suspects: the paths of shards that its process died in.
+    """
+
+    tables: tuple[pa.Table, ...] = ()
+    suspects: pa.Array = field(default_factory=lambda: _NO_PATHS)
+
+
 class Workspace:
     """The folder ``<out>.work``: the fingerprint, the plan and one Parquet file for each committed shard."""
 
@@ -68,9 +104,8 @@ class Workspace:
         Raises:
             OutputMismatch: the parts are of another run and ``overwrite`` is not given.
         """
-        told = self.folder / "fingerprint.json"
-        if told.is_file():
-            differing = fingerprint.differences(json.loads(told.read_text(encoding="utf-8")))
+        if self.is_there:
+            differing = fingerprint.differences(self._told())
             if not differing:
                 return
             if not overwrite:
@@ -79,13 +114,69 @@ class Workspace:
                     "give the same options to carry it on, or --overwrite to start over"
                 )
         self.remove()
-        self.folder.mkdir()
+        self._start(fingerprint, plan)
+
+    def adopt(self, fingerprint: Fingerprint) -> Leftovers:
+        """Make what an earlier run left, whatever its plan, into rows that can be reused; ``restart`` must follow."""
+        if not self.is_there:
+            self.remove()
+            return Leftovers()
+        told = self._told()
+        suspects = self._suspects(int(told.get("shard_size", 1)))
+        if not fingerprint.scores_like(told):
+            for part in [*self.folder.glob("part-*.parquet"), *self.folder.glob("left-*.parquet")]:
+                part.unlink()
+        free = 1 + max((int(left.stem[5:]) for left in self.folder.glob("left-*.parquet")), default=-1)
+        for number, part in enumerate(sorted(self.folder.glob("part-*.parquet")), free):
+            part.rename(self.folder / f"left-{number:06d}.parquet")
+        tables = [pq.read_table(left, partitioning=None) for left in sorted(self.folder.glob("left-*.parquet"))]
+        return Leftovers(tuple(tables), suspects)
+
+    def restart(self, fingerprint: Fingerprint, plan: Plan, suspects: pa.Array) -> None:
+        """Begin a plan beside the rows that were adopted; shards with a suspect count as begun."""
+        for marker in self.folder.glob("begun-*"):
+            marker.unlink()
+        self._start(fingerprint, plan)
+        hit = pc.indices_nonzero(pc.is_in(plan.images["path"], value_set=suspects)).to_numpy()
+        for shard in {int(row) // fingerprint.shard_size for row in hit}:
+            self.begin(shard)
+
+    def _start(self, fingerprint: Fingerprint, plan: Plan) -> None:
+        self.folder.mkdir(exist_ok=True)
         with (
             committing(self.folder / "plan.arrow") as temporary,
             pa.ipc.new_file(temporary, plan.images.schema) as file,
         ):
             file.write_table(plan.images)
-        commit_text(told, json.dumps(asdict(fingerprint), indent=2) + "\n")
+        commit_text(self.folder / "fingerprint.json", json.dumps(asdict(fingerprint), indent=2) + "\n")
+
+    def _told(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads((self.folder / "fingerprint.json").read_text(encoding="utf-8"))
+        return told
+
+    def _suspects(self, shard_size: int) -> pa.Array:
+        """The paths of the shards that an earlier process died in."""
+        begun = [int(marker.name[6:]) for marker in self.folder.glob("begun-*")]
+        if not begun:
+            return _NO_PATHS
+        with pa.ipc.open_file(self.folder / "plan.arrow") as file:
+            paths = file.read_all()["path"]
+        return pa.chunked_array(
+            [chunk for shard in begun for chunk in paths.slice(shard * shard_size, shard_size).chunks], pa.string()
+        ).combine_chunks()
+
+    def announce(self, result: dict[str, Any]) -> None:
+        """Say what the output will be, just before it gets its name, lest a kill leave it without its ``run.json``."""
+        commit_text(self.folder / "announced.json", json.dumps(result) + "\n")
+
+    @property
+    def announced(self) -> dict[str, Any]:
+        """What was said by ``announce``; empty where nothing was."""
+        try:
+            told = json.loads((self.folder / "announced.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return told if isinstance(told, dict) else {}
 
     @property
     def is_there(self) -> bool:

@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
-from batch_emotion.records import UNCERTAIN, ImageBatch, Plan, Status
+from batch_emotion.records import CHECKSUM, UNCERTAIN, ImageBatch, Plan, Status
 
 
-def result_schema(class_names: Sequence[str], attributes: pa.Schema | None = None) -> pa.Schema:
+def result_schema(class_names: Sequence[str], attributes: pa.Schema | None = None, checksum: bool = False) -> pa.Schema:
     """The columns of a result, in their order; ``attributes`` are the manifest's own."""
     return pa.schema(
         [
@@ -28,6 +28,7 @@ def result_schema(class_names: Sequence[str], attributes: pa.Schema | None = Non
             pa.field("error", pa.string()),
             pa.field("size", pa.int64()),
             pa.field("mtime_ns", pa.int64()),
+            *([pa.field(CHECKSUM, pa.string())] if checksum else []),
         ]
     )
 
@@ -48,7 +49,7 @@ def check_attributes(attributes: pa.Schema, class_names: Sequence[str], flat: bo
     Raises:
         SourceError: naming the columns.
     """
-    reserved = {"index", *result_schema(class_names).names}
+    reserved = {"index", *result_schema(class_names, checksum=True).names}
     clashing = [name for name in attributes.names if name in reserved]
     if clashing:
         raise SourceError(
@@ -83,17 +84,14 @@ def assemble(
     """
     facts = batch.facts
     bad = pc.not_equal(facts["status"], Status.OK.value).to_numpy(zero_copy_only=False)
-    best = probabilities.argmax(axis=1)
-    confidence = probabilities[np.arange(len(best)), best]
-    names = np.array([*class_names, UNCERTAIN], object)
-    emotion = names[np.where(confidence < min_confidence, len(class_names), best)]
+    emotion, confidence = name_emotions(probabilities, class_names, min_confidence, bad)
     columns: dict[str, pa.Array] = {
         "index": pa.array(batch.image_index),
-        **{name: _whole(plan.attributes[name]) for name in plan.attributes.column_names},
-        "path": _whole(plan.images["path"]),
+        **{name: whole_column(plan.attributes[name]) for name in plan.attributes.column_names},
+        "path": whole_column(plan.images["path"]),
         "status": facts["status"],
-        "emotion": pa.array(emotion, pa.string(), mask=bad),
-        "confidence": pa.array(confidence, pa.float32(), mask=bad),
+        "emotion": emotion,
+        "confidence": confidence,
         **{
             f"p_{name}": pa.array(np.ascontiguousarray(probabilities[:, number]), pa.float32(), mask=bad)
             for number, name in enumerate(class_names)
@@ -101,14 +99,47 @@ def assemble(
         "width": facts["width"],
         "height": facts["height"],
         "error": facts["error"],
-        "size": pc.coalesce(facts["size"], _whole(plan.images["size"])),
-        "mtime_ns": pc.coalesce(facts["mtime_ns"], _whole(plan.images["mtime_ns"])),
+        "size": pc.coalesce(facts["size"], whole_column(plan.images["size"])),
+        "mtime_ns": pc.coalesce(facts["mtime_ns"], whole_column(plan.images["mtime_ns"])),
     }
-    schema = part_schema(result_schema(class_names, plan.attributes.schema))
+    checksum = CHECKSUM in plan.images.column_names
+    if checksum:
+        columns[CHECKSUM] = _of_what_was_read(plan, columns)
+    schema = part_schema(result_schema(class_names, plan.attributes.schema, checksum))
     return pa.record_batch([columns[name] for name in schema.names], schema=schema)
 
 
-def _whole(column: pa.ChunkedArray) -> pa.Array:
+def name_emotions(
+    probabilities: NDArray[np.float32], class_names: Sequence[str], min_confidence: float, bad: NDArray[np.bool_]
+) -> tuple[pa.Array, pa.Array]:
+    """The emotion and the confidence of each row.
+
+    Args:
+        probabilities: float32 (B, K).
+        class_names: the K classes.
+        min_confidence: below it the emotion is ``uncertain``.
+        bad: bool (B,), the rows that have neither.
+    """
+    best = probabilities.argmax(axis=1)
+    confidence = probabilities[np.arange(len(best)), best]
+    names = np.array([*class_names, UNCERTAIN], object)
+    emotion = names[np.where(confidence < min_confidence, len(class_names), best)]
+    return pa.array(emotion, pa.string(), mask=bad), pa.array(confidence, pa.float32(), mask=bad)
+
+
+def _of_what_was_read(plan: Plan, columns: dict[str, pa.Array]) -> pa.Array:
+    """The planned checksums, null where the file was changed between the plan and the reading of it."""
+    same = pc.and_(
+        *(
+            pc.equal(pc.fill_null(columns[name], -1), pc.fill_null(whole_column(plan.images[name]), -1))
+            for name in ("size", "mtime_ns")
+        )
+    )
+    return pc.if_else(same, whole_column(plan.images[CHECKSUM]), pa.scalar(None, pa.string()))
+
+
+def whole_column(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
     combined = column.combine_chunks()
     return combined if isinstance(combined, pa.Array) else pa.concat_arrays(combined.chunks)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -54,30 +54,38 @@ def check_target(out: Path) -> None:
         raise OutputMismatch(f"{out} is a file, but a name without extension means a directory")
 
 
-def write_result(out: Path, shards: Iterable[pa.Table], schema: pa.Schema, footer: dict[str, str]) -> None:
-    """Write the rows of all shards, in their order, and commit the whole.
+def write_result(
+    out: Path,
+    shards: Iterable[pa.Table],
+    schema: pa.Schema,
+    footer: dict[str, str],
+    announce: Callable[[str], None] = lambda sha256: None,
+) -> str:
+    """Write the rows of all shards, in their order, and commit the whole; gives its ``output_digest``.
 
     Args:
         out: the file or directory.
         shards: the rows of each shard; columns outside ``schema`` are left out.
         schema: the result's columns.
         footer: what a Parquet file says of itself.
+        announce: told the digest when all is written, before the output gets its name.
     """
     rows = (shard.select(schema.names) for shard in shards)
     described = schema.with_metadata({f"batch_emotion.{key}": value for key, value in footer.items()})
     match output_kind(out):
         case "parquet":
-            with committing(out) as temporary, _parquet_writer(temporary, described) as writer:
-                for table in _gathered(rows):
-                    writer.write_table(table.cast(described))
+            with committing(out) as temporary:
+                with _parquet_writer(temporary, described) as writer:
+                    for table in _gathered(rows):
+                        writer.write_table(table.cast(described))
+                announce(digest := output_digest(temporary))
         case "csv":
             options = pyarrow.csv.WriteOptions(eol="\r\n")
-            with (
-                committing(out) as temporary,
-                pyarrow.csv.CSVWriter(temporary, schema, write_options=options) as writer,
-            ):
-                for table in rows:
-                    writer.write_table(table)
+            with committing(out) as temporary:
+                with pyarrow.csv.CSVWriter(temporary, schema, write_options=options) as writer:
+                    for table in rows:
+                        writer.write_table(table)
+                announce(digest := output_digest(temporary))
         case "directory":
             with committing_folder(out) as folder:
                 count = 0
@@ -86,6 +94,8 @@ def write_result(out: Path, shards: Iterable[pa.Table], schema: pa.Schema, foote
                         writer.write_table(table.cast(described))
                 if not count:
                     _parquet_writer(folder / "part-000000.parquet", described).close()
+                announce(digest := output_digest(folder))
+    return digest
 
 
 def output_digest(out: Path) -> str:

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from batch_emotion.records import Profile, Status
+from batch_emotion.results.drift import Drift, Mix
 from batch_emotion.results.schema import count_values
+from batch_emotion.results.update import UpdateCounts
 from batch_emotion.storage import commit_text
 
 
@@ -28,6 +31,9 @@ class Summary:
         runtime: what ran the network; empty where nothing was scored.
         threads: how many cores it used.
         profile: where the time went.
+        confidence_sum: of all rows that have a confidence.
+        update: what an update did.
+        drift: how far the result is from a baseline.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
@@ -37,13 +43,27 @@ class Summary:
     runtime: str = ""
     threads: int = 0
     profile: Profile = field(default_factory=Profile)
+    confidence_sum: float = 0.0
+    update: UpdateCounts | None = None
+    drift: Drift | None = None
+
+    @classmethod
+    def from_counts(cls, counts: dict[str, Any]) -> Summary:
+        """The counts that ``run.json`` holds of a finished result."""
+        mix = Mix.from_counts(counts)
+        return cls(mix.statuses, mix.emotions, confidence_sum=mix.mean_confidence * mix.emotions.total())
 
     def counting(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """Pass tables through and count their rows."""
         for table in tables:
-            self.statuses.update(count_values(table["status"]))
-            self.emotions.update(count_values(table["emotion"]))
+            self.add(table)
             yield table
+
+    def add(self, rows: pa.Table | pa.RecordBatch) -> None:
+        """Count rows."""
+        self.statuses.update(count_values(rows["status"]))
+        self.emotions.update(count_values(rows["emotion"]))
+        self.confidence_sum += pc.sum(rows["confidence"]).as_py() or 0.0
 
     @property
     def rows(self) -> int:
@@ -60,18 +80,32 @@ class Summary:
         """The pace of this run; 0 where it scored nothing."""
         return self.scored / self.seconds if self.seconds else 0.0
 
-    def as_dict(self) -> dict[str, Any]:
-        """For ``run.json``."""
+    @property
+    def mix(self) -> Mix:
+        """What is compared with a baseline."""
+        return Mix(self.statuses, self.emotions, self.confidence_sum / max(self.emotions.total(), 1))
+
+    def counts(self) -> dict[str, Any]:
+        """Of the result, for ``run.json``."""
         return {
             "images": self.rows,
             "statuses": dict(self.statuses.most_common()),
             "emotions": dict(self.emotions.most_common()),
+            "mean_confidence": round(self.mix.mean_confidence, 6),
+            **({"vanished": self.update.vanished} if self.update else {}),
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Of the run, for ``run.json``."""
+        return self.counts() | {
             "scored_in_this_run": self.scored,
             "scoring_seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 1),
             "runtime": self.runtime,
             "threads": self.threads,
             "profile_seconds": {stage: round(seconds, 3) for stage, seconds in asdict(self.profile).items()},
+            "update": asdict(self.update) if self.update else None,
+            "drift": self.drift.as_dict() if self.drift else None,
         }
 
 

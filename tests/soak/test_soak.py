@@ -18,6 +18,7 @@ from batch_emotion.commands.sample import SampleOptions, sample
 from batch_emotion.images.decode import load_image
 from batch_emotion.images.synthetic import EMOTIONS
 from batch_emotion.records import Limits
+from tests.month import Month, live_through, small_disk
 
 pytestmark = pytest.mark.soak
 
@@ -76,3 +77,11 @@ def test_faces_at_full_size_with_bad_files_among_them_equal_keras(tmp_path: Path
         pixels = [load_image(path, spec, Limits()).pixels for path in faces[start : start + 1024]]
         expected = model.predict_on_batch(np.stack(pixels).astype(np.float32))
         assert np.abs(got[start : start + 1024] - expected).max() <= 1e-4
+
+
+@pytest.mark.parametrize("name", ["r.parquet", "r.csv", "r"])
+def test_a_month_of_nights_ends_like_a_fresh_run(tmp_path: Path, faces: Path, name: str) -> None:
+    with small_disk(tmp_path / "disk") as is_small:
+        month = Month(tmp_path, tmp_path / "disk", sorted(faces.rglob("*.png")), name, images=60)
+        live_through(month, 30, is_small)
+        month.equals_a_fresh_run((tmp_path / "fresh").with_suffix(Path(name).suffix))

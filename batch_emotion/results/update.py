@@ -1,0 +1,231 @@
+"""An update: which images of a plan have rows already, and the rows that are carried over.
+
+All of it works on whole columns; an image may have any number of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from batch_emotion.errors import BatchEmotionError, OutputMismatch, PruneRefused
+from batch_emotion.records import CHECKSUM, Plan, Status
+from batch_emotion.results.imagerows import ImageRows, Numbers
+from batch_emotion.results.schema import name_emotions, whole_column
+
+
+@dataclass(frozen=True)
+class UpdateOptions:
+    """How an existing result is brought up to date.
+
+    Attributes:
+        prune: drop the rows of images that vanished, else they are kept, last.
+        max_prune: the largest part of the images that may be dropped.
+        retry_failures: score again what could not be scored.
+        checksum: tell by its content, not by size and time, whether a file was changed.
+    """
+
+    prune: bool = False
+    max_prune: float = 0.2
+    retry_failures: bool = False
+    checksum: bool = False
+
+
+@dataclass(frozen=True)
+class UpdateCounts:
+    """Images by what was done about them; the first four add up to the plan.
+
+    Attributes:
+        unchanged: kept their rows.
+        new: not in the earlier result.
+        changed: in it, but different since, or scored by another model.
+        retried: unchanged, but could not be scored then.
+        reused: new, changed or retried, and found among the parts of an unfinished run.
+        vanished: no longer there, rows kept.
+        pruned: no longer there, rows dropped.
+    """
+
+    unchanged: int = 0
+    new: int = 0
+    changed: int = 0
+    retried: int = 0
+    reused: int = 0
+    vanished: int = 0
+    pruned: int = 0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A plan held against earlier rows.
+
+    Attributes:
+        todo: int64, the rows of the plan that must be scored; those that may kill the process last.
+        suspects: paths that may kill the process.
+        carried: rows taken over, without the manifest's own columns; ``index`` is the plan's.
+        vanished: rows of images that are no longer there, to be kept, with the columns they had.
+        counts: how many of each.
+    """
+
+    todo: Numbers
+    suspects: pa.Array
+    carried: pa.Table
+    vanished: pa.Table
+    counts: UpdateCounts
+
+
+def compare(
+    plan: Plan,
+    schema: pa.Schema,
+    result: pa.Table,
+    leftovers: Iterable[pa.Table],
+    suspects: pa.Array,
+    options: UpdateOptions,
+    same_model: bool,
+) -> Comparison:
+    """Find the rows that can stay.
+
+    Args:
+        plan: the images as they are now.
+        schema: the result's columns without the manifest's own.
+        result: the earlier result; no rows where there is none.
+        leftovers: parts of an unfinished run, scored by the same model.
+        suspects: paths that may kill the process.
+        options: what may stay.
+        same_model: whether the earlier result was scored by the model of this run, in the same way.
+
+    Raises:
+        PruneRefused: too many images vanished.
+        OutputMismatch: rows of vanished images were scored by another model.
+    """
+    vanished, vanished_images = _vanished(plan, result, options, same_model)
+    before = ImageRows(_in_columns(result, schema) if same_model else schema.empty_table())
+    between = ImageRows(pa.concat_tables([schema.empty_table(), *(_in_columns(part, schema) for part in leftovers)]))
+    known = pc.is_in(plan.images["path"], value_set=whole_column(result["path"])).to_numpy()
+    of_before, of_between = before.find(plan, options.checksum), between.find(plan, options.checksum)
+    retry = options.retry_failures & before.failed(of_before)
+    kept = (of_before >= 0) & ~retry
+    reused = ~kept & (of_between >= 0) & ~(options.retry_failures & between.failed(of_between))
+    todo = np.flatnonzero(~kept & ~reused)
+    crashed = (before.crashed(of_before) | between.crashed(of_between))[todo]
+    crashed |= pc.is_in(plan.images["path"].take(todo), value_set=suspects).to_numpy()
+    carried = pa.concat_tables(
+        [
+            before.rows(plan, np.flatnonzero(kept), of_before[kept]),
+            between.rows(plan, np.flatnonzero(reused), of_between[reused]),
+        ]
+    )
+    counts = UpdateCounts(
+        unchanged=int(kept.sum()),
+        new=int((~known).sum()),
+        changed=int((known & ~kept & ~retry).sum()),
+        retried=int(retry.sum()),
+        reused=int(reused.sum()),
+        vanished=0 if options.prune else vanished_images,
+        pruned=vanished_images if options.prune else 0,
+    )
+    return Comparison(
+        np.concatenate([todo[~crashed], todo[crashed]]),
+        whole_column(plan.images["path"].take(todo[crashed])),
+        carried,
+        vanished.slice(0, 0) if options.prune else vanished,
+        counts,
+    )
+
+
+def merged(
+    plan: Plan,
+    comparison: Comparison,
+    scored: Iterable[pa.Table],
+    schema: pa.Schema,
+    class_names: Sequence[str],
+    min_confidence: float,
+    shard_size: int,
+) -> Iterator[pa.Table]:
+    """The rows of the new result, a shard of the plan at a time, those of vanished images last.
+
+    Args:
+        plan: the images as they are now.
+        comparison: what is carried over.
+        scored: the parts; their ``index`` counts along ``comparison.todo``.
+        schema: the new result's columns.
+        class_names: the model's classes.
+        min_confidence: below it the emotion is ``uncertain``, of carried rows too.
+        shard_size: images in a shard.
+
+    Raises:
+        BatchEmotionError: an image has no row.
+    """
+    own = [name for name in schema.names if name not in plan.attributes.column_names]
+    tables = [_renamed(comparison.carried, class_names, min_confidence)]
+    for part in scored:
+        index = comparison.todo[part["index"].to_numpy()]
+        tables.append(part.select(own).add_column(0, "index", [pa.array(index)]))
+    rows = pa.concat_tables(table.select(["index", *own]) for table in tables)
+    order = np.argsort(rows["index"].to_numpy(), kind="stable")
+    rows = rows.take(order)
+    index = rows["index"].to_numpy()
+    if len(np.unique(index)) != len(plan):
+        raise BatchEmotionError("images have no row; give --overwrite to make the result anew")
+    edges = np.searchsorted(index, [*range(0, len(plan), shard_size), len(plan)])
+    for first, last in pairwise(edges):
+        attributes = plan.attributes.take(index[first:last])
+        shard = rows.slice(first, last - first)
+        for name in attributes.column_names:
+            shard = shard.append_column(attributes.schema.field(name), attributes[name])
+        yield shard.select(schema.names)
+    if comparison.vanished.num_rows:
+        yield _renamed(_cast(comparison.vanished, schema), class_names, min_confidence).select(schema.names)
+
+
+def _vanished(plan: Plan, result: pa.Table, options: UpdateOptions, same_model: bool) -> tuple[pa.Table, int]:
+    gone = result.filter(pc.invert(pc.is_in(result["path"], value_set=whole_column(plan.images["path"]))))
+    count, before = (len(pc.unique(table["path"])) for table in (gone, result))
+    if options.prune and count and (count == before or count > options.max_prune * before):
+        raise PruneRefused(
+            f"{count} of {before} images are no longer there, too many to believe it (a disk that is not mounted?); "
+            + ("give --overwrite to start over" if count == before else "raise --max-prune if it is right")
+        )
+    if count and not options.prune and not same_model:
+        raise OutputMismatch(
+            f"{count} images are no longer there, and their rows were scored by another model or with other options; "
+            "give --prune to drop them or --overwrite to start over"
+        )
+    return gone, count
+
+
+def _in_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The rows in these columns; of a run without checksums they are null."""
+    if CHECKSUM in schema.names and CHECKSUM not in table.column_names:
+        table = table.append_column(CHECKSUM, pa.nulls(len(table), pa.string()))
+    return table.select(schema.names).cast(schema)
+
+
+def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The rows in these columns and types; columns they do not have are null."""
+    columns = {}
+    for field in schema:
+        try:
+            columns[field.name] = (
+                table[field.name].cast(field.type)
+                if field.name in table.column_names
+                else pa.nulls(len(table), field.type)
+            )
+        except pa.ArrowException:
+            raise OutputMismatch(
+                f"the manifest's column {field.name} is now {field.type}, and rows of images that are no longer there "
+                f"hold {table.schema.field(field.name).type}; give --prune to drop them"
+            ) from None
+    return pa.table(columns, schema=schema)
+
+
+def _renamed(rows: pa.Table, class_names: Sequence[str], min_confidence: float) -> pa.Table:
+    """The rows with the emotion that their probabilities have under ``min_confidence``."""
+    bad = pc.not_equal(rows["status"], Status.OK.value).to_numpy()
+    probabilities = np.stack([rows[f"p_{name}"].to_numpy() for name in class_names], axis=1)
+    emotion, _ = name_emotions(np.nan_to_num(probabilities), class_names, min_confidence, bad)
+    return rows.set_column(rows.column_names.index("emotion"), rows.schema.field("emotion"), emotion)
