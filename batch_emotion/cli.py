@@ -98,7 +98,7 @@ def predict(
         Path | None,
         typer.Option(help="Where to: .parquet, .csv, or a directory (no extension). Not needed for one image."),
     ] = None,
-    model: Annotated[str, typer.Option(help=_MODEL)] = "seed-cnn",
+    model: Annotated[str, typer.Option(help=_MODEL)] = "emotion-6",
     classes: Annotated[
         str | None,
         typer.Option(help="The classes of a .keras or .h5 file, in the order of its outputs, with commas."),

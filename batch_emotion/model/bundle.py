@@ -19,7 +19,7 @@ from batch_emotion.records import UNCERTAIN, InputSpec
 from batch_emotion.storage import file_sha256
 
 FORMAT_VERSION = 1
-DEFAULT_MODEL = "seed-cnn"
+DEFAULT_MODEL = "emotion-6"
 GOLDEN_TOLERANCE = 1e-4
 KERAS_SUFFIXES = frozenset({".keras", ".h5", ".hdf5"})
 PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".joblib"})

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Put the bundled models side by side: what they get right, what they weigh, how fast they are.
 
-    python tests/bench/models.py FOLDER --votes VOTES.csv [--record]
+    python tests/bench/models.py FOLDER --votes VOTES.csv [--record NAME …]
 
 FOLDER holds labelled faces, one folder per class. The pace of every model is measured in turns with that of seed-cnn,
-and the ratio is the median over the turns. ``--record`` puts the evaluation and the pace on each bundle's card.
+and the ratio is the median over the turns. ``--record`` puts the evaluation and the pace on the cards of
+those bundles.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--votes", type=Path)
     parser.add_argument("--turns", type=int, default=9)
-    parser.add_argument("--record", action="store_true", help="write evaluation and pace to each bundle's card")
+    parser.add_argument("--record", nargs="*", default=[], metavar="NAME", help="write both to these bundles' cards")
     parser.add_argument("--json", type=Path, help="write all figures there")
     args = parser.parse_args()
 
@@ -118,7 +119,7 @@ def main() -> None:
             "machine": f"{available_cores()} cores, {platform.machine()}",
         }
         rows.append((bundle, told, speed))
-        if args.record:
+        if bundle.card.name in args.record:
             record(bundle, told, speed)
     print(table(rows))
     if args.json:
