@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.errors import BundleError
+
+
+class _Step(NamedTuple):
+    """A layer with the tensors that it takes and gives in the network's graph."""
+
+    layer: Any
+    input: Any
+    output: Any
 
 
 class GradCam:
@@ -20,14 +29,18 @@ class GradCam:
     def __init__(self, model: Any, layer: str | None = None) -> None:
         import keras
 
-        self._maps = _find_layer(model, layer)
-        self._head, features = _without_softmax(model)
-        self._model = keras.Model(model.inputs, [self._maps.output, features])
-
-    @property
-    def layer(self) -> str:
+        inputs, steps = _graph(model)
+        found = _find_step(model, steps, layer)
+        self.layer = str(found.layer.name)
         """The name of the layer whose maps are used."""
-        return str(self._maps.name)
+        self._head, features = _without_softmax(steps[-1])
+        try:
+            self._before = keras.Model(inputs, found.output)
+            self._behind = keras.Model(found.output, features)
+        except ValueError as error:
+            raise BundleError(
+                f"the network {model.name} cannot be cut behind {self.layer}, so nothing can be shown: {error}"
+            ) from None
 
     def heat(self, pixels: NDArray[np.uint8], classes: NDArray[np.integer]) -> NDArray[np.float32]:
         """How much each place speaks for a class, float32 (B, h, w), from 0 to 1 at the strongest place of each image.
@@ -40,11 +53,11 @@ class GradCam:
         """
         import tensorflow as tf
 
-        shown = tf.cast(pixels, tf.float32)
+        maps = self._before(tf.cast(pixels, tf.float32), training=False)
         with tf.GradientTape() as tape:
-            tape.watch(shown)
-            maps, features = self._model(shown, training=False)
-            chosen = tf.gather(self._head(features), tf.cast(classes, tf.int32), batch_dims=1)
+            tape.watch(maps)
+            scores = self._head(self._behind(maps, training=False))
+            chosen = tf.gather(scores, tf.cast(classes, tf.int32), batch_dims=1)
         gradients = tape.gradient(chosen, maps)
         weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)
         heat = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1)).numpy().astype(np.float32)
@@ -53,30 +66,52 @@ class GradCam:
         return scaled
 
 
-def _find_layer(model: Any, name: str | None) -> Any:
-    maps = [layer for layer in model.layers if len(getattr(layer.output, "shape", ())) == 4]
+def _graph(model: Any) -> tuple[Any, list[_Step]]:
+    """The inputs of a network and its layers in their order, with what each takes and gives."""
+    import keras
+
+    if not isinstance(model, keras.Sequential):
+        return model.inputs, [_Step(layer, layer.input, layer.output) for layer in model.layers]
+    # A sequential network that was loaded may hold tensors of more than one graph, so it is strung together anew.
+    tensor = inputs = keras.Input(model.input_shape[1:])
+    steps = []
+    for layer in model.layers:
+        steps.append(_Step(layer, tensor, layer(tensor)))
+        tensor = steps[-1].output
+    return inputs, steps
+
+
+def _find_step(model: Any, steps: Sequence[_Step], name: str | None) -> _Step:
+    maps = _with_places(steps)
     if name is not None:
-        found = [layer for layer in maps if layer.name == name]
-        if not found:
-            raise BundleError(
-                f"the network {model.name} has no layer {name!r} that keeps height and width, only: "
-                f"{', '.join(layer.name for layer in maps) or 'none'}"
-            )
-        return found[0]
-    kept = [layer for layer in maps if "Pooling" not in type(layer).__name__ and "Input" not in type(layer).__name__]
+        for step in maps:
+            if step.layer.name == name:
+                return step
+        names = ", ".join(step.layer.name for step in maps) or "none"
+        raise BundleError(f"the network {model.name} has no layer {name!r} that keeps height and width, only: {names}")
+    kept = [step for step in maps if "Pooling" not in type(step.layer).__name__]
     if not kept:
         raise BundleError(f"the network {model.name} has no layer that keeps height and width, so nothing can be shown")
     return kept[-1]
 
 
-def _without_softmax(model: Any) -> tuple[Any, Any]:
+def _with_places(steps: Sequence[_Step]) -> list[_Step]:
+    """The layers whose output has height and width."""
+    return [
+        step
+        for step in steps
+        if len(getattr(step.output, "shape", ())) == 4 and type(step.layer).__name__ != "InputLayer"
+    ]
+
+
+def _without_softmax(last: _Step) -> tuple[Callable[[Any], Any], Any]:
     """A function that ends the network without its softmax, and the tensor that it takes."""
     import keras
 
-    last = model.layers[-1]
-    if isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax:
-        if not isinstance(last, keras.layers.Dense):
+    layer = last.layer
+    if isinstance(layer, keras.layers.Softmax) or getattr(layer, "activation", None) is keras.activations.softmax:
+        if not isinstance(layer, keras.layers.Dense):
             return (lambda features: features), last.input
-        kernel, bias = last.kernel, last.bias if last.use_bias else 0.0
+        kernel, bias = layer.kernel, layer.bias if layer.use_bias else 0.0
         return (lambda features: keras.ops.matmul(features, kernel) + bias), last.input
-    return (lambda features: features), model.outputs[0]
+    return (lambda features: features), last.output

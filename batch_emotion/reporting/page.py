@@ -122,6 +122,7 @@ def report_page(
         colours=class_colours(class_names),
         charts=charts,
         sheets=sheets,
+        mix=sorted(report["classes"].items(), key=lambda pair: -pair[1]["rows"]),
         looks=shown_looks,
         no_looks=looks.reason,
         hidden_pictures=faces.hidden,

@@ -89,6 +89,7 @@ def _environment() -> Environment:
         "png_uri": lambda data: _data_uri(data, "image/png"),
         "count": lambda number: f"{number:,}",
         "short": shorten,
+        "file_name": lambda path: path.replace("\\", "/").rsplit("/", 1)[-1],
         "sha256_base64": lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii"),
     }
     environment.globals |= {"schemes": (LIGHT, DARK), "generator": GENERATOR}
