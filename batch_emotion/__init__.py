@@ -12,27 +12,37 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from batch_emotion.commands.evaluate import EvaluateOptions, evaluate
+    from batch_emotion.commands.explain import ExplainOptions, explain
     from batch_emotion.commands.options import PredictOptions
     from batch_emotion.commands.predict import predict
+    from batch_emotion.commands.report import ReportOptions, report
     from batch_emotion.commands.train import TrainOptions, train
     from batch_emotion.model.bundle import load_bundle
 
 __all__ = [
     "EvaluateOptions",
+    "ExplainOptions",
     "PredictOptions",
+    "ReportOptions",
     "TrainOptions",
     "__version__",
     "evaluate",
+    "explain",
     "load_bundle",
     "predict",
+    "report",
     "train",
 ]
 
 _HOMES = {
     "EvaluateOptions": "batch_emotion.commands.evaluate",
     "evaluate": "batch_emotion.commands.evaluate",
+    "ExplainOptions": "batch_emotion.commands.explain",
+    "explain": "batch_emotion.commands.explain",
     "PredictOptions": "batch_emotion.commands.options",
     "predict": "batch_emotion.commands.predict",
+    "ReportOptions": "batch_emotion.commands.report",
+    "report": "batch_emotion.commands.report",
     "TrainOptions": "batch_emotion.commands.train",
     "train": "batch_emotion.commands.train",
     "load_bundle": "batch_emotion.model.bundle",

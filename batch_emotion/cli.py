@@ -98,6 +98,9 @@ def predict(
         Path | None,
         typer.Option(help="Where to: .parquet, .csv, or a directory (no extension). Not needed for one image."),
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page about the result here too: .html; see the command report.")
+    ] = None,
     model: Annotated[str, typer.Option(help=_MODEL)] = "emotion-6",
     classes: Annotated[
         str | None,
@@ -179,7 +182,7 @@ def predict(
     from batch_emotion.commands.options import PredictOptions
     from batch_emotion.commands.output import OutputOptions
     from batch_emotion.commands.predict import predict as run_predict
-    from batch_emotion.commands.reporting import ReportOptions
+    from batch_emotion.commands.reporting import ReportingOptions
     from batch_emotion.images.sources import SourceOptions, is_one_image
     from batch_emotion.records import Limits, Task
     from batch_emotion.results.update import UpdateOptions
@@ -212,22 +215,45 @@ def predict(
             wait,
             None if time_limit is None else _seconds("--time-limit", time_limit),
         ),
-        report=ReportOptions(job, metrics_file, baseline, max_drift, tuple(sys.argv), run_id()),
+        report=ReportingOptions(job, metrics_file, baseline, max_drift, tuple(sys.argv), run_id()),
     )
     if dry_run:
         _show_plan(options)
         return
     if out is None and not is_one_image(sources):
         raise UsageError("--out is needed for more than one image; for example --out results.parquet")
+    if report is not None:
+        _check_report(report, out)
     with _ProgressBar(quiet or out is None or log_format == "json") as bar:
         result = run_predict(options, bar)
     if result.table is not None:
         _show_rows(result.table.to_pylist())
     elif not quiet and log_format == "text":
         _show_summary(options, result)
+    if report is not None and out is not None:
+        _write_report(out, report, sources, root, quiet)
     for complaint in result.complaints:
         LOG.warning(complaint)
     raise typer.Exit(int(result.exit_code))
+
+
+def _check_report(page: Path, out: Path | None) -> None:
+    """Refuse a page that could not be written before anything is scored."""
+    from batch_emotion.commands.report import check_page_target
+
+    if out is None:
+        raise UsageError("--report is made from a result; give --out too")
+    check_page_target(page)
+
+
+def _write_report(out: Path, page: Path, sources: list[str], root: Path | None, quiet: bool) -> None:
+    from batch_emotion.commands.report import ReportOptions
+    from batch_emotion.commands.report import report as run_report
+    from batch_emotion.images.sources import manifest_folder
+
+    run_report(ReportOptions(out, page, root=root or manifest_folder(sources)))
+    if not quiet:
+        typer.echo(f"Report: {page}", err=True)
 
 
 @app.command("run", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -325,6 +351,8 @@ class _ProgressBar:
 
 
 def _show_summary(options: PredictOptions, result: PredictResult) -> None:
+    from batch_emotion.results.terminal import mix_lines
+
     summary = result.summary
     if result.outcome == "nothing to do":
         typer.echo(f"Nothing to do: {options.out} is there, made from the same images in the same way.", err=True)
@@ -332,11 +360,7 @@ def _show_summary(options: PredictOptions, result: PredictResult) -> None:
     counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
     say = [f"{summary.rows} images: {counts or 'there is nothing in the manifest'}"]
     if summary.emotions:
-        width = max(map(len, summary.emotions))
-        scored = summary.emotions.total()
-        say += [
-            f"  {name:<{width}} {count:>9,} {count / scored:6.1%}" for name, count in summary.emotions.most_common()
-        ]
+        say += mix_lines(summary.emotions, sys.stderr)
     if result.left_out:
         say.append(f"{result.left_out} files were left out for their extension")
     if summary.scored:
@@ -373,9 +397,9 @@ def merge(
     """Join the results of --task-index and --task-count to the one that a single run would make."""
     from batch_emotion.commands.merge import MergeOptions
     from batch_emotion.commands.merge import merge as run_merge
-    from batch_emotion.commands.reporting import ReportOptions
+    from batch_emotion.commands.reporting import ReportingOptions
 
-    report = ReportOptions(arguments=tuple(sys.argv), run_id=run_id())
+    report = ReportingOptions(arguments=tuple(sys.argv), run_id=run_id())
     summary = run_merge(MergeOptions(tuple(parts), out, overwrite, report))
     if not quiet:
         typer.echo(f"{summary.rows} rows of {len(parts)} parts written to {out}", err=True)
@@ -575,6 +599,91 @@ def evaluate(
     if not quiet:
         typer.echo(evaluation_table(result.evaluation))
         typer.echo(f"Written to {out}", err=True)
+
+
+@app.command()
+def report(
+    result: Annotated[Path, typer.Argument(help="A result of predict: .parquet, .csv, or a directory of parts.")],
+    out: Annotated[Path, typer.Option(help="The page: .html. A page that is there is replaced.")],
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="A manifest with path and label, 'folders' or 'none'. Default: the column label, or the folders in the paths where most are named like classes."
+        ),
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(help="Where the result's relative paths start; default: the working directory."),
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="Another result of the same images, to show what differs.")
+    ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(help="A column, such as camera or day: the class mix for each value; dates become a time line."),
+    ] = None,
+    figures: Annotated[Path | None, typer.Option(help="Write the charts into this folder too.")] = None,
+    figure_format: Annotated[Literal["png", "svg"], typer.Option(help="Of these charts.")] = "png",
+    json: Annotated[Path | None, typer.Option(help="Write the numbers to this file too.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model that made the result, to show where it looks; default: the bundled one it names."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain/--no-explain", help="Show where the model looks (Grad-CAM).")
+    ] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+) -> None:
+    """Make a page about a result: class mix, confidence, faces, failures, and scores where there are labels."""
+    from batch_emotion.commands.report import ReportOptions
+    from batch_emotion.commands.report import report as run_report
+
+    options = ReportOptions(result, out, labels, root, compare, group_by, figures, figure_format, json, model, explain)
+    run_report(options, (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True)))
+    if not quiet:
+        typer.echo(f"Written to {out}", err=True)
+
+
+@app.command()
+def explain(
+    images: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGE...", help="Image files, directories, globs, or one manifest."),
+    ],
+    out: Annotated[Path, typer.Option(help="A folder for the pictures, or for one image a .png.")],
+    model: Annotated[str, typer.Option(help=_MODEL)] = "seed-cnn",
+    classes: Annotated[
+        str | None,
+        typer.Option(help="The classes of a .keras or .h5 file, in the order of its outputs, with commas."),
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Ask about this class; default: what the model says.")] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="The layer whose maps are used; default: the last that keeps height and width.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures that are there.")] = False,
+    trust_pickle: Annotated[
+        bool, typer.Option("--trust-pickle", help="Load a pickled model, which can run any code.")
+    ] = False,
+) -> None:
+    """Show where in an image the model looks (Grad-CAM): a picture for each image."""
+    from batch_emotion.commands.explain import ExplainOptions
+    from batch_emotion.commands.explain import explain as run_explain
+
+    options = ExplainOptions(
+        tuple(images),
+        out,
+        model,
+        _names(classes) if classes else None,
+        trust_pickle,
+        target.strip().lower() if target else None,
+        layer,
+        overwrite=overwrite,
+    )
+    for each in run_explain(options):
+        if each.picture is None:
+            typer.echo(f"{each.path} is {each.status}: {each.error}", err=True)
+        else:
+            typer.echo(f"{each.path}: {each.emotion} ({each.confidence:.1%}), {each.picture}")
 
 
 @app.command()

@@ -22,7 +22,7 @@ import batch_emotion
 from batch_emotion import PredictOptions, predict
 from batch_emotion.commands.output import OutputOptions
 from batch_emotion.commands.predict import PredictResult
-from batch_emotion.commands.reporting import ReportOptions
+from batch_emotion.commands.reporting import ReportingOptions
 from batch_emotion.errors import BatchEmotionError, OutputBusy, SourceError
 from batch_emotion.results.stored import read_result
 from batch_emotion.results.update import UpdateOptions
@@ -141,7 +141,7 @@ class Month:
                 self.out,
                 shard_size=SHARD,
                 output=OutputOptions(update, wait_s),
-                report=ReportOptions("photos", self.metrics),
+                report=ReportingOptions("photos", self.metrics),
             )
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from batch_emotion.commands.output import result_told
-from batch_emotion.commands.reporting import Reporter, ReportOptions
+from batch_emotion.commands.reporting import Reporter, ReportingOptions
 from batch_emotion.errors import OutputMismatch, SourceError, UsageError
 from batch_emotion.records import Task
 from batch_emotion.results.parts import Fingerprint
@@ -34,7 +34,7 @@ class MergeOptions:
     parts: tuple[Path, ...]
     out: Path
     overwrite: bool = False
-    report: ReportOptions = field(default_factory=ReportOptions)
+    report: ReportingOptions = field(default_factory=ReportingOptions)
 
 
 def merge(options: MergeOptions) -> Summary:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from batch_emotion.commands.output import OutputOptions
-from batch_emotion.commands.reporting import ReportOptions
+from batch_emotion.commands.reporting import ReportingOptions
 from batch_emotion.errors import UsageError
 from batch_emotion.images.sources import SourceOptions
 from batch_emotion.model.bundle import DEFAULT_MODEL
@@ -59,7 +59,7 @@ class PredictOptions:
     max_failures: int | None = None
     task: Task | None = None
     output: OutputOptions = field(default_factory=OutputOptions)
-    report: ReportOptions = field(default_factory=ReportOptions)
+    report: ReportingOptions = field(default_factory=ReportingOptions)
 
 
 def check_options(options: PredictOptions) -> None:
@@ -73,7 +73,7 @@ def check_options(options: PredictOptions) -> None:
         output_kind(options.out)
         if not options.out.absolute().parent.is_dir():
             raise UsageError(f"--out: the folder {options.out.absolute().parent} does not exist; make it first")
-    elif options.output != OutputOptions() or options.report != ReportOptions(
+    elif options.output != OutputOptions() or options.report != ReportingOptions(
         arguments=options.report.arguments, run_id=options.report.run_id
     ):
         raise UsageError("options about the output and how the run went need --out")

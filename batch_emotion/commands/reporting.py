@@ -22,7 +22,7 @@ _LOG = logging.getLogger("batch_emotion")
 
 
 @dataclass(frozen=True)
-class ReportOptions:
+class ReportingOptions:
     """What is told of a run, and what is held against it.
 
     Attributes:
@@ -66,7 +66,7 @@ class Reporter:
         seen: the counts of the rows so far, which are told where the run fails, and the profile of the run.
     """
 
-    def __init__(self, out: Path, options: ReportOptions, max_failures: int | None = None) -> None:
+    def __init__(self, out: Path, options: ReportingOptions, max_failures: int | None = None) -> None:
         self._out, self._options, self._max_failures = out, options, max_failures
         self.record = RunRecord(options.job or out.stem, options.arguments, options.run_id or secrets.token_hex(8))
         self.seen = Summary()

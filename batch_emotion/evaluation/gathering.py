@@ -140,7 +140,7 @@ def gather_result(
     if not len(plan):
         raise SourceError(f"{data} has no rows")
     labels_of_rows = _labels_of_result(plan, labels, class_names)
-    bundle, unknown = _maker(data, model, class_names)
+    bundle, unknown = find_maker(data, model, class_names)
     statuses = table["status"].to_pylist()
     in_training = None
     if bundle is not None:
@@ -186,7 +186,7 @@ def _label(cell: object) -> str:
     return "" if cell is None else str(cell).strip().lower()
 
 
-def _maker(data: Path, model: str | Path | None, class_names: tuple[str, ...]) -> tuple[Bundle | None, str]:
+def find_maker(data: Path, model: str | Path | None, class_names: tuple[str, ...]) -> tuple[Bundle | None, str]:
     """The bundle that made a result, or why there is none at hand."""
     fingerprint = _fingerprint(data)
     if model is None:

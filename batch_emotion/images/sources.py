@@ -128,6 +128,11 @@ def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> P
     return Plan(images, pa.table({"": pa.nulls(images.num_rows)}).drop_columns([""]), walk.left_out)
 
 
+def manifest_folder(sources: Sequence[str]) -> Path | None:
+    """The folder that a manifest's relative paths start from by themselves; None where no source is a manifest."""
+    return next((Path(source).parent for source in sources if _is_manifest(source)), None)
+
+
 def _is_image(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 

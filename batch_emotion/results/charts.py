@@ -1,29 +1,32 @@
-"""The pictures of an evaluation, as PNG: confusion matrix, reliability diagram, a sheet of mistakes."""
+"""The pictures of an evaluation, as PNG or SVG: confusion matrix, reliability diagram, a sheet of mistakes."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.results.colours import LIGHT, Scheme, class_colours
 
+Kind = Literal["png", "svg"]
 _DPI = 160
 _SHEET_COLUMNS = 6
 
 
-def confusion_chart(matrix: NDArray[np.integer], class_names: Sequence[str], scheme: Scheme = LIGHT) -> bytes:
+def confusion_chart(
+    matrix: NDArray[np.integer], class_names: Sequence[str], scheme: Scheme = LIGHT, kind: Kind = "png"
+) -> bytes:
     """Draw counts by label (rows) and prediction (columns), shaded by the share of the row."""
     from matplotlib.colors import LinearSegmentedColormap
 
     matrix = np.asarray(matrix)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     count = len(class_names)
-    with _styled(scheme, 0.66 * count + 1.25, 0.66 * count + 1.2) as (figure, png):
+    with styled(scheme, 0.66 * count + 1.25, 0.66 * count + 1.2, kind) as (figure, file):
         axes = figure.subplots()
         axes.imshow(shares, LinearSegmentedColormap.from_list("ramp", scheme.ramp), vmin=0, vmax=1)
         for row, column in np.ndindex(count, count):
@@ -38,20 +41,21 @@ def confusion_chart(matrix: NDArray[np.integer], class_names: Sequence[str], sch
         _class_edges(axes, class_names)
         for spine in axes.spines.values():
             spine.set_visible(False)
-    return png.getvalue()
+    return file.getvalue()
 
 
-def reliability_chart(bins: Sequence[dict[str, Any]], scheme: Scheme = LIGHT) -> bytes:
+def reliability_chart(bins: Sequence[dict[str, Any]], scheme: Scheme = LIGHT, kind: Kind = "png") -> bytes:
     """Draw accuracy by confidence, against the line on which both are equal, and how many images each bin has.
 
     Args:
         bins: with ``low, high, images, confidence, accuracy``.
         scheme: light or dark.
+        kind: of the file.
     """
     filled = [each for each in bins if each["images"]]
     middles = [(each["low"] + each["high"]) / 2 for each in filled]
     width = 0.92 / len(bins)
-    with _styled(scheme, 5.2, 5.0) as (figure, png):
+    with styled(scheme, 5.2, 5.0, kind) as (figure, file):
         axes, shares = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
         axes.plot(
             [0, 1], [0, 1], color=scheme.ink, linewidth=1, linestyle="--", label="confidence = accuracy", zorder=3
@@ -79,7 +83,7 @@ def reliability_chart(bins: Sequence[dict[str, Any]], scheme: Scheme = LIGHT) ->
             each.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
             each.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
             each.spines[["top", "right"]].set_visible(False)
-    return png.getvalue()
+    return file.getvalue()
 
 
 def mistakes_sheet(
@@ -87,6 +91,7 @@ def mistakes_sheet(
     thumbnails: Sequence[NDArray[np.uint8] | None],
     class_names: Sequence[str],
     scheme: Scheme = LIGHT,
+    kind: Kind = "png",
 ) -> bytes:
     """Draw one thumbnail for each mistake, with its label, what the model said, and how sure it was.
 
@@ -95,10 +100,11 @@ def mistakes_sheet(
         thumbnails: uint8 (H, W, 3) of each, None where the image is gone.
         class_names: whose colours frame the thumbnails, by what was said.
         scheme: light or dark.
+        kind: of the file.
     """
     colours = class_colours(class_names)
     rows = max(1, -(-len(mistakes) // _SHEET_COLUMNS))
-    with _styled(scheme, 1.45 * _SHEET_COLUMNS, 1.85 * rows) as (figure, png):
+    with styled(scheme, 1.45 * _SHEET_COLUMNS, 1.85 * rows, kind) as (figure, file):
         cells = figure.subplots(rows, _SHEET_COLUMNS, squeeze=False).ravel()
         for cell in cells:
             cell.set_axis_off()
@@ -114,7 +120,7 @@ def mistakes_sheet(
             for spine in cell.spines.values():
                 spine.set(color=colours[mistake["said"]], linewidth=3)
             cell.set_title(f"{mistake['truth']} → {mistake['said']}\n{mistake['confidence']:.1%}", fontsize=8.5)
-    return png.getvalue()
+    return file.getvalue()
 
 
 def _class_edges(axes: Any, class_names: Sequence[str]) -> None:
@@ -129,7 +135,7 @@ def _class_edges(axes: Any, class_names: Sequence[str]) -> None:
 
 
 @contextmanager
-def _styled(scheme: Scheme, width: float, height: float) -> Iterator[tuple[Any, io.BytesIO]]:
+def styled(scheme: Scheme, width: float, height: float, kind: Kind = "png") -> Iterator[tuple[Any, io.BytesIO]]:
     """A figure of so many inches in the scheme's colours, and where it is written when the block ends."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -137,13 +143,15 @@ def _styled(scheme: Scheme, width: float, height: float) -> Iterator[tuple[Any, 
     style = {
         "text.parse_math": False,
         "font.size": 9.5,
+        "svg.hashsalt": "batch-emotion",
         "figure.facecolor": scheme.paper,
         "axes.facecolor": scheme.paper,
         "savefig.facecolor": scheme.paper,
         **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), scheme.ink),
     }
-    png = io.BytesIO()
+    file = io.BytesIO()
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(width, height), layout="constrained")
-        yield figure, png
-        figure.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})
+        yield figure, file
+        # Without date and version the same numbers give the same file.
+        figure.savefig(file, format=kind, dpi=_DPI, metadata={"Software": None} if kind == "png" else {"Date": None})

@@ -46,6 +46,11 @@ LIGHT = Scheme("light", "#ffffff", "#1d2024", "#d5d9de", "#5c6670", ("#f4f5f7", 
 DARK = Scheme("dark", "#181b20", "#e7e9ec", "#3a4048", "#a3adb8", ("#23272e", "#d3d9e0"))
 
 
+def known_colour(name: str) -> str | None:
+    """The colour that a class has in every set of classes; None where it depends on the others."""
+    return _CLASS_COLOURS.get(name)
+
+
 def class_colours(class_names: Sequence[str]) -> dict[str, str]:
     """The colour of each class, as ``#rrggbb``; classes that are not well known take the spare ones in their order."""
     spare = [colour for colour in _SPARE if colour not in {_CLASS_COLOURS.get(name) for name in class_names}]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +16,9 @@ from batch_emotion.results.colours import DARK, LIGHT
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+GENERATOR = "batch-emotion"
+"""What every page names as what made it."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,19 @@ def percent_range(interval: tuple[float, float] | None, digits: int = 1) -> str:
     return "–" if interval is None else f"{interval[0] * 100:.{digits}f}–{interval[1] * 100:.{digits}f}"
 
 
+def shorten(text: str, most: int = 160) -> str:
+    """A text of at most so many characters, its middle left out."""
+    if len(text) <= most:
+        return text
+    head = (most - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
+
+
+def script(name: str) -> str:
+    """The text of a script in this package's ``templates``."""
+    return files("batch_emotion.results").joinpath("templates", name).read_text(encoding="utf-8")
+
+
 def _data_uri(data: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
@@ -70,6 +88,9 @@ def _environment() -> Environment:
         "percent_range": percent_range,
         "png_uri": lambda data: _data_uri(data, "image/png"),
         "count": lambda number: f"{number:,}",
+        "short": shorten,
+        "file_name": lambda path: path.replace("\\", "/").rsplit("/", 1)[-1],
+        "sha256_base64": lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii"),
     }
-    environment.globals |= {"schemes": (LIGHT, DARK)}
+    environment.globals |= {"schemes": (LIGHT, DARK), "generator": GENERATOR}
     return environment

@@ -15,7 +15,7 @@ import pytest
 
 from batch_emotion import PredictOptions, predict
 from batch_emotion.commands.output import OutputOptions
-from batch_emotion.commands.reporting import ReportOptions
+from batch_emotion.commands.reporting import ReportingOptions
 from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch, SourceError, TimeLimitReached
 from batch_emotion.records import Plan
 from batch_emotion.results.parts import Workspace
@@ -235,7 +235,7 @@ def test_drift_and_failures_are_complaints_and_exit_code_3(tmp_path: Path, sourc
     predict(_options(source, out))
     for image in sorted(source.iterdir())[:3]:
         image.write_bytes(b"")
-    drifting = ReportOptions(baseline=out.with_name("r.parquet.run.json"), max_drift=0.2)
+    drifting = ReportingOptions(baseline=out.with_name("r.parquet.run.json"), max_drift=0.2)
     result = predict(_options(source, out, report=drifting, max_failures=2))
     assert result.exit_code is ExitCode.OVER_THRESHOLD
     assert len(result.complaints) == 2
@@ -245,7 +245,7 @@ def test_drift_and_failures_are_complaints_and_exit_code_3(tmp_path: Path, sourc
 
 def test_a_failed_night_is_told_and_keeps_what_the_last_good_one_told(tmp_path: Path, source: Path) -> None:
     out, metrics = tmp_path / "r.parquet", tmp_path / "x.prom"
-    report = ReportOptions("nightly", metrics)
+    report = ReportingOptions("nightly", metrics)
     predict(_options(source, out, report=report))
     good = json.loads((tmp_path / "r.parquet.run.json").read_text())
     success = next(line for line in metrics.read_text().splitlines() if line.startswith("batch_emotion_last_success"))
@@ -270,7 +270,7 @@ def test_a_failed_night_is_told_and_keeps_what_the_last_good_one_told(tmp_path: 
 
 def test_the_record_of_a_run_says_how_it_went(tmp_path: Path, source: Path) -> None:
     out = tmp_path / "r.parquet"
-    predict(_options(source, out, report=ReportOptions(arguments=("batch-emotion", "predict"), run_id="abc")))
+    predict(_options(source, out, report=ReportingOptions(arguments=("batch-emotion", "predict"), run_id="abc")))
     told = _last_run(out)
     assert told["run_id"] == "abc"
     assert told["arguments"] == ["batch-emotion", "predict"]

@@ -1,0 +1,151 @@
+"""``explain``: where in an image the model looks, as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
+from batch_emotion.images.decode import load_image
+from batch_emotion.images.sources import SourceOptions, make_plan
+from batch_emotion.model.bundle import DEFAULT_MODEL, Bundle, load_bundle
+from batch_emotion.records import Limits, Status
+from batch_emotion.storage import committing, unescape_name
+
+_FOLDER_MOST = 1_000
+
+
+@dataclass(frozen=True)
+class ExplainOptions:
+    """What to explain and how.
+
+    Attributes:
+        sources: image files, directories, globs, or one manifest, as for ``predict``.
+        out: a folder for the pictures, or a ``.png`` for one image.
+        model: a bundled model's name, a bundle's folder, or a Keras file.
+        class_names: the classes of a bare Keras file.
+        trust_pickle: load a pickled model, which can run any code.
+        target: the class that is asked about; what the model says where None.
+        layer: whose maps are used; the last one that keeps height and width where None.
+        limits: what is refused.
+        overwrite: replace pictures that are there.
+    """
+
+    sources: tuple[str, ...]
+    out: Path
+    model: str | Path = DEFAULT_MODEL
+    class_names: tuple[str, ...] | None = None
+    trust_pickle: bool = False
+    target: str | None = None
+    layer: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What came of one image.
+
+    Attributes:
+        path: as the source says it.
+        status: ok, or why there is no picture.
+        error: what is wrong with the image.
+        emotion: what the model says.
+        confidence: how sure it is.
+        target: the class that was asked about.
+        picture: the file.
+    """
+
+    path: str
+    status: Status
+    error: str | None = None
+    emotion: str | None = None
+    confidence: float | None = None
+    target: str | None = None
+    picture: Path | None = None
+
+
+def explain(options: ExplainOptions) -> list[Explanation]:
+    """Write one picture for each image: the image, where the model looks, and all probabilities.
+
+    Raises:
+        UsageError: the sources, the model, the class or the layer make no sense, or a picture is in the way.
+        BatchEmotionError: none of the images can be read.
+    """
+    plan = make_plan(options.sources, SourceOptions())
+    if len(plan) > _FOLDER_MOST:
+        raise UsageError(f"{len(plan)} images are too many to look at; explain takes up to {_FOLDER_MOST}")
+    bundle = load_bundle(options.model, options.class_names, options.trust_pickle)
+    if options.target is not None and options.target not in bundle.card.class_names:
+        raise UsageError(f"no class {options.target!r}: the model has {', '.join(bundle.card.class_names)}")
+    paths = plan.images["path"].to_pylist()
+    pictures = _names(paths, options.out)
+    taken = [picture for picture in pictures if picture.exists() and not options.overwrite]
+    if taken:
+        raise OutputMismatch(f"{taken[0]} is there already; choose another --out or give --overwrite")
+    locations = plan.images["location"].to_pylist()
+    found = _explain_all(options, bundle, paths, locations, pictures)
+    if not any(each.picture for each in found):
+        raise BatchEmotionError(f"no image could be explained: {found[0].path} is {found[0].status}: {found[0].error}")
+    return found
+
+
+def _names(paths: Sequence[str], out: Path) -> list[Path]:
+    """A file for each image; numbered, for names in different folders may be the same."""
+    if out.suffix.lower() == ".png":
+        if len(paths) > 1:
+            raise UsageError(f"{out} is one picture, but there are {len(paths)} images; give a folder")
+        if not out.absolute().parent.is_dir():
+            raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
+        return [out]
+    if out.suffix or (out.exists() and not out.is_dir()):
+        raise UsageError(f"--out must be a folder (no extension), or end in .png for one image, and {out} is neither")
+    out.mkdir(parents=True, exist_ok=True)
+    if len(paths) == 1:
+        return [out / f"{Path(unescape_name(paths[0])).stem[:100]}.png"]
+    return [out / f"{at:04d}-{Path(unescape_name(path)).stem[:100]}.png" for at, path in enumerate(paths, 1)]
+
+
+def _explain_all(
+    options: ExplainOptions, bundle: Bundle, paths: Sequence[str], locations: Sequence[str], pictures: Sequence[Path]
+) -> list[Explanation]:
+    from batch_emotion.model.gradcam import GradCam
+    from batch_emotion.reporting.pictures import as_rgb, heat_over
+    from batch_emotion.results.explanation import explanation_chart
+
+    card = bundle.card
+    model = bundle.keras_model()
+    cam = GradCam(model, options.layer)
+    found = []
+    for path, location, picture in zip(paths, locations, pictures, strict=True):
+        image = load_image(location, card.input, options.limits)
+        if image.pixels is None:
+            found.append(Explanation(path, image.status, image.error))
+            continue
+        probabilities = np.asarray(model(image.pixels[None].astype(np.float32), training=False))[0]
+        said = int(probabilities.argmax())
+        target = card.class_names.index(options.target) if options.target else said
+        heat = cam.heat(image.pixels[None], np.array([target]))[0]
+        chart = explanation_chart(
+            as_rgb(image.pixels),
+            heat_over(image.pixels, heat, side=384),
+            dict(zip(card.class_names, probabilities.tolist(), strict=True)),
+            card.class_names[target],
+        )
+        with committing(picture) as temporary:
+            temporary.write_bytes(chart)
+        found.append(
+            Explanation(
+                path,
+                Status.OK,
+                None,
+                card.class_names[said],
+                float(probabilities[said]),
+                card.class_names[target],
+                picture,
+            )
+        )
+    return found

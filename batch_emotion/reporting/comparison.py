@@ -1,0 +1,135 @@
+"""Two results of the same images: what one says where the other says something else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from batch_emotion.errors import UsageError
+from batch_emotion.reporting.samples import Keeper
+from batch_emotion.reporting.stream import Rows, StoredResult
+
+MOST_CHANGED = 24
+_FACE_STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class _Others:
+    """The rows of the other result, sorted by a 64-bit hash of their path and face: 14 bytes for each."""
+
+    keys: NDArray[np.uint64]
+    said: NDArray[np.int16]
+    confidence: NDArray[np.float32]
+
+
+class Comparison:
+    """Finds each row's counterpart in another result and counts how the two differ."""
+
+    def __init__(self, result: StoredResult, other: StoredResult) -> None:
+        self._other = other
+        self._others = _read(other)
+        self._found = np.zeros(len(self._others.keys), bool)
+        self._class_names = result.class_names
+        number = {name: at for at, name in enumerate(result.class_names)}
+        # One more than the classes at the end: a row without an answer has the number -1.
+        self._mine = np.array([*(number.get(name, -2) for name in other.class_names), -1])
+        self._matrix = np.zeros((len(other.class_names) + 1, len(result.class_names) + 1), np.int64)
+        self._rows = self._fixed = self._broken = self._judged = 0
+        self._shift = 0.0
+        self._changed = Keeper(MOST_CHANGED, result.class_names)
+
+    def add(self, rows: Rows, truth: NDArray[np.intp] | None, labels: pa.Array | None) -> None:
+        """Compare rows; ``truth`` and ``labels`` are their labels where there are any."""
+        self._rows += len(rows)
+        keys, others = _keys(rows.table), self._others
+        if not len(others.keys):
+            return
+        at = np.minimum(np.searchsorted(others.keys, keys), len(others.keys) - 1)
+        found = others.keys[at] == keys
+        self._found[at[found]] = True
+        was, confidence = others.said[at], others.confidence[at]
+        pairs = (was[found] % len(self._matrix)) * self._matrix.shape[1] + rows.said[found] % self._matrix.shape[1]
+        self._matrix += np.bincount(pairs, minlength=self._matrix.size).reshape(self._matrix.shape)
+        both = found & rows.scored & (was >= 0)
+        self._shift += float((rows.confidence[both].astype(np.float64) - confidence[both]).sum())
+        changed = both & (self._mine[was] != rows.said)
+        names = pa.array(self._other.class_names, pa.string())
+        columns = {
+            "other": names.take(pa.array(was, mask=was < 0)),
+            "other_confidence": pa.array(confidence.astype(np.float64), mask=was < 0),
+        }
+        if truth is not None:
+            judged = both & (truth >= 0)
+            right, was_right = rows.said == truth, self._mine[was] == truth
+            self._judged += int(judged.sum())
+            self._fixed += int((judged & right & ~was_right).sum())
+            self._broken += int((judged & ~right & was_right).sum())
+        if labels is not None:
+            columns["label"] = labels
+        self._changed.add(rows, np.minimum(rows.confidence, confidence), changed, columns)
+
+    @property
+    def changed(self) -> Keeper:
+        """The rows that differ, those first of which both results are sure."""
+        return self._changed
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the document.
+
+        Raises:
+            UsageError: the results have no path in common.
+        """
+        matched = int(self._matrix.sum())
+        if self._rows and not matched:
+            raise UsageError(
+                f"{self._other.path} has none of the paths of the result; compare results of the same images"
+            )
+        both = self._matrix[:-1, :-1]
+        agreed = sum(int(both[at, mine]) for at, mine in enumerate(self._mine[:-1]) if mine >= 0)
+        scored = int(both.sum())
+        return {
+            "other": self._other.path.name,
+            "other_classes": list(self._other.class_names),
+            "rows": matched,
+            "only_here": self._rows - matched,
+            "only_there": int((~self._found).sum()),
+            "scored_in_both": scored,
+            "agreement": round(agreed / scored, 6) if scored else None,
+            "changed": scored - agreed,
+            "mean_confidence_change": round(self._shift / scored, 6) if scored else None,
+            "scored_only_here": int(self._matrix[-1, :-1].sum()),
+            "scored_only_there": int(self._matrix[:-1, -1].sum()),
+            "labelled": None
+            if not self._judged
+            else {"rows": self._judged, "now_right": self._fixed, "now_wrong": self._broken},
+            "matrix": both.tolist(),
+        }
+
+
+def _read(other: StoredResult) -> _Others:
+    keys, said, confidence = [], [], []
+    for rows in other.rows():
+        keys.append(_keys(rows.table))
+        said.append(rows.said.astype(np.int16))
+        confidence.append(rows.confidence)
+    if not keys:
+        return _Others(np.empty(0, np.uint64), np.empty(0, np.int16), np.empty(0, np.float32))
+    whole = np.concatenate(keys)
+    order = np.argsort(whole, kind="stable")
+    return _Others(whole[order], np.concatenate(said)[order], np.concatenate(confidence)[order])
+
+
+def _keys(table: pa.RecordBatch) -> NDArray[np.uint64]:
+    from pandas.util import hash_array
+
+    paths = pc.fill_null(table["path"], "").to_numpy(zero_copy_only=False)
+    keys: NDArray[np.uint64] = hash_array(paths, categorize=False)
+    if "face_index" in table.schema.names:
+        faces = pc.cast(pc.fill_null(table["face_index"], 0), pa.uint64()).to_numpy(zero_copy_only=False)
+        keys = keys + faces * _FACE_STEP
+    return keys

@@ -1,0 +1,119 @@
+"""The class mix of each value of a column, and over time where the column holds dates."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from batch_emotion.errors import UsageError
+from batch_emotion.reporting.stream import Rows
+
+MOST_VALUES = 10_000
+MOST_GROUPS = 30
+MOST_PERIODS = 60
+_DATE = r"^\d{4}-\d{2}-\d{2}([T ].*)?$"
+_PERIODS: tuple[tuple[str, Callable[[date], str]], ...] = (
+    ("day", date.isoformat),
+    ("week", lambda day: (day - timedelta(days=day.weekday())).isoformat()),
+    ("month", lambda day: day.isoformat()[:7]),
+    ("year", lambda day: day.isoformat()[:4]),
+)
+
+_Counts = NDArray[np.int64]
+
+
+class Groups:
+    """Rows by the value of a column and by class, counted as they go by."""
+
+    def __init__(self, column: str, class_names: Sequence[str]) -> None:
+        self._column, self._class_names = column, class_names
+        self._width = len(class_names) + 1
+        self._counts: dict[str | None, _Counts] = defaultdict(lambda: np.zeros(self._width, np.int64))
+        self._dates: bool | None = None
+
+    def add(self, rows: Rows) -> None:
+        """Count rows.
+
+        Raises:
+            UsageError: the column has too many different values, or values that are no text, number or date.
+        """
+        encoded = pc.dictionary_encode(self._texts(rows.table[self._column]), null_encoding="encode")
+        values = encoded.dictionary.to_pylist()
+        codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.intp)
+        said = np.where(rows.scored, rows.said, self._width - 1)
+        counts = np.bincount(codes * self._width + said, minlength=len(values) * self._width)
+        for value, row in zip(values, counts.reshape(-1, self._width), strict=True):
+            self._counts[value] += row
+        if len(self._counts) > MOST_VALUES:
+            raise UsageError(
+                f"the column {self._column!r} has more than {MOST_VALUES:,} different values; "
+                "--group-by wants one such as a camera or a day"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the document: periods in their order, or the largest groups first and the rest of them together."""
+        if self._dates:
+            period, counts = self._by_period()
+            order = sorted(counts, key=lambda value: (value is None, value))
+        else:
+            period, counts = None, dict(self._counts)
+            order = sorted(counts, key=lambda value: (-int(counts[value].sum()), str(value)))
+        most = MOST_PERIODS + 1 if period else MOST_GROUPS
+        rest = order[most:]
+        return {
+            "column": self._column,
+            "period": period,
+            "groups": [{"value": value, **self._told(counts[value])} for value in order[:most]],
+            "others": {"groups": len(rest), **self._told(np.sum([counts[value] for value in rest], axis=0))}
+            if rest
+            else None,
+        }
+
+    def _texts(self, values: pa.Array) -> pa.Array:
+        """The values as text, dates cut to the day."""
+        if pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        if pa.types.is_temporal(values.type) and not pa.types.is_time(values.type):
+            self._dates = True
+            return pc.strftime(values, "%Y-%m-%d")
+        try:
+            texts = pc.cast(values, pa.string())
+        except pa.ArrowException:
+            raise UsageError(
+                f"the column {self._column!r} holds {values.type}; --group-by wants text, numbers or dates"
+            ) from None
+        if self._dates is None and len(texts) > texts.null_count:
+            self._dates = bool(pc.all(pc.match_substring_regex(texts, _DATE)).as_py())
+        return pc.utf8_slice_codeunits(texts, 0, 10) if self._dates else texts
+
+    def _by_period(self) -> tuple[str, dict[str | None, _Counts]]:
+        """The counts by the finest period of which there are not too many."""
+        for name, period in _PERIODS:
+            counts: dict[str | None, _Counts] = defaultdict(lambda: np.zeros(self._width, np.int64))
+            for value, row in self._counts.items():
+                counts[_period_of(value, period)] += row
+            if len(counts) <= MOST_PERIODS or name == "year":
+                return name, dict(counts)
+        raise AssertionError("the last period is the year")
+
+    def _told(self, row: _Counts) -> dict[str, Any]:
+        scored = int(row[:-1].sum())
+        return {
+            "rows": int(row.sum()),
+            "scored": scored,
+            "said": dict(zip(self._class_names, row[:-1].tolist(), strict=True)),
+        }
+
+
+def _period_of(value: str | None, period: Callable[[date], str]) -> str | None:
+    try:
+        return period(date.fromisoformat(value or ""))
+    except ValueError:
+        return None

@@ -1,0 +1,87 @@
+"""The images behind samples: small, upright, cut to the face where there is one, and as the model is shown them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_emotion.cores import available_cores
+from batch_emotion.images.decode import load_image, resize
+from batch_emotion.records import InputSpec, Limits
+from batch_emotion.reporting.samples import Sample
+from batch_emotion.storage import escape_name, unescape_name
+
+THUMBNAIL = 96
+_LONGEST = 2048
+
+
+@dataclass(frozen=True)
+class PictureSource:
+    """Where the images of a result are, and what is refused."""
+
+    root: Path
+    limits: Limits
+
+    def thumbnails(self, samples: Iterable[Sample]) -> dict[int, NDArray[np.uint8]]:
+        """By row number, uint8 (H, W, 3) of at most 96 pixels a side; images that are gone have none."""
+        distinct = {sample.row: sample for sample in samples}
+        with ThreadPoolExecutor(available_cores()) as pool:
+            pictures = pool.map(self._thumbnail, distinct.values())
+            return {row: pixels for row, pixels in zip(distinct, pictures, strict=True) if pixels is not None}
+
+    def inputs(self, samples: Sequence[Sample], spec: InputSpec) -> list[NDArray[np.uint8] | None]:
+        """Each image as the model is shown it, uint8 ``spec.shape``; None where it is gone."""
+        return [self._shown(sample, spec) for sample in samples]
+
+    def _thumbnail(self, sample: Sample) -> NDArray[np.uint8] | None:
+        width, height = sample.box[2:] if sample.box else sample.size or (1, 1)
+        scale = THUMBNAIL / max(width, height, 1)
+        spec = InputSpec((max(1, round(height * scale)), max(1, round(width * scale))))
+        return self._shown(sample, spec)
+
+    def _shown(self, sample: Sample, spec: InputSpec) -> NDArray[np.uint8] | None:
+        location = escape_name(os.path.abspath(os.path.join(self.root, unescape_name(sample.path))))
+        if not sample.box or not sample.size:
+            return load_image(location, spec, self.limits).pixels
+        width, height = sample.size
+        scale = min(1.0, _LONGEST / max(width, height))
+        whole = InputSpec((round(height * scale), round(width * scale)), spec.color_mode)
+        pixels = load_image(location, whole, self.limits).pixels
+        return None if pixels is None else resize(_crop(pixels, sample.box, scale), spec)
+
+
+def heat_over(pixels: NDArray[np.uint8], heat: NDArray[np.float32], side: int = THUMBNAIL) -> NDArray[np.uint8]:
+    """Lay a map of 0 to 1 over a grey copy of the image, from dark violet over red to yellow.
+
+    Args:
+        pixels: uint8 (H, W, 1 or 3).
+        heat: float32 (h, w).
+        side: pixels of the longer side of what comes back, uint8 (H', W', 3).
+    """
+    scale = side / max(pixels.shape[:2])
+    size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
+    gray = pixels[:, :, 0] if pixels.shape[2] == 1 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    base: Any = cv2.resize(gray, size, interpolation=cv2.INTER_CUBIC)[:, :, None].astype(np.float32)
+    smooth = np.clip(cv2.resize(heat, size, interpolation=cv2.INTER_LINEAR), 0, 1)
+    colours = cv2.applyColorMap((smooth * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[:, :, ::-1]
+    mixed: NDArray[np.uint8] = np.clip(0.5 * base + 0.5 * colours, 0, 255).astype(np.uint8)
+    return mixed
+
+
+def _crop(pixels: NDArray[np.uint8], box: tuple[int, int, int, int], scale: float) -> NDArray[np.uint8]:
+    x, y, width, height = (round(value * scale) for value in box)
+    left, top = min(max(x, 0), pixels.shape[1] - 1), min(max(y, 0), pixels.shape[0] - 1)
+    return pixels[top : max(top + 1, y + height), left : max(left + 1, x + width)]
+
+
+def as_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pixels as the model is shown them, uint8 (H, W, 1 or 3), as uint8 (H, W, 3)."""
+    return np.broadcast_to(pixels, (*pixels.shape[:2], 3)) if pixels.shape[2] == 1 else pixels

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from batch_emotion import ExplainOptions, PredictOptions, explain, predict
+from batch_emotion.cli import run
+from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
+from batch_emotion.reporting.pictures import heat_over
+
+
+def test_each_image_gets_its_picture_and_a_bad_one_its_reason(faces: Path, tmp_path: Path) -> None:
+    sources = [str(path) for path in sorted((faces / "happy").iterdir())[:2]]
+    (tmp_path / "broken.jpg").write_bytes(b"x")
+    sources.insert(1, str(tmp_path / "broken.jpg"))
+    found = explain(ExplainOptions(tuple(sources), tmp_path / "e"))
+    assert [each.status for each in found] == ["ok", "unsupported", "ok"]
+    assert sorted(path.name for path in (tmp_path / "e").iterdir()) == [
+        "0001-happy-0001.png",
+        "0003-happy-0002.png",
+    ]
+    table = predict(PredictOptions(tuple(sources))).table
+    assert table is not None
+    for each, row in zip(found, table.to_pylist(), strict=True):
+        assert each.emotion == row["emotion"]
+        assert each.confidence == pytest.approx(row["confidence"], abs=1e-4) if row["confidence"] else True
+        if each.picture:
+            assert Image.open(each.picture).size[0] > 900
+
+
+def test_another_class_gives_another_picture(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    face = str(faces / "happy" / "happy-0001.png")
+    pictures = []
+    for target in ("sad", "Happy"):
+        assert run(["explain", face, "--out", str(tmp_path / f"{target}.png"), "--target", target]) == 0
+        pictures.append((tmp_path / f"{target}.png").read_bytes())
+    assert pictures[0] != pictures[1]
+    assert capsys.readouterr().out.count(face) == 2
+
+
+def test_what_makes_no_sense_is_refused(faces: Path, tmp_path: Path) -> None:
+    face = str(faces / "happy" / "happy-0001.png")
+    out = tmp_path / "e.png"
+    with pytest.raises(UsageError, match="no class 'bored'"):
+        explain(ExplainOptions((face,), out, target="bored"))
+    with pytest.raises(UsageError, match="one picture"):
+        explain(ExplainOptions((str(faces / "happy"),), out))
+    with pytest.raises(UsageError, match="must be a folder"):
+        explain(ExplainOptions((face,), tmp_path / "e.jpg"))
+    out.write_bytes(b"precious")
+    with pytest.raises(OutputMismatch, match="--overwrite"):
+        explain(ExplainOptions((face,), out))
+    (tmp_path / "a.jpg").write_bytes(b"")
+    with pytest.raises(BatchEmotionError, match=r"a\.jpg is empty"):
+        explain(ExplainOptions((str(tmp_path / "a.jpg"),), out, overwrite=True))
+    assert out.read_bytes() == b"precious"
+
+
+def test_heat_is_bright_where_the_map_is_high() -> None:
+    heat = np.zeros((4, 4), np.float32)
+    heat[0, 0] = 1
+    shown = heat_over(np.full((48, 32, 1), 100, np.uint8), heat)
+    assert shown.shape == (96, 64, 3)
+    assert shown[2, 2].sum() > shown[90, 60].sum() + 100

@@ -1,0 +1,236 @@
+import json
+import os
+import shutil
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from batch_emotion import ReportOptions, report
+from batch_emotion.cli import run
+from batch_emotion.errors import OutputMismatch, UsageError
+from tests.browser import browser_path, opened_browser
+from tests.reporting.made import CLASSES, random_table, result_table, write
+
+EVIL = "<script>alert(1)</script>.jpg"
+
+
+class _Page(HTMLParser):
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(file.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def made(faces: Path, tmp_path: Path) -> Path:
+    """A result of forty real faces with made-up probabilities, some of whose names are out to do harm."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "photos"
+    for name in CLASSES:
+        shutil.copytree(faces / name, folder / name)
+    (folder / "sad" / "<script>alert(1)<").mkdir()
+    shutil.copy(next((faces / "sad").glob("*.png")), folder / "sad" / EVIL)
+    paths = sorted(str(path.relative_to(tmp_path)) for path in folder.rglob("*") if path.is_file())
+    paths += [f"photos/happy/gone-{at}.jpg" for at in range(12)] + ['photos/"><b onclick=x>/' + "long" * 100 + ".jpg"]
+    columns = {
+        "camera": pa.array([["yard", "<i>door</i>", None][at % 3] for at in range(len(paths))]),
+        "day": pa.array([f"2026-11-{1 + at % 9:02d}" for at in range(len(paths))]),
+    }
+    statuses = ["ok" if (tmp_path / path).exists() else "missing" for path in paths]
+    return write(
+        result_table(paths, rng.dirichlet(np.full(3, 0.5), len(paths)), statuses, columns), tmp_path / "r.parquet"
+    )
+
+
+def _options(made: Path, **more: object) -> ReportOptions:
+    return ReportOptions(made, made.with_name("r.html"), root=made.parent, **({"explain": False} | more))  # type: ignore[arg-type]
+
+
+def test_the_page_stands_alone_and_takes_names_for_text(made: Path) -> None:
+    other = write(pq.read_table(made).slice(5).replace_schema_metadata(None), made.with_name("o.parquet"))
+    told = report(_options(made, group_by="camera", compare=other))
+    page = _Page(made.with_name("r.html"))
+    assert [tag for tag, _ in page.tags if tag in ("link", "i", "iframe", "b", "object")] == []
+    assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}]
+    assert EVIL in page.text
+    assert "<i>door</i>" in page.text
+    assert not [attributes for _, attributes in page.tags if any(key.startswith("on") for key in attributes)]
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert len(images) > 60
+    assert all(attributes["alt"] and str(attributes["src"]).startswith("data:") for attributes in images)
+    levels = [int(tag[1]) for tag, _ in page.tags if tag in ("h1", "h2", "h3", "h4")]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in page.tags:
+        if "href" in attributes:
+            assert str(attributes["href"])[1:] in ids
+    assert told["labels"]["rows"] == told["scored"]
+
+
+def test_the_numbers_and_the_charts_can_be_had_by_themselves(made: Path, tmp_path: Path) -> None:
+    for kind in ("png", "svg"):
+        told = report(
+            _options(made, group_by="day", figures=tmp_path / "f", figure_kind=kind, json=tmp_path / "r.json")
+        )
+        names = {path.name for path in (tmp_path / "f").iterdir()}
+        assert names == {
+            f"{name}.{kind}" for name in ("class_mix", "confidence", "confusion_matrix", "reliability", "groups")
+        }
+    assert (tmp_path / "f" / "groups.svg").read_text().startswith("<?xml")
+    written = json.loads((tmp_path / "r.json").read_text())
+    samples = written.pop("samples")
+    assert written == told
+    assert samples["failures"]["missing"][0]["error"] == "it is missing"
+    assert {sample["said"] for sample in samples["surest"]["sad"]} == {"sad"}
+
+
+def test_a_page_is_replaced_and_nothing_else_is(made: Path, tmp_path: Path) -> None:
+    report(_options(made))
+    report(_options(made))
+    precious = tmp_path / "thesis.html"
+    precious.write_text("<html>do not lose")
+    for more in ({"out": precious}, {"json": precious}, {"figures": tmp_path / "photos"}):
+        with pytest.raises(OutputMismatch):
+            report(ReportOptions(**({"result": made, "out": tmp_path / "n.html", "explain": False} | more)))  # type: ignore[arg-type]
+    assert precious.read_text() == "<html>do not lose"
+    assert not (tmp_path / "n.html").exists()
+    for out in ("r.pdf", "gone/r.html"):
+        with pytest.raises(UsageError):
+            report(ReportOptions(made, tmp_path / out))
+
+
+def test_the_page_stays_small_whatever_the_result(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    names = tuple(f"class {at}" for at in range(60))
+    rows = 1200
+    deep = "/".join(["d" * 200] * 4)
+    (tmp_path / deep).mkdir(parents=True)
+    paths = [f"{deep}/{at}.png" for at in range(rows)]
+    for path in paths:
+        os.link(tmp_path / "noise.png", tmp_path / path)
+    paths += [f"{deep}/gone-{at}.png" for at in range(50)]
+    probabilities = np.random.default_rng(1).dirichlet(np.full(60, 0.1), len(paths))
+    statuses = ["ok"] * rows + ["missing"] * 50
+    columns = {"label": pa.array([names[at % 60] for at in range(len(paths))])}
+    result = write(result_table(paths, probabilities, statuses, columns, names), tmp_path / "r.parquet")
+    told = report(ReportOptions(result, tmp_path / "r.html", root=tmp_path, explain=False))
+    assert told["scored"] == rows
+    assert (tmp_path / "r.html").stat().st_size < 5_000_000
+    assert "the picture is left out" in _Page(tmp_path / "r.html").text
+
+
+def test_images_that_are_gone_are_told_and_the_rest_is_there(tmp_path: Path) -> None:
+    result = write(random_table(60), tmp_path / "r.csv")
+    report(ReportOptions(result, tmp_path / "r.html"))
+    page = _Page(tmp_path / "r.html")
+    assert page.text.count("image is not there") > 20
+    assert "Not shown: the model that made the result is not a bundled one" in page.text
+
+
+def test_a_prediction_can_end_in_a_page(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "work").mkdir()
+    shutil.copytree(faces / "sad", tmp_path / "in" / "sad")
+    lines = [f"sad/{path.name},{path.stem}" for path in sorted((faces / "sad").iterdir())]
+    (tmp_path / "in" / "m.csv").write_text("path,who\n" + "\n".join(lines) + "\n")
+    monkeypatch.chdir(tmp_path / "work")
+    arguments = ["predict", "../in/m.csv", "--out", "r.parquet", "--report", "r.html"]
+    assert run(arguments) == 0
+    assert "Report: r.html" in capsys.readouterr().err
+    page = _Page(Path("r.html"))
+    assert "image is not there" not in page.text
+    assert "Least sure" in page.text
+    assert [attributes for tag, attributes in page.tags if tag == "ol" and attributes.get("class") == "looks"]
+    for fact in ("seed-cnn", "images a second", "onnxruntime", "seconds by stage"):
+        assert fact in page.text
+    Path("r.html").unlink()
+    assert run(arguments) == 0
+    assert Path("r.html").exists()
+    assert run(["predict", str(faces / "sad" / "sad-0001.png"), "--report", "r.html"]) == 2
+    Path("notes.html").write_text("mine")
+    assert run([*arguments[:3], "new.parquet", "--report", "notes.html"]) == 2
+    assert not Path("new.parquet").exists()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory):
+    path = browser_path()
+    if path is None:
+        pytest.skip("there is no Chromium on this machine to open the page in")
+    with opened_browser(path, tmp_path_factory.mktemp("profile")) as page:
+        yield page
+
+
+def test_the_page_works_in_a_browser(made: Path, browser) -> None:
+    report(_options(made, group_by="day", compare=made))
+    for width in (1280, 390):
+        for scheme in ("light", "dark"):
+            browser.open(made.with_name("r.html"), width, scheme=scheme)
+            assert browser.requests == []
+            assert browser.complaints == []
+            assert browser.run("document.documentElement.scrollWidth") <= width
+            images = "[...document.images].every((image) => image.complete && image.naturalWidth > 0)"
+            assert browser.run(images)
+            paper = browser.run("getComputedStyle(document.body).backgroundColor")
+            assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(24, 27, 32)"}[scheme]
+    shown = "[...document.querySelectorAll('#samples tbody tr')].filter((row) => !row.hidden)"
+    total = browser.run(f"{shown}.length")
+    assert total > 20
+
+    def choose(name: str, text: str) -> int:
+        browser.run(
+            f"""(() => {{
+              const field = document.querySelector("#filters [name={name}], #{name}");
+              const option = [...(field.options ?? [])].find((each) => each.text === {text!r});
+              field.value = option ? option.value : {text!r};
+              field.dispatchEvent(new Event(field.options ? "change" : "input"));
+            }})()"""
+        )
+        return browser.run(f"{shown}.length")
+
+    kept = choose("said", "sad")
+    assert 0 < kept < total
+    assert browser.run(f"new Set({shown}.map((row) => row.cells[2].innerText.trim())).size") == 1
+    assert browser.run("document.getElementById('shown').textContent") == f"{kept} of {total} samples"
+    assert 0 < choose("kinds", "mistake") < kept
+    assert choose("said", "any") > 0
+    choose("kinds", "any")
+    assert choose("filter-text", "<SCRIPT>") == 1
+    assert EVIL in browser.run(f"{shown}[0].innerText")
+    assert choose("filter-text", "") == total
+
+    sort = "[...document.querySelectorAll('#samples thead th')].find((each) => each.textContent === 'confidence')"
+    values = f"{shown}.map((row) => row.cells[3].dataset.value).filter(Boolean).map(Number)"
+    for order, sign in (("ascending", 1), ("descending", -1)):
+        browser.run(f"{sort}.querySelector('button').click()")
+        assert browser.run(f"{sort}.getAttribute('aria-sort')") == order
+        found = browser.run(values)
+        assert found == sorted(found, key=lambda value: sign * value)
+    assert browser.complaints == []
+
+
+def test_the_page_prints_on_white(made: Path, browser) -> None:
+    report(_options(made))
+    browser.open(made.with_name("r.html"), scheme="dark", media="print")
+    assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert browser.run("getComputedStyle(document.getElementById('filters')).display") == "none"
+    light = "[...document.querySelectorAll('picture img')].every((image) => image.currentSrc === image.src)"
+    assert browser.run(light)
