@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import os
+import pickle
 import signal
-from multiprocessing.connection import Connection
+import subprocess
+import sys
+import threading
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from batch_emotion.errors import BatchEmotionError
 from batch_emotion.images.decode import load_image
 from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
 
 _PATIENCE_S = 120.0
+# Not multiprocessing: its child would import the caller's own script, which may start the whole run again.
+_CHILD = (sys.executable, "-P", "-c", "from batch_emotion.images.isolation import serve; serve()")
 
 
 class IsolatedLoader:
-    """A loader that outlives its images: whatever kills or stalls the child becomes ``decoder_crash``."""
+    """A loader that outlives its images: whatever kills or stalls the child becomes ``decoder_crash``.
+
+    Raises:
+        BatchEmotionError: the child cannot be started at all, which is no image's fault.
+    """
 
     def __init__(self, spec: InputSpec, limits: Limits, full: bool = False, patience_s: float = _PATIENCE_S) -> None:
         self._how, self._patience_s = (spec, limits, full), patience_s
-        self._context = multiprocessing.get_context("spawn")
         self._start()
 
     def __enter__(self) -> Self:
@@ -31,41 +40,69 @@ class IsolatedLoader:
     def __call__(self, location: str) -> DecodedImage:
         """Read and decode one file in the child."""
         try:
-            self._pipe.send(location)
-            if self._pipe.poll(self._patience_s):
-                image: DecodedImage = self._pipe.recv()
-                return image
+            image: DecodedImage = self._ask(location, self._patience_s)
+            return image
+        except (EOFError, OSError, pickle.UnpicklingError):
+            reason = f"decoding ended the process ({_cause(self._child.wait())})"
+        if self._out_of_patience.is_set():
             reason = f"decoding took more than {self._patience_s:g} s"
-        except (EOFError, OSError):
-            self._child.join(5)
-            reason = f"decoding ended the process ({_cause(self._child.exitcode)})"
         self._stop()
         self._start()
         return DecodedImage(None, Status.DECODER_CRASH, error=reason)
 
     def _start(self) -> None:
-        self._pipe, theirs = self._context.Pipe()
-        self._child = self._context.Process(target=_serve, args=(theirs, *self._how), daemon=True)
-        self._child.start()
-        theirs.close()
+        path = os.pathsep.join([os.environ.get("PYTHONPATH", ""), *sys.path]).strip(os.pathsep)
+        self._child = subprocess.Popen(
+            _CHILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path}
+        )
+        try:
+            self._ask(self._how, _PATIENCE_S)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            cause = _cause(self._child.wait())
+            self._stop()
+            raise BatchEmotionError(
+                f"the child process that decodes images apart ended as it began ({cause}); "
+                "BATCH_EMOTION_DEBUG=1 shows what it says, the same command carries on"
+            ) from None
+
+    def _ask(self, question: object, patience_s: float) -> Any:
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._out_of_patience = threading.Event()
+        watch = threading.Timer(patience_s, self._give_up)
+        watch.start()
+        try:
+            pickle.dump(question, self._child.stdin)
+            self._child.stdin.flush()
+            return pickle.load(self._child.stdout)
+        finally:
+            watch.cancel()
+
+    def _give_up(self) -> None:
+        self._out_of_patience.set()
+        self._child.kill()
 
     def _stop(self) -> None:
         self._child.kill()
-        self._child.join()
-        self._pipe.close()
+        self._child.communicate()
 
 
-def _serve(pipe: Connection, spec: InputSpec, limits: Limits, full: bool) -> None:
+def serve() -> None:
+    """Answer on standard output what is asked on standard input: first how to decode, then one location at a time."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not come between the answers
+    spec, limits, full = pickle.load(questions)
+    answer: object = "ready"
     while True:
+        pickle.dump(answer, answers)
+        answers.flush()
         try:
-            location = pipe.recv()
+            location = pickle.load(questions)
         except EOFError:
             return
-        pipe.send(load_image(location, spec, limits, full))
+        answer = load_image(location, spec, limits, full)
 
 
-def _cause(exitcode: int | None) -> str:
-    if exitcode is not None and exitcode < 0:
-        return signal.Signals(-exitcode).name
-    return f"exit code {exitcode}"
+def _cause(exitcode: int) -> str:
+    return signal.Signals(-exitcode).name if exitcode < 0 else f"exit code {exitcode}"

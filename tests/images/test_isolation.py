@@ -1,10 +1,13 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from batch_emotion.errors import BatchEmotionError
 from batch_emotion.images import decode
 from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.records import InputSpec, Limits, Status
@@ -43,3 +46,39 @@ def test_only_the_culprit_gets_decoder_crash(tmp_path: Path) -> None:
     assert "SIGABRT" in str(images[1].error)
     assert images[2].pixels is not None
     assert images[2].pixels.max() == images[2].pixels.min() == 77
+
+
+def test_an_image_that_stalls_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(SITE.replace("os.abort()", "import time; time.sleep(600)"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(Path(decode.__file__).parents[2])]))
+    (tmp_path / "culprit.jpg").write_bytes(b"crash")
+    with IsolatedLoader(InputSpec((4, 4)), Limits(), patience_s=0.5) as load:
+        image = load(str(tmp_path / "culprit.jpg"))
+        assert image.status is Status.DECODER_CRASH
+        assert image.error == "decoding took more than 0.5 s"
+
+
+def test_a_script_without_a_main_guard_is_not_run_again_by_the_child(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "good.png"), np.full((8, 8, 3), 77, np.uint8))
+    (tmp_path / "script.py").write_text(
+        "from batch_emotion.images.isolation import IsolatedLoader\n"
+        "from batch_emotion.records import InputSpec, Limits\n"
+        "print('once')\n"
+        "with IsolatedLoader(InputSpec((4, 4)), Limits()) as load:\n"
+        "    print(load('good.png').status.value, load('good.png').error)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(decode.__file__).parents[2])}
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
+    assert done.stdout == "once\nok None\n", done.stderr
+
+
+def test_a_child_that_cannot_start_is_a_failed_run_and_no_images_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "batch_emotion.py").write_text("raise SystemExit(9)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(BatchEmotionError, match="exit code 9"):
+        IsolatedLoader(InputSpec((4, 4)), Limits())
