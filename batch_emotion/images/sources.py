@@ -129,7 +129,7 @@ def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> P
 
 
 def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+    return name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
 
 
 def _is_manifest(source: str) -> bool:
