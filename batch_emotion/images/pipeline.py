@@ -15,7 +15,7 @@ from batch_emotion.records import DecodedImage, ImageBatch, InputSpec, Limits, P
 Loader = Callable[[str], DecodedImage]
 """A location to a decoded image."""
 
-_STATUSES = tuple(Status)
+_STATUSES = tuple(status.value for status in Status)
 _UNKNOWN = -1
 _BATCH_BYTES = 8 * 2**20
 
@@ -132,7 +132,7 @@ def _facts(columns: Sequence[np.ndarray]) -> pa.RecordBatch:
 
     return pa.record_batch(
         {
-            "status": pa.array([_STATUSES[code].value for code in status], pa.string()),
+            "status": pa.array([_STATUSES[code] for code in status], pa.string()),
             "width": known(width, pa.int32()),
             "height": known(height, pa.int32()),
             "error": pa.array([text.decode("utf-8", "replace") or None for text in error], pa.string()),
