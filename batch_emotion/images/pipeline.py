@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from batch_emotion.errors import Interrupted
 from batch_emotion.images.decode import load_image
 from batch_emotion.records import DecodedImage, ImageBatch, InputSpec, Limits, Plan, Status
 
@@ -88,6 +89,10 @@ def stream(
     except tf.errors.OpError:
         if failures:
             raise failures[0] from None  # tf.data keeps the text of an exception, not its type
+        raise
+    except RuntimeError:
+        if Interrupted.arrived is not None:
+            raise Interrupted.arrived from None  # pybind11 puts an error of its own in the place of an interruption
         raise
 
 

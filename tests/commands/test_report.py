@@ -14,6 +14,7 @@ from PIL import Image
 from batch_emotion import ReportOptions, report
 from batch_emotion.cli import run
 from batch_emotion.errors import OutputMismatch, UsageError
+from batch_emotion.model.bundle import DEFAULT_MODEL
 from tests.browser import browser_path, opened_browser
 from tests.reporting.made import CLASSES, random_table, result_table, write
 
@@ -160,7 +161,7 @@ def test_a_prediction_can_end_in_a_page(
     assert "image is not there" not in page.text
     assert "Least sure" in page.text
     assert [attributes for tag, attributes in page.tags if tag == "ol" and attributes.get("class") == "looks"]
-    for fact in ("seed-cnn", "images a second", "onnxruntime", "seconds by stage"):
+    for fact in (DEFAULT_MODEL, "images a second", "onnxruntime", "seconds by stage"):
         assert fact in page.text
     Path("r.html").unlink()
     assert run(arguments) == 0
