@@ -15,6 +15,7 @@ from batch_emotion import ReportOptions, report
 from batch_emotion.cli import run
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.model.bundle import DEFAULT_MODEL
+from batch_emotion.reporting import page
 from tests.browser import browser_path, opened_browser
 from tests.reporting.made import CLASSES, random_table, result_table, write
 
@@ -117,7 +118,7 @@ def test_a_page_is_replaced_and_nothing_else_is(made: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("count", [7, 60])
-def test_the_page_stays_small_whatever_the_result(count: int, tmp_path: Path) -> None:
+def test_the_page_stays_small_whatever_the_result(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
     names = tuple(f"class {at}" for at in range(count))
@@ -135,7 +136,11 @@ def test_the_page_stays_small_whatever_the_result(count: int, tmp_path: Path) ->
     told = report(ReportOptions(result, tmp_path / "r.html", root=tmp_path, explain=False))
     assert told["scored"] == rows
     assert (tmp_path / "r.html").stat().st_size < 5_000_000
-    assert ("the picture is left out" in _Page(tmp_path / "r.html").text) == (count == 7)
+    whole = (tmp_path / "r.html").stat().st_size
+    monkeypatch.setattr(page, "PICTURE_BYTES", 300_000)
+    report(ReportOptions(result, tmp_path / "r.html", root=tmp_path, explain=False))
+    assert (tmp_path / "r.html").stat().st_size < whole - 700_000
+    assert "the picture is left out" in _Page(tmp_path / "r.html").text
 
 
 def test_images_that_are_gone_are_told_and_the_rest_is_there(tmp_path: Path) -> None:
