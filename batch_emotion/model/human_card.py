@@ -3,6 +3,7 @@
 Beside the figures of ``measuring.measure`` for ``training``, ``validation`` and ``validation_without_duplicates``, it
 tells of these parts of ``metrics``, each where it is there:
 
+- ``evaluation`` and ``evaluation_without_duplicates``: the same figures by the labels of ``evaluated_on``;
 - ``in_training``: how many validation images stand in the training data too;
 - ``agreement`` and ``left_out``: as in ``evaluation.json``;
 - ``calibration``: ``temperature, ece_before, ece_after, folds``;
@@ -22,6 +23,10 @@ _SIDES = {
     "training": "training",
     "validation": "validation",
     "validation_without_duplicates": "validation without images of the training data",
+}
+_EVALUATED = {
+    "evaluation": "all",
+    "evaluation_without_duplicates": "without images of the training data",
 }
 _SCALARS = {
     "accuracy": "accuracy",
@@ -142,9 +147,21 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 
 def _results(card: Card) -> str:
-    sides = {name: card.metrics[key] for key, name in _SIDES.items() if card.metrics.get(key)}
+    parts = [_scores(card, _SIDES) or "Nothing was measured."]
+    per_class = card.metrics.get("validation", {}).get("per_class")
+    if per_class:
+        parts.append("### By class, on the validation images\n\n" + _class_table(per_class))
+    evaluated = _scores(card, _EVALUATED)
+    if evaluated:
+        parts.append(f"### By the labels of `{card.metrics['evaluated_on']}`\n\n{evaluated}")
+    parts += filter(None, [_agreement(card.metrics.get("agreement")), _left_out(card.metrics.get("left_out") or {})])
+    return "\n\n".join(parts)
+
+
+def _scores(card: Card, names: dict[str, str]) -> str:
+    sides = {name: card.metrics[key] for key, name in names.items() if card.metrics.get(key)}
     if not sides:
-        return "Nothing was measured."
+        return ""
     rows = [["images", *(f"{figures['images']:,}" for figures in sides.values())]]
     for key, name in _SCALARS.items():
         if any(key in figures for figures in sides.values()):
@@ -152,10 +169,6 @@ def _results(card: Card) -> str:
     parts = [_table(["images of", *sides], rows)]
     if any(figures.get("intervals") for figures in sides.values()):
         parts.append("In brackets: 95 % intervals, by bootstrap over the images.")
-    per_class = card.metrics.get("validation", {}).get("per_class")
-    if per_class:
-        parts.append("### By class, on the validation images\n\n" + _class_table(per_class))
-    parts += filter(None, [_agreement(card.metrics.get("agreement")), _left_out(card.metrics.get("left_out") or {})])
     return "\n\n".join(parts)
 
 

@@ -120,7 +120,7 @@ def draw_curves(history: list[Epoch], path: Path) -> None:
 
 
 def record_evaluation(folder: Path, evaluation: dict[str, Any]) -> Card:
-    """Put an evaluation on a bundle's card, ``card.json`` and ``README.md``, in the place of the validation figures.
+    """Put an evaluation on a bundle's card, ``card.json`` and ``README.md``, beside the figures of its training.
 
     Args:
         folder: the bundle.
@@ -133,9 +133,9 @@ def record_evaluation(folder: Path, evaluation: dict[str, Any]) -> Card:
     if evaluation["model"]["sha256"] != bundle.sha256:
         raise UsageError(f"the evaluation is of another network than that in {folder}; evaluate this one")
     taken = {
-        "validation": evaluation["all"],
-        "validation_without_duplicates": evaluation["without_duplicates"],
-        "in_training": evaluation["in_training"]["images"],
+        "evaluated_on": evaluation["data"]["name"],
+        "evaluation": evaluation["all"],
+        "evaluation_without_duplicates": evaluation["without_duplicates"],
         "agreement": evaluation["agreement"],
         "left_out": evaluation["left_out"],
     }

@@ -89,8 +89,8 @@ def test_an_evaluation_is_put_on_the_card_of_its_model_only(faces: Path, tmp_pat
     shutil.copytree(models_folder() / "seed-cnn", tmp_path / "m")
     told = evaluate(EvaluateOptions(faces, tmp_path / "e", tmp_path / "m")).evaluation
     card = record_evaluation(tmp_path / "m", told)
-    assert card.metrics["validation"]["accuracy"] == told["all"]["accuracy"]
-    assert card.metrics["training"] == load_bundle("seed-cnn").card.metrics["training"]
+    assert card.metrics["evaluation"]["accuracy"] == told["all"]["accuracy"]
+    assert card.metrics["validation"] == load_bundle("seed-cnn").card.metrics["validation"]
     assert f"{told['all']['accuracy'] * 100:.1f} %" in (tmp_path / "m" / "README.md").read_text()
     changed = load_bundle(tmp_path / "m")
     assert verify(changed).passed
