@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from batch_emotion.commands.annotate import AnnotateOptions
     from batch_emotion.commands.evaluate import EvaluateOptions, evaluate
     from batch_emotion.commands.predict import PredictOptions, predict
     from batch_emotion.commands.train import TrainOptions, train
     from batch_emotion.model.bundle import load_bundle
+    from batch_emotion.records import FaceOptions
 
 __all__ = [
+    "AnnotateOptions",
     "EvaluateOptions",
+    "FaceOptions",
     "PredictOptions",
     "TrainOptions",
     "__version__",
@@ -28,6 +32,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AnnotateOptions": "batch_emotion.commands.annotate",
+    "FaceOptions": "batch_emotion.records",
     "EvaluateOptions": "batch_emotion.commands.evaluate",
     "evaluate": "batch_emotion.commands.evaluate",
     "PredictOptions": "batch_emotion.commands.predict",

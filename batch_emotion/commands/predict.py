@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from batch_emotion import __version__
+from batch_emotion.commands.annotate import COLUMNS, AnnotateOptions, annotate
 from batch_emotion.cores import available_cores
 from batch_emotion.errors import BatchEmotionError, ExitCode, Interrupted, OutputMismatch, UsageError
 from batch_emotion.images.decode import DECODER
+from batch_emotion.images.detectors import open_detector
+from batch_emotion.images.framing import PhotoWatch
 from batch_emotion.images.sources import SourceOptions, make_plan
 from batch_emotion.model.bundle import DEFAULT_MODEL, Bundle, load_bundle
 from batch_emotion.model.runtime import Precision, RuntimeName, open_runtime, resolve_runtime
-from batch_emotion.records import Limits, Plan, Status
+from batch_emotion.records import SCORABLE, FaceOptions, Limits, Plan
 from batch_emotion.results.parts import Fingerprint, Workspace, shards
-from batch_emotion.results.schema import check_attributes, result_schema
+from batch_emotion.results.reading import read_rows
+from batch_emotion.results.schema import check_attributes, first_rows, result_schema
 from batch_emotion.results.sinks import check_target, output_digest, output_kind, write_result
 from batch_emotion.results.summary import Summary, read_run, run_file, write_run
 from batch_emotion.storage import output_lock, restore_folder
@@ -50,6 +54,8 @@ class PredictOptions:
         shard_size: images committed at a time.
         overwrite: replace an output, or the parts of an unfinished run, that were made from something else.
         max_failures: more failures than this end in exit code 3; None allows any number.
+        faces: find the faces in each image and score each one; None scores every image whole.
+        annotate: write copies of the first images with their faces marked.
     """
 
     sources: tuple[str, ...]
@@ -68,6 +74,8 @@ class PredictOptions:
     shard_size: int = 4096
     overwrite: bool = False
     max_failures: int | None = None
+    faces: FaceOptions | None = None
+    annotate: AnnotateOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -116,11 +124,26 @@ def plan_prediction(options: PredictOptions) -> Plan:
     for name in ("batch_size", "shard_size", "threads"):
         if getattr(options, name) is not None and getattr(options, name) < 1:
             raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(options, name)}")
+    _check_faces(options.faces)
+    if options.annotate is not None:
+        if options.faces is None:
+            raise UsageError("--annotate marks the faces that --faces finds; give that too")
+        options.annotate.check()
     return make_plan(options.sources, options.source)
 
 
+def _check_faces(faces: FaceOptions | None) -> None:
+    if faces is None:
+        return
+    for name, value in (("min-face-size", faces.min_size), ("max-faces", faces.max_faces)):
+        if value < 1:
+            raise UsageError(f"--{name} must be at least 1, not {value}")
+    if faces.margin is not None and not -0.4 <= faces.margin <= 2:
+        raise UsageError(f"--face-margin must be between -0.4 and 2, not {faces.margin:g}")
+
+
 def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: None) -> PredictResult:
-    """Score every image of the sources: one row each, whatever is wrong with it.
+    """Score every image of the sources: one row each, or one for each face, whatever is wrong with it.
 
     Args:
         options: what and how.
@@ -139,11 +162,29 @@ def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: 
         plan.attributes.schema,
         bundle.card.class_names,
         flat=options.out is not None and output_kind(options.out) == "csv",
+        faces=options.faces is not None,
     )
     if options.out is None:
-        return _in_memory(options, plan, bundle, summary, on_progress)
+        result = _in_memory(options, plan, bundle, summary, on_progress)
+        _annotate(options, plan, bundle, result.table)
+        return result
     with output_lock(options.out.with_name(options.out.name + ".lock")):
-        return _to_output(options.out, options, plan, bundle, summary, on_progress)
+        result = _to_output(options.out, options, plan, bundle, summary, on_progress)
+        _annotate(options, plan, bundle, options.out)
+        return result
+
+
+def _annotate(options: PredictOptions, plan: Plan, bundle: Bundle, result: pa.Table | Path) -> None:
+    if options.annotate is None:
+        return
+    schema = _schema(options, bundle, plan)
+    columns = pa.schema([schema.field(name) for name in COLUMNS])
+    rows = read_rows(result, columns) if isinstance(result, Path) else [result.select(columns.names)]
+    annotate(options.annotate, plan, rows, bundle.card.class_names, options.limits)
+
+
+def _schema(options: PredictOptions, bundle: Bundle, plan: Plan) -> pa.Schema:
+    return result_schema(bundle.card.class_names, plan.attributes.schema, faces=options.faces is not None)
 
 
 def _in_memory(
@@ -157,7 +198,7 @@ def _in_memory(
         for rows in scorer.score(plan):
             counter(rows)
             batches.append(rows)
-    schema = result_schema(bundle.card.class_names, plan.attributes.schema)
+    schema = _schema(options, bundle, plan)
     table = pa.concat_tables(
         [pa.Table.from_batches([rows]).select(schema.names) for rows in batches] or [schema.empty_table()]
     )
@@ -219,7 +260,7 @@ def _score_and_finish(
         summary.seconds = time.monotonic() - started
         del scorer  # gives back the memory of the network before the output is put together
     rows = (workspace.read(*shard) for shard in cut)
-    schema = result_schema(bundle.card.class_names, plan.attributes.schema)
+    schema = _schema(options, bundle, plan)
     started = time.monotonic()
     with summary.profile.timing("write"):
         write_result(out, summary.counting(rows), schema, _footer(fingerprint, bundle))
@@ -234,14 +275,16 @@ def _score_and_finish(
 
 
 class _Counter:
-    """Adds up rows and failures and passes them on."""
+    """Adds up images and failures and passes them on."""
 
     def __init__(self, on_progress: OnProgress, total: int) -> None:
         self._on_progress, self._total, self._done, self._failures = on_progress, total, 0, 0
 
     def __call__(self, rows: pa.RecordBatch | pa.Table) -> None:
-        self._done += rows.num_rows
-        self._failures += rows.num_rows - pa.compute.sum(pa.compute.equal(rows["status"], Status.OK.value)).as_py()
+        images = first_rows(rows)
+        self._done += images.num_rows
+        scorable = pa.compute.is_in(images["status"], value_set=pa.array(SCORABLE, pa.string()))
+        self._failures += images.num_rows - pa.compute.sum(scorable).as_py()
         self._on_progress(Progress(self._done, self._total, self._failures))
 
 
@@ -265,6 +308,7 @@ def _finished(out: Path, fingerprint: Fingerprint, overwrite: bool) -> Summary |
     summary = Summary()
     summary.statuses.update(counts["statuses"])
     summary.emotions.update(counts["emotions"])
+    summary.faces = counts.get("faces")
     return summary
 
 
@@ -287,6 +331,8 @@ def _scorer(options: PredictOptions, bundle: Bundle, summary: Summary) -> Scorer
         options.full_decode,
         summary.threads,
         summary.profile,
+        faces=options.faces,
+        look=PhotoWatch() if options.faces is None else None,
     )
 
 
@@ -304,7 +350,22 @@ def _fingerprint(options: PredictOptions, plan: Plan, bundle: Bundle) -> Fingerp
         shard_size=options.shard_size,
         precision=options.precision,
         full_decode=options.full_decode,
+        **_of_faces(options.faces),
     )
+
+
+def _of_faces(faces: FaceOptions | None) -> dict[str, Any]:
+    """How faces are found, as fields of the fingerprint."""
+    if faces is None:
+        return {}
+    detector = open_detector(faces.detector_model)
+    return {
+        "detector": detector.name,
+        "detector_sha256": detector.sha256,
+        "min_face_size": faces.min_size,
+        "max_faces": faces.max_faces,
+        "face_margin": detector.margin if faces.margin is None else faces.margin,
+    }
 
 
 def _footer(fingerprint: Fingerprint, bundle: Bundle) -> dict[str, str]:
@@ -320,6 +381,7 @@ def _footer(fingerprint: Fingerprint, bundle: Bundle) -> dict[str, str]:
         "runtime": fingerprint.runtime,
         "precision": fingerprint.precision,
         "plan": fingerprint.plan,
+        **fingerprint.of_faces(),
     }
 
 

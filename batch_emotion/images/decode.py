@@ -58,12 +58,17 @@ _INTERPOLATIONS = {"bilinear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
 
 def load_image(location: str, spec: InputSpec, limits: Limits, full: bool = False) -> DecodedImage:
     """Read and decode one file; whatever is wrong with it is in the status."""
+    return load(location, limits, lambda data: decode(data, spec, limits, full))
+
+
+def load(location: str, limits: Limits, decoded: Callable[[bytes], DecodedImage]) -> DecodedImage:
+    """Read one file and decode what it holds by ``decoded``; whatever is wrong with it is in the status."""
     started = time.perf_counter()
     file = read_file(location, limits.max_bytes)
     read_s = time.perf_counter() - started
     if file.status is not Status.OK:
         return DecodedImage(None, file.status, None, None, file.error, file.size, file.mtime_ns, read_s)
-    return decode(file.data, spec, limits, full)._replace(size=file.size, mtime_ns=file.mtime_ns, read_s=read_s)
+    return decoded(file.data)._replace(size=file.size, mtime_ns=file.mtime_ns, read_s=read_s)
 
 
 def decode(data: bytes, spec: InputSpec, limits: Limits, full: bool = False) -> DecodedImage:
@@ -74,6 +79,21 @@ def decode(data: bytes, spec: InputSpec, limits: Limits, full: bool = False) -> 
         spec: the size, colour mode and interpolation wanted.
         limits: ``max_pixels`` is checked against the header before anything is decoded.
         full: decode every pixel of a JPEG however large it is; else to a size of at least twice ``spec.image_size``.
+    """
+    image = decode_whole(
+        data, spec.color_mode == "grayscale", limits, lambda size: 1 if full else reduction(size, spec)
+    )
+    return image if image.pixels is None else image._replace(pixels=resize(image.pixels, spec))
+
+
+def decode_whole(data: bytes, gray: bool, limits: Limits, divisor: Callable[[tuple[int, int]], int]) -> DecodedImage:
+    """Decode an encoded image to uint8 (h, w) or (h, w, 3) pixels of its own size, upright, opaque.
+
+    Args:
+        data: the content of an image file of any supported format.
+        gray: grey pixels (h, w) instead of RGB.
+        limits: ``max_pixels`` is checked against the header before anything is decoded.
+        divisor: by which of 1, 2, 4 and 8 a JPEG of this (width, height) may be made smaller.
     """
     if not data:
         return DecodedImage(None, Status.EMPTY, error="the file has no content")
@@ -97,14 +117,14 @@ def decode(data: bytes, spec: InputSpec, limits: Limits, full: bool = False) -> 
     if width * height > limits.max_pixels:
         reason = f"{width}x{height} pixels, more than the limit of {limits.max_pixels}"
         return DecodedImage(None, Status.TOO_LARGE, width, height, reason)
-    scalable = not full and (jpeg is not None or isinstance(header, JpegImagePlugin.JpegImageFile))
+    scalable = jpeg is not None or isinstance(header, JpegImagePlugin.JpegImageFile)
     try:
-        pixels = _pixels(data, header, spec.color_mode == "grayscale", reduction(size, spec) if scalable else 1)
+        pixels = _pixels(data, header, gray, divisor(size) if scalable else 1)
     except Exception as error:
         return DecodedImage(None, Status.CORRUPT, width, height, f"the image data is damaged: {error}"[:300])
     if pixels is None:
         return DecodedImage(None, Status.CORRUPT, width, height, "the image data is damaged or cut short")
-    return DecodedImage(resize(pixels, spec), Status.OK, width, height)
+    return DecodedImage(pixels, Status.OK, width, height)
 
 
 def reduction(size: tuple[int, int], spec: InputSpec) -> int:

@@ -34,6 +34,16 @@ class Fingerprint:
     shard_size: int
     precision: str = "float32"
     full_decode: bool = False
+    detector: str | None = None
+    detector_sha256: str | None = None
+    min_face_size: int | None = None
+    max_faces: int | None = None
+    face_margin: float | None = None
+
+    def of_faces(self) -> dict[str, str]:
+        """How faces were found, for a file's footer; empty where every image was taken whole."""
+        told = {name: getattr(self, name) for name in _OF_FACES}
+        return {} if self.detector is None else {name: str(value) for name, value in told.items()}
 
     def differences(self, other: dict[str, object]) -> list[str]:
         """What differs from another run's fingerprint, in words for the user."""
@@ -54,6 +64,9 @@ class Fingerprint:
             f"{key.replace('_', '-')} ({other.get(key)} then, {mine[key]} now)" if key in mine else key
             for key in differing
         ]
+
+
+_OF_FACES = ("detector", "detector_sha256", "min_face_size", "max_faces", "face_margin")
 
 
 class Workspace:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from batch_emotion.records import Profile, Status
-from batch_emotion.results.schema import count_values
+from batch_emotion.records import SCORABLE, Profile, Status
+from batch_emotion.results.schema import count_values, first_rows
 from batch_emotion.storage import commit_text
 
 
@@ -21,8 +21,9 @@ class Summary:
     """The counts of a result, and the pace of the run that finished it.
 
     Attributes:
-        statuses: rows by status.
-        emotions: rows by emotion.
+        statuses: images by status.
+        emotions: images, or the faces in them, by emotion.
+        faces: how many were found; None where every image was taken whole.
         scored: images that this run scored itself, the rest being taken over from an earlier one.
         seconds: how long that took, from the first image to the output written.
         runtime: what ran the network; empty where nothing was scored.
@@ -32,6 +33,7 @@ class Summary:
 
     statuses: Counter[str] = field(default_factory=Counter)
     emotions: Counter[str] = field(default_factory=Counter)
+    faces: int | None = None
     scored: int = 0
     seconds: float = 0.0
     runtime: str = ""
@@ -39,21 +41,28 @@ class Summary:
     profile: Profile = field(default_factory=Profile)
 
     def counting(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-        """Pass tables through and count their rows."""
+        """Pass tables through and count what they hold."""
         for table in tables:
-            self.statuses.update(count_values(table["status"]))
+            self.statuses.update(count_values(first_rows(table)["status"]))
             self.emotions.update(count_values(table["emotion"]))
+            if "face_index" in table.column_names:
+                self.faces = (self.faces or 0) + len(table) - table["face_index"].null_count
             yield table
 
     @property
-    def rows(self) -> int:
-        """Rows of the result."""
+    def images(self) -> int:
+        """Images of the result."""
         return self.statuses.total()
+
+    @property
+    def rows(self) -> int:
+        """Rows of the result: one for each image, or one for each face and one for each image without."""
+        return self.images if self.faces is None else self.images - self.statuses[Status.OK] + self.faces
 
     @property
     def failures(self) -> int:
         """Images that could not be scored."""
-        return self.rows - self.statuses[Status.OK]
+        return self.images - sum(self.statuses[status] for status in SCORABLE)
 
     @property
     def images_per_second(self) -> float:
@@ -63,7 +72,8 @@ class Summary:
     def as_dict(self) -> dict[str, Any]:
         """For ``run.json``."""
         return {
-            "images": self.rows,
+            "images": self.images,
+            **({} if self.faces is None else {"faces": self.faces}),
             "statuses": dict(self.statuses.most_common()),
             "emotions": dict(self.emotions.most_common()),
             "scored_in_this_run": self.scored,

@@ -50,9 +50,7 @@ def test_a_resumed_training_retraces_the_uninterrupted_one(tmp_path: Path) -> No
     with pytest.raises(Killed):
         fit(_model, train, watch, Recipe(epochs=3), tmp_path / "cut", kill)
     seen: list[float] = []
-    _, resumed = fit(
-        _model, train, watch, Recipe(epochs=3), tmp_path / "cut", lambda line: seen.append(line["epoch"])
-    )
+    _, resumed = fit(_model, train, watch, Recipe(epochs=3), tmp_path / "cut", lambda line: seen.append(line["epoch"]))
     assert seen == [3]
     for one, other in zip(whole, resumed, strict=True):
         assert one == pytest.approx(other, abs=1e-3)
