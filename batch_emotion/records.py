@@ -181,11 +181,11 @@ class FaceOptions:
 class Face(NamedTuple):
     """Where a face is.
 
-    ``index`` is its number in the image, the largest being 0; the box is in pixels of the upright original; ``score``
+    ``number`` is its place by size, the largest being 0; the box is in pixels of the upright original; ``score``
     is the detector's.
     """
 
-    index: int
+    number: int
     x: int
     y: int
     width: int

@@ -51,7 +51,7 @@ class HaarDetector(threading.local):
     margin = 0.0
 
     def __init__(self) -> None:
-        file = Path(cv2.data.haarcascades) / _CASCADE
+        file = Path(cv2.__file__).parent / "data" / _CASCADE
         self.name = f"{file.stem}, opencv {cv2.__version__}"
         self.sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
         self._cascade = cv2.CascadeClassifier(str(file))
@@ -87,7 +87,9 @@ class YuNetDetector(threading.local):
             seen = _reduced(seen, 0.25)
             found.append(self._look(seen, pixels))
         every = np.concatenate(found)
-        return every[np.asarray(cv2.dnn.NMSBoxes(every[:, :4].tolist(), every[:, 4].tolist(), 0.0, _OVERLAP), int)]
+        apart = cv2.dnn.NMSBoxes(every[:, :4].tolist(), every[:, 4].tolist(), 0.0, _OVERLAP)
+        kept: Found = every[np.asarray(apart, int)]
+        return kept
 
     def _look(self, seen: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> Found:
         self._network.setInputSize(seen.shape[1::-1])
@@ -127,4 +129,5 @@ def _reduced(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
 def _found(faces: NDArray[Any], seen: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> Found:
     """What was found in ``seen``, in the pixels that it was made from."""
     down, across = pixels.shape[0] / seen.shape[0], pixels.shape[1] / seen.shape[1]
-    return (faces * [across, down, across, down, 1.0]).astype(np.float32)
+    found: Found = (faces * [across, down, across, down, 1.0]).astype(np.float32)
+    return found

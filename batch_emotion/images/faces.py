@@ -36,7 +36,7 @@ class FaceLoader:
             image._replace(
                 pixels=resize(crop_face(image.pixels, face, self._margin, shrunk), self._spec),
                 face=face,
-                read_s=0.0 if face.index else image.read_s,
+                read_s=0.0 if face.number else image.read_s,
             )
             for face in faces
         ]
@@ -69,7 +69,7 @@ def find_faces(
         if w * across > options.min_size - 1 and right > left and bottom > top:
             boxes.append((left, top, right - left, bottom - top, score))
     boxes.sort(key=lambda box: (-box[2] * box[3], box[1], box[0]))
-    return [Face(index, *box) for index, box in enumerate(boxes[: options.max_faces])]
+    return [Face(number, *box) for number, box in enumerate(boxes[: options.max_faces])]
 
 
 def crop_face(pixels: NDArray[np.uint8], face: Face, margin: float, shrunk: float = 1.0) -> NDArray[np.uint8]:

@@ -30,10 +30,10 @@ class PhotoWatch:
         images, photos = count_photos(batch)
         self._has_looked = images > 0
         if 2 * photos > images:
-            few = f"{photos} of the first {images} images look" if images > 1 else "the image looks"
+            which = f"{photos} of the first {images} images look like photos" if images > 1 else "this looks like a photo"
             _LOG.warning(
-                f"{few} like photos, not face crops: large, and no face fills them. The model answers whatever it is "
-                "shown; give --faces to have the faces found and each one scored"
+                f"{which}, not like face crops: large, and not filled by a face. The model answers whatever it is shown; "
+                "give --faces to have the faces found and each one scored"
             )
 
 
