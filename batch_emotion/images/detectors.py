@@ -16,8 +16,8 @@ from batch_emotion.errors import UsageError
 Found = NDArray[np.float32]
 """float32 (N, 5): x, y, width and height of each face, perhaps reaching over the edges, and a score."""
 
-_CASCADE = "haarcascade_frontalface_default.xml"
-_NEIGHBOURS = 4
+_CASCADE = "haarcascade_frontalface_alt2.xml"
+_NEIGHBOURS = 3
 _YUNET_LARGEST = 300
 _OVERLAP = 0.3
 _NONE = np.empty((0, 5), np.float32)
@@ -47,7 +47,7 @@ class HaarDetector(threading.local):
     ``tests/bench/test_face_margin.py``.
     """
 
-    smallest = 24
+    smallest = 20
     margin = 0.0
 
     def __init__(self) -> None:

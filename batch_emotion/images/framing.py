@@ -30,7 +30,9 @@ class PhotoWatch:
         images, photos = count_photos(batch)
         self._has_looked = images > 0
         if 2 * photos > images:
-            which = f"{photos} of the first {images} images look like photos" if images > 1 else "this looks like a photo"
+            which = (
+                f"{photos} of the first {images} images look like photos" if images > 1 else "this looks like a photo"
+            )
             _LOG.warning(
                 f"{which}, not like face crops: large, and not filled by a face. The model answers whatever it is shown; "
                 "give --faces to have the faces found and each one scored"

@@ -26,7 +26,11 @@ def yunet(tmp_path_factory: pytest.TempPathFactory) -> Path:
         weights.append(numpy_helper.from_array(np.array([1, -1, len(bias)], np.int64), f"{name}_s"))
         nodes.append(
             helper.make_node(
-                "Conv", ["input", f"{name}_w", f"{name}_b"], [f"{name}_c"], kernel_shape=[stride] * 2, strides=[stride] * 2
+                "Conv",
+                ["input", f"{name}_w", f"{name}_b"],
+                [f"{name}_c"],
+                kernel_shape=[stride] * 2,
+                strides=[stride] * 2,
             )
         )
         nodes.append(helper.make_node("Transpose", [f"{name}_c"], [f"{name}_t"], perm=[0, 2, 3, 1]))
@@ -74,9 +78,11 @@ def test_yunet_looks_again_for_faces_too_large_for_it(yunet: Path) -> None:
     found = open_detector(yunet).find(_squares(640, 512, (128, 256, 128)), 1.0)
     boxes = found[:, :4].tolist()
     assert pytest.approx([128, 256, 128, 128], abs=0.1) in boxes
-    assert len(boxes) == 17
-    faces = find_faces(_squares(640, 512, (128, 256, 128)), (640, 512), open_detector(yunet), FaceOptions(min_size=100))
-    assert [face[1:5] for face in faces] == [(128, 256, 128, 128)]
+    assert len(boxes) == 1 + 4 * 4
+    (large,) = find_faces(
+        _squares(640, 512, (128, 256, 128)), (640, 512), open_detector(yunet), FaceOptions(min_size=16, max_faces=1)
+    )
+    assert large[:5] == (0, 128, 256, 128, 128)
 
 
 def test_what_is_no_yunet_model_is_a_usage_error(tmp_path: Path) -> None:
