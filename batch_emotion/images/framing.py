@@ -34,8 +34,8 @@ class PhotoWatch:
                 f"{photos} of the first {images} images look like photos" if images > 1 else "this looks like a photo"
             )
             _LOG.warning(
-                f"{which}, not like face crops: large, and not filled by a face. The model answers whatever it is shown; "
-                "give --faces to have the faces found and each one scored"
+                f"{which}, not like face crops: large, and not filled by a face. The model answers whatever it is "
+                "shown; give --faces to have the faces found and each one scored"
             )
 
 

@@ -104,6 +104,6 @@ def test_detectors_work_in_several_threads_at_a_time(yunet: Path) -> None:
     for detector, shown in ((HaarDetector(), pixels), (open_detector(yunet), _squares(640, 512, (128, 256, 128)))):
         expected = detector.find(shown, 0.5)
         with ThreadPoolExecutor(4) as pool:
-            for found in pool.map(lambda _: detector.find(shown, 0.5), range(12)):
+            for found in pool.map(detector.find, [shown] * 12, [0.5] * 12):
                 assert np.array_equal(found, expected)
     assert all(max(iou(box, each) for each in HaarDetector().find(pixels, 0.5)[:, :4]) >= 0.5 for box in boxes)

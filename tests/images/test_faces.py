@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -169,8 +170,6 @@ def test_boxes_are_scaled_cut_at_the_edges_and_sorted() -> None:
 
 
 def test_the_same_faces_come_out_of_a_child_process(tmp_path: Path) -> None:
-    from functools import partial
-
     file = str(write_photo(tmp_path / "a.png", photo(1400, 420, SIDES)[0]))
     make = partial(make_loader, SPEC, Limits(), False, FaceOptions())
     here = make()(file)

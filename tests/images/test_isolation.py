@@ -1,4 +1,5 @@
 import os
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -7,6 +8,7 @@ import pytest
 
 from batch_emotion.images import decode
 from batch_emotion.images.isolation import IsolatedLoader
+from batch_emotion.images.loading import make_loader
 from batch_emotion.records import InputSpec, Limits, Status
 
 SITE = """
@@ -36,8 +38,8 @@ def test_only_the_culprit_gets_decoder_crash(tmp_path: Path) -> None:
     cv2.imwrite(str(good), np.full((8, 8, 3), 77, np.uint8))
     culprit.write_bytes(b"crash")
     spec = InputSpec((4, 4))
-    with IsolatedLoader(spec, Limits()) as load:
-        images = [load(str(path)) for path in (good, culprit, good, tmp_path / "gone")]
+    with IsolatedLoader(partial(make_loader, spec, Limits())) as load:
+        images = [image for path in (good, culprit, good, tmp_path / "gone") for image in load(str(path))]
     statuses = [image.status for image in images]
     assert statuses == [Status.OK, Status.DECODER_CRASH, Status.OK, Status.MISSING]
     assert "SIGABRT" in str(images[1].error)

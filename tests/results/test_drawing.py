@@ -47,8 +47,6 @@ def test_a_label_stays_inside_the_image() -> None:
         "an emotion with a very long name indeed, so long that it is wider than the picture 93%",
     ):
         copy = _drawn(640, 480, face, label=label)
-        rows, columns = np.nonzero((copy == 255).all(axis=2) | (copy == RED).all(axis=2))
-        assert columns.max() <= 639
         letters = np.nonzero((copy > 150).all(axis=2))
         assert letters[0].min() > 0
         assert letters[1].min() > 0
