@@ -140,6 +140,8 @@ def _check_faces(faces: FaceOptions | None) -> None:
             raise UsageError(f"--{name} must be at least 1, not {value}")
     if faces.margin is not None and not -0.4 <= faces.margin <= 2:
         raise UsageError(f"--face-margin must be between -0.4 and 2, not {faces.margin:g}")
+    if faces.detector_model is not None:
+        open_detector(faces.detector_model)
 
 
 def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: None) -> PredictResult:

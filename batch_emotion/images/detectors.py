@@ -17,7 +17,7 @@ Found = NDArray[np.float32]
 """float32 (N, 5): x, y, width and height of each face, perhaps reaching over the edges, and a score."""
 
 _CASCADE = "haarcascade_frontalface_alt2.xml"
-_NEIGHBOURS = 3
+_AGREEING, _AGREEING_COARSELY = 4, 2
 _YUNET_LARGEST = 300
 _OVERLAP = 0.3
 _NONE = np.empty((0, 5), np.float32)
@@ -59,8 +59,12 @@ class HaarDetector(threading.local):
     def find(self, pixels: NDArray[np.uint8], scale: float) -> Found:
         """The faces, see ``Detector``."""
         seen = _reduced(pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), scale)
-        boxes, agreeing = self._cascade.detectMultiScale2(seen, scaleFactor=1.1, minNeighbors=_NEIGHBOURS)
-        return _found(np.column_stack([boxes, agreeing]), seen, pixels) if len(boxes) else _NONE
+        boxes, agreeing = self._cascade.detectMultiScale2(seen, minNeighbors=_AGREEING_COARSELY - 1)
+        if not len(boxes):
+            return _NONE
+        # OpenCV tries every second row and column only for faces less than twice as large as the smallest.
+        needed = np.where(boxes[:, 2] < 2 * self.smallest, _AGREEING_COARSELY, _AGREEING)
+        return _found(np.column_stack([boxes, agreeing])[agreeing >= needed], seen, pixels)
 
 
 class YuNetDetector(threading.local):

@@ -14,18 +14,22 @@ from batch_emotion.records import DecodedImage, Face, FaceOptions, InputSpec, Li
 class FaceLoader:
     """A location to one decoded image for each face in it, the largest first; to one without pixels where none is.
 
-    An image is decoded once, in full: what is looked for faces is that, made smaller, and crops are cut from that.
+    An image is decoded once; a JPEG at a half, a quarter or an eighth where even the smallest face wanted stays twice
+    the model's input. Faces are looked for in that, made smaller, and crops are cut from it.
     """
 
     def __init__(self, spec: InputSpec, limits: Limits, options: FaceOptions, full: bool = False) -> None:
-        self._spec, self._limits, self._options, self._full = spec, limits, options, full
+        self._spec, self._limits, self._options = spec, limits, options
+        self._divisor = 1 if full else reduction((options.min_size, options.min_size), spec)
         self._detector = open_detector(options.detector_model)
         self._margin = self._detector.margin if options.margin is None else options.margin
 
     def __call__(self, location: str) -> list[DecodedImage]:
         """Read and decode one file and find the faces in it; whatever is wrong with it is in the status."""
         gray = self._spec.color_mode == "grayscale"
-        image = load(location, self._limits, lambda data: decode_whole(data, gray, self._limits, self._divisor))
+        image = load(
+            location, self._limits, lambda data: decode_whole(data, gray, self._limits, lambda size: self._divisor)
+        )
         if image.pixels is None or image.width is None or image.height is None:
             return [image]
         faces = find_faces(image.pixels, (image.width, image.height), self._detector, self._options)
@@ -40,10 +44,6 @@ class FaceLoader:
             )
             for face in faces
         ]
-
-    def _divisor(self, size: tuple[int, int]) -> int:  # noqa: ARG002 - that of the smallest face counts
-        smallest = self._options.min_size
-        return 1 if self._full else reduction((smallest, smallest), self._spec)
 
 
 def find_faces(

@@ -52,13 +52,8 @@ def test_there_is_a_row_for_each_face_and_one_for_each_image_without(
     done = []
     result = predict(_options(folder, tmp_path / "r.parquet"), lambda progress: done.append(progress))
     table = pq.read_table(tmp_path / "r.parquet")
-    assert (
-        table.column_names[-10:]
-        == [
-            *("width", "height", "face_index", "box_x", "box_y", "box_w", "box_h", "face_score", "error", "size"),
-            "mtime_ns",
-        ][-10:]
-    )
+    faces = ["face_index", "box_x", "box_y", "box_w", "box_h", "face_score"]
+    assert table.column_names[-11:] == ["width", "height", *faces, "error", "size", "mtime_ns"]
     rows = table.to_pylist()
     names = [Path(row["path"]).name for row in rows]
     assert names == ["a.jpg", "a.jpg", "b.jpg", "c.png", "d.jpg", "e.jpg", "f.jpg", "f.jpg", "f.jpg"]
@@ -68,7 +63,7 @@ def test_there_is_a_row_for_each_face_and_one_for_each_image_without(
         for row, box in zip(mine, boxes, strict=True):
             assert iou((row["box_x"], row["box_y"], row["box_w"], row["box_h"]), box) >= 0.5
             assert row["status"] == "ok"
-            assert row["face_score"] >= 3
+            assert row["face_score"] >= 2
             assert row["p_happy"] > 0.5
             assert row["emotion"] == "happy"
     bare = {Path(row["path"]).name: row for row in rows if row["status"] != "ok"}
@@ -134,14 +129,8 @@ def test_a_manifest_keeps_its_columns_and_copies_are_annotated(
 ) -> None:
     folder, truth = photos
     manifest = tmp_path / "m.csv"
-    manifest.write_text(
-        "id,path\n"
-        + "".join(f"00{row},{folder / name}\n" for row, name in enumerate("fbca"))
-        .replace("/f\n", "/f.jpg\n")
-        .replace("/b\n", "/b.jpg\n")
-        .replace("/c\n", "/c.png\n")
-        .replace("/a\n", "/a.jpg\n")
-    )
+    names = ["f.jpg", "b.jpg", "c.png", "a.jpg"]
+    manifest.write_text("id,path\n" + "".join(f"00{row},{folder / name}\n" for row, name in enumerate(names)))
     copies = tmp_path / "copies"
     options = _options(manifest, tmp_path / "r.csv", annotate=AnnotateOptions(copies, 2))
     predict(options)
@@ -195,7 +184,7 @@ def test_usage_errors_leave_nothing(tmp_path: Path, photos: tuple[Path, dict[str
     with pytest.raises(SourceError, match="box_x"):
         predict(_options(tmp_path / "m.csv", out))
     assert run(["predict", str(folder), "--out", str(out), "--max-faces", "3"]) == 2
-    assert sorted(tmp_path.iterdir()) == [*before, tmp_path / "r.parquet.lock"] or sorted(tmp_path.iterdir()) == before
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_photos_without_the_option_are_warned_of_once_and_faces_are_not(
