@@ -17,7 +17,7 @@ Found = NDArray[np.float32]
 """float32 (N, 5): x, y, width and height of each face, perhaps reaching over the edges, and a score."""
 
 _CASCADE = "haarcascade_frontalface_alt2.xml"
-_AGREEING, _AGREEING_COARSELY = 4, 2
+_AGREEING, _AGREEING_COARSELY = 3, 2
 _YUNET_LARGEST = 300
 _OVERLAP = 0.3
 _NONE = np.empty((0, 5), np.float32)
