@@ -17,6 +17,7 @@ Found = NDArray[np.float32]
 """float32 (N, 5): x, y, width and height of each face, perhaps reaching over the edges, and a score."""
 
 _CASCADE = "haarcascade_frontalface_alt2.xml"
+_WINDOW = 20
 _AGREEING, _AGREEING_COARSELY = 3, 2
 _YUNET_LARGEST = 300
 _OVERLAP = 0.3
@@ -44,10 +45,11 @@ class HaarDetector(threading.local):
     """The cascade that OpenCV carries; its score is the number of overlapping windows that agree on a face.
 
     OpenCV's detectors keep state while they work, hence each thread has its own. The margin was found with
-    ``tests/bench/test_face_margin.py``.
+    ``tests/bench/test_face_margin.py``; ``smallest`` is where ``tests/bench/test_faces.py`` finds as many faces as the
+    cascade does at full size.
     """
 
-    smallest = 20
+    smallest = 27
     margin = 0.0
 
     def __init__(self) -> None:
@@ -59,18 +61,22 @@ class HaarDetector(threading.local):
     def find(self, pixels: NDArray[np.uint8], scale: float) -> Found:
         """The faces, see ``Detector``."""
         seen = _reduced(pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), scale)
-        boxes, agreeing = self._cascade.detectMultiScale2(seen, minNeighbors=_AGREEING_COARSELY - 1)
+        least = self.smallest if scale < 1 else _WINDOW
+        boxes, agreeing = self._cascade.detectMultiScale2(
+            seen, minNeighbors=_AGREEING_COARSELY - 1, minSize=(least, least)
+        )
         if not len(boxes):
             return _NONE
-        # OpenCV tries every second row and column only for faces less than twice as large as the smallest.
-        needed = np.where(boxes[:, 2] < 2 * self.smallest, _AGREEING_COARSELY, _AGREEING)
+        # OpenCV tries only every second row and column for faces less than twice as large as the cascade's window.
+        needed = np.where(boxes[:, 2] < 2 * _WINDOW, _AGREEING_COARSELY, _AGREEING)
         return _found(np.column_stack([boxes, agreeing])[agreeing >= needed], seen, pixels)
 
 
 class YuNetDetector(threading.local):
     """YuNet, with OpenCV's own thresholds; its score is between 0 and 1.
 
-    It is made for faces of 10 to 300 pixels, hence larger images are looked at again at a quarter of the size.
+    It is made for faces of 10 to 300 pixels, hence larger images are looked at again at a quarter of the size. Which
+    margin serves it best has not been measured.
     """
 
     smallest = 16

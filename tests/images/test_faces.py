@@ -97,7 +97,7 @@ def test_a_large_jpeg_is_decoded_smaller_only_where_its_smallest_faces_stay_larg
         assert iou(_boxes([row])[0], expected) > 0.7
     loader = FaceLoader(SPEC, Limits(), FaceOptions(min_size=256), full=True)
     assert iou(_boxes(loader(str(file)))[0], expected) > 0.7
-    assert seen == [(1200, 500), (600, 94), (1200, 94)]
+    assert seen == [(1200, 675), (600, 127), (1200, 127)]
 
 
 def test_an_image_without_a_face_is_one_row_without_pixels(tmp_path: Path) -> None:
