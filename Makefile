@@ -1,7 +1,7 @@
 # The checks, as CI runs them. PYTHON is the environment that has ".[dev]" installed.
 PYTHON ?= .venv/bin/python
 
-.PHONY: check test lint types imports readme soak wheel
+.PHONY: check test lint types imports readme soak bench wheel
 
 check: test lint types imports readme
 
@@ -24,6 +24,10 @@ readme:
 # What takes long: a hundred kills and data of full size.
 soak:
 	$(PYTHON) -m pytest -m soak
+
+# What is measured: prints its figures. BENCH_FACES and BENCH_BASELINE say with what, see tests/bench.
+bench:
+	$(PYTHON) -m pytest -m bench -s
 
 wheel:
 	$(PYTHON) -m build --wheel

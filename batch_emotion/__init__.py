@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from batch_emotion.commands.annotate import AnnotateOptions
     from batch_emotion.commands.evaluate import EvaluateOptions, evaluate
     from batch_emotion.commands.explain import ExplainOptions, explain
     from batch_emotion.commands.options import PredictOptions
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from batch_emotion.commands.report import ReportOptions, report
     from batch_emotion.commands.train import TrainOptions, train
     from batch_emotion.model.bundle import load_bundle
+    from batch_emotion.records import FaceOptions
 
 __all__ = [
+    "AnnotateOptions",
     "EvaluateOptions",
     "ExplainOptions",
+    "FaceOptions",
     "PredictOptions",
     "ReportOptions",
     "TrainOptions",
@@ -35,6 +39,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AnnotateOptions": "batch_emotion.commands.annotate",
+    "FaceOptions": "batch_emotion.records",
     "EvaluateOptions": "batch_emotion.commands.evaluate",
     "evaluate": "batch_emotion.commands.evaluate",
     "ExplainOptions": "batch_emotion.commands.explain",

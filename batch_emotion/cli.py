@@ -135,6 +135,26 @@ def predict(
     ] = None,
     max_pixels: Annotated[int, typer.Option(help="Refuse larger images before decoding them.")] = 100_000_000,
     max_bytes: Annotated[int, typer.Option(help="Refuse larger files.")] = 256 * _MIB,
+    faces: Annotated[
+        bool, typer.Option("--faces", help="Images are photos: find the faces, one row for each.")
+    ] = False,
+    detector_model: Annotated[
+        Path | None, typer.Option(help="Find faces with this YuNet model (.onnx); default: OpenCV's Haar cascade.")
+    ] = None,
+    min_face_size: Annotated[
+        int, typer.Option(help="The smallest face, in pixels of the image; larger is faster.")
+    ] = 48,
+    max_faces: Annotated[int, typer.Option(help="Take only so many faces of an image, the largest.")] = 100,
+    face_margin: Annotated[
+        float | None,
+        typer.Option(
+            help="Widen boxes by this part of their side on each side; default: as the training faces are cropped."
+        ),
+    ] = None,
+    annotate: Annotated[
+        Path | None, typer.Option(help="Write copies with faces, labels and confidence drawn into this folder.")
+    ] = None,
+    annotate_limit: Annotated[int, typer.Option(help="At most so many copies.")] = 100,
     batch_size: Annotated[int, typer.Option(help="Images shown to the network at a time.")] = 256,
     shard_size: Annotated[int, typer.Option(help="Images committed at a time.")] = 4096,
     overwrite: Annotated[
@@ -179,12 +199,13 @@ def predict(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
 ) -> None:
     """Score images: one row per image with its emotion, confidence and probabilities."""
+    from batch_emotion.commands.annotate import AnnotateOptions
     from batch_emotion.commands.options import PredictOptions
     from batch_emotion.commands.output import OutputOptions
     from batch_emotion.commands.predict import predict as run_predict
     from batch_emotion.commands.reporting import ReportingOptions
     from batch_emotion.images.sources import SourceOptions, is_one_image
-    from batch_emotion.records import Limits, Task
+    from batch_emotion.records import FaceOptions, Limits, Task
     from batch_emotion.results.update import UpdateOptions
 
     begin_log(log_format, log_file, quiet, dry_run)
@@ -192,6 +213,11 @@ def predict(
         raise UsageError("--prune, --retry-failures and --checksum say how to --update; give that too")
     if (task_index is None) != (task_count is None):
         raise UsageError("--task-index and --task-count go together")
+    face_options = FaceOptions(detector_model, min_face_size, max_faces, face_margin)
+    if not faces and face_options != FaceOptions():
+        raise UsageError(
+            "--detector-model, --min-face-size, --max-faces and --face-margin go with --faces; give that too"
+        )
     options = PredictOptions(
         sources=tuple(sources),
         out=out,
@@ -216,6 +242,8 @@ def predict(
             None if time_limit is None else _seconds("--time-limit", time_limit),
         ),
         report=ReportingOptions(job, metrics_file, baseline, max_drift, tuple(sys.argv), run_id()),
+        faces=face_options if faces else None,
+        annotate=AnnotateOptions(annotate, annotate_limit) if annotate else None,
     )
     if dry_run:
         _show_plan(options)
@@ -358,7 +386,8 @@ def _show_summary(options: PredictOptions, result: PredictResult) -> None:
         typer.echo(f"Nothing to do: {options.out} is there, made from the same images in the same way.", err=True)
         return
     counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
-    say = [f"{summary.rows} images: {counts or 'there is nothing in the manifest'}"]
+    faces = "" if summary.faces is None else f"; {summary.faces} faces"
+    say = [f"{summary.images} images: {counts or 'there is nothing in the manifest'}{faces}"]
     if summary.emotions:
         say += mix_lines(summary.emotions, sys.stderr)
     if result.left_out:
@@ -379,9 +408,13 @@ def _show_summary(options: PredictOptions, result: PredictResult) -> None:
 
 def _show_rows(rows: list[dict[str, Any]]) -> None:
     for row in rows:
+        if row["status"] == "no_face":
+            typer.echo(f"{row['path']}: no face was found")
+            continue
         if row["status"] != "ok":
             raise BatchEmotionError(f"{row['path']} is {row['status']}: {row['error']}")
-        typer.echo(f"{row['path']}: {row['emotion']} ({row['confidence']:.1%})")
+        at = "{box_w}x{box_h}+{box_x}+{box_y}: ".format_map(row) if "face_index" in row else ""
+        typer.echo(f"{row['path']}: {at}{row['emotion']} ({row['confidence']:.1%})")
         chances = {key.removeprefix("p_"): value for key, value in row.items() if key.startswith("p_")}
         for name, value in sorted(chances.items(), key=lambda pair: -pair[1]):
             typer.echo(f"  {name:<10} {value:6.1%}")

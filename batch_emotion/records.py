@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -37,6 +39,19 @@ PLAN_SCHEMA = pa.schema(
 )
 
 
+FACE_SCHEMA = pa.schema(
+    [
+        pa.field("face_index", pa.int32()),
+        pa.field("box_x", pa.int32()),
+        pa.field("box_y", pa.int32()),
+        pa.field("box_w", pa.int32()),
+        pa.field("box_h", pa.int32()),
+        pa.field("face_score", pa.float32()),
+    ]
+)
+"""The columns that say which face a row is of; null in rows that are of none."""
+
+
 class Status(StrEnum):
     """What became of one image."""
 
@@ -49,6 +64,11 @@ class Status(StrEnum):
     CORRUPT = "corrupt"
     TOO_LARGE = "too_large"
     DECODER_CRASH = "decoder_crash"
+    NO_FACE = "no_face"
+
+
+SCORABLE = (Status.OK, Status.NO_FACE)
+"""What is no failure: the image was read, and every face in it scored."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +101,10 @@ class Plan:
         """The plan of these rows alone, numbered anew from 0."""
         images, attributes = self.images.take(rows), self.attributes.take(rows)
         return Plan(images.set_column(0, PLAN_SCHEMA.field("index"), [_numbers(len(rows))]), attributes, self.left_out)
+
+    def repeat(self, rows: NDArray[np.int64]) -> Plan:
+        """The plan with these of its rows, each with the number it has here."""
+        return Plan(self.images.take(rows), self.attributes.take(rows))
 
     @cached_property
     def digest(self) -> str:
@@ -162,12 +186,46 @@ class Limits:
     max_bytes: int = 256 * 2**20
 
 
+@dataclass(frozen=True)
+class FaceOptions:
+    """That faces are to be found in each image, and which.
+
+    Attributes:
+        detector_model: a YuNet model, an ONNX file; OpenCV's Haar cascade where None.
+        min_size: the width of the smallest face, in pixels of the upright original.
+        max_faces: of an image with more, the largest are taken.
+        margin: by how much a box is widened on each side, as a part of its longer side; may be negative. What the
+            detector's boxes need to be like the training faces where None.
+    """
+
+    detector_model: Path | None = None
+    min_size: int = 48
+    max_faces: int = 100
+    margin: float | None = None
+
+
+class Face(NamedTuple):
+    """Where a face is.
+
+    ``number`` is its place by size, the largest being 0; the box is in pixels of the upright original; ``score``
+    is the detector's.
+    """
+
+    number: int
+    x: int
+    y: int
+    width: int
+    height: int
+    score: float
+
+
 class DecodedImage(NamedTuple):
-    """One image after decoding: pixels, or the reason why there are none.
+    """One image, or one face of it, after decoding: pixels, or the reason why there are none.
 
     ``pixels`` is uint8 (H, W, C) where ``status`` is ok, else None; ``width`` and ``height`` are those of the upright
     original, None where even the header could not be read; ``size`` (bytes) and ``mtime_ns`` (ns since the epoch) are
-    those of the file that was read, None where there was none; ``read_s`` is how long reading it took.
+    those of the file that was read, None where there was none; ``read_s`` is how long reading it took; ``face`` is
+    what of the image the pixels show, None where they show all of it.
     """
 
     pixels: NDArray[np.uint8] | None
@@ -178,18 +236,20 @@ class DecodedImage(NamedTuple):
     size: int | None = None
     mtime_ns: int | None = None
     read_s: float = 0.0
+    face: Face | None = None
 
 
 @dataclass(frozen=True)
 class ImageBatch:
-    """The images of B consecutive plan rows.
+    """The images of consecutive plan rows: B images, or the B faces in them, each image having at least one row.
 
     Attributes:
         image_index: int64 (B,), the row in the plan of each image.
         pixels: uint8 (B, H, W, C), zero where the image is not ok.
-        facts: an Arrow batch of B rows with the columns ``status, width, height, error, size, mtime_ns``.
+        facts: an Arrow batch of B rows with the columns ``status, width, height, error, size, mtime_ns``, and with
+            faces those of ``FACE_SCHEMA``.
         read_s: seconds it took to read the files.
-        decode_s: seconds it took to decode them.
+        decode_s: seconds it took to decode them, and to find faces in them.
     """
 
     image_index: NDArray[np.int64]
@@ -197,6 +257,14 @@ class ImageBatch:
     facts: pa.RecordBatch
     read_s: float = 0.0
     decode_s: float = 0.0
+
+    @cached_property
+    def image_rows(self) -> NDArray[np.int64]:
+        """int64 (B,), which of the batch's images each row is of, from 0."""
+        import numpy as np
+
+        rows: NDArray[np.int64] = np.cumsum(np.diff(self.image_index, prepend=self.image_index[:1]) != 0)
+        return rows
 
 
 @dataclass

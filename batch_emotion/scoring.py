@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -14,12 +15,14 @@ from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
 from batch_emotion.images.isolation import IsolatedLoader
+from batch_emotion.images.loading import make_loader
 from batch_emotion.images.pipeline import stream
 from batch_emotion.model.runtime import Runtime
-from batch_emotion.records import ImageBatch, InputSpec, Limits, Plan, Profile, pixel_digests
+from batch_emotion.records import FaceOptions, ImageBatch, InputSpec, Limits, Plan, Profile, pixel_digests
 from batch_emotion.results.schema import assemble
 
 _IN_FLIGHT = 3
+_PHOTOS = 32
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Scorer:
         full_decode: decode every pixel of large JPEGs.
         threads: batches decoded at a time.
         profile: to which the seconds of each stage are added.
+        faces: which faces to find in each image; None takes every image whole.
+        look: shown every batch of images once it is decoded; None where nobody looks.
     """
 
     runtime: Runtime
@@ -49,6 +54,8 @@ class Scorer:
     threads: int = field(default_factory=available_cores)
     profile: Profile = field(default_factory=Profile)
     with_digests: bool = False
+    faces: FaceOptions | None = None
+    look: Callable[[ImageBatch], None] | None = None
 
     def score(
         self,
@@ -74,8 +81,11 @@ class Scorer:
         def finish() -> pa.RecordBatch:
             nonlocal first
             batch, answer = waiting.popleft()
-            rows = plan.slice(first, len(batch.image_index))
-            first += len(rows)
+            images = int(batch.image_rows[-1]) + 1
+            rows = plan.slice(first, images)
+            first += images
+            if images < len(batch.image_index):
+                rows = rows.repeat(batch.image_rows)
             scored = assemble(rows, batch, answer.result(), self.class_names, self.min_confidence)
             if self.with_digests:
                 scored = scored.append_column("pixel_digest", pa.array(pixel_digests(batch.pixels), pa.string()))
@@ -84,24 +94,32 @@ class Scorer:
             self.profile.infer = self.runtime.busy_s
             return scored
 
+        make = partial(make_loader, self.spec, self.limits, self.full_decode, self.faces)
         try:
-            with IsolatedLoader(self.spec, self.limits, self.full_decode) if isolated else nullcontext() as loader:
+            with IsolatedLoader(make) if isolated else nullcontext(make()) as loader:
                 batches = stream(
                     plan,
                     self.spec,
                     self.limits,
-                    self.batch_size,
+                    self.batch_size if self.faces is None else min(self.batch_size, _PHOTOS),
                     loader,
                     workers=1 if isolated else self.threads,
-                    full=self.full_decode,
+                    with_faces=self.faces is not None,
                     shard_size=shard_size,
                     on_start=on_start,
                 )
                 for batch in batches:
-                    waiting.append((batch, pool.submit(self.runtime.predict_proba, batch.pixels)))
+                    if self.look is not None:
+                        self.look(batch)
+                    waiting.append((batch, pool.submit(self._predict, batch.pixels)))
                     if len(waiting) > _IN_FLIGHT:
                         yield finish()
                 while waiting:
                     yield finish()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def _predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities of any number of images, however many faces a batch holds."""
+        steps = range(0, len(pixels), self.batch_size)
+        return np.concatenate([self.runtime.predict_proba(pixels[at : at + self.batch_size]) for at in steps])

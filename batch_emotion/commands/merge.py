@@ -14,6 +14,7 @@ from batch_emotion.commands.reporting import Reporter, ReportingOptions
 from batch_emotion.errors import OutputMismatch, SourceError, UsageError
 from batch_emotion.records import Task
 from batch_emotion.results.parts import Fingerprint
+from batch_emotion.results.schema import first_rows
 from batch_emotion.results.sinks import check_target, write_result
 from batch_emotion.results.stored import read_footer, read_result
 from batch_emotion.results.summary import Summary
@@ -101,7 +102,7 @@ def _in_order(fingerprints: dict[Path, Fingerprint]) -> list[Path]:
 def _rows(parts: Sequence[Path], fingerprint: Fingerprint, schema: pa.Schema) -> Iterator[pa.Table]:
     for index, part in enumerate(parts):
         rows = read_result(part)
-        images = len(Task(index, len(parts)).rows(fingerprint.images))
-        if rows.schema != schema or len(rows) < images:
-            raise SourceError(f"{part} is not whole: it holds {len(rows)} rows of {images} images; run its task again")
+        images, has = len(Task(index, len(parts)).rows(fingerprint.images)), len(first_rows(rows))
+        if rows.schema != schema or has < images:
+            raise SourceError(f"{part} is not whole: it holds rows of {has} of its {images} images; run its task again")
         yield rows

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from batch_emotion.commands.annotate import AnnotateOptions
 from batch_emotion.commands.output import OutputOptions
 from batch_emotion.commands.reporting import ReportingOptions
 from batch_emotion.errors import UsageError
+from batch_emotion.images.detectors import open_detector
 from batch_emotion.images.sources import SourceOptions
 from batch_emotion.model.bundle import DEFAULT_MODEL
 from batch_emotion.model.runtime import Precision, RuntimeName
-from batch_emotion.records import Limits, Task
+from batch_emotion.records import FaceOptions, Limits, Task
 from batch_emotion.results.sinks import output_kind
 
 
@@ -36,6 +38,8 @@ class PredictOptions:
         shard_size: images committed at a time.
         overwrite: replace an output, or the parts of an unfinished run, that were made from something else.
         max_failures: more failures than this end in exit code 3; None allows any number.
+        faces: find the faces in each image and score each one; None scores every image whole.
+        annotate: write copies of the first images with their faces marked.
         task: score only this part of the plan; None scores all of it.
         output: how the output is made: anew or as an update, and when to give up.
         report: what is told of the run, and what is held against it.
@@ -57,6 +61,8 @@ class PredictOptions:
     shard_size: int = 4096
     overwrite: bool = False
     max_failures: int | None = None
+    faces: FaceOptions | None = None
+    annotate: AnnotateOptions | None = None
     task: Task | None = None
     output: OutputOptions = field(default_factory=OutputOptions)
     report: ReportingOptions = field(default_factory=ReportingOptions)
@@ -101,4 +107,21 @@ def check_options(options: PredictOptions) -> None:
             raise UsageError(f"--task-index must be from 0 to {task.count - 1}, one less than --task-count")
         if update is not None:
             raise UsageError("--task-count splits a run that makes a result anew; it does not go with --update")
+    _check_faces(options.faces)
+    if options.annotate is not None:
+        if options.faces is None:
+            raise UsageError("--annotate marks the faces that --faces finds; give that too")
+        options.annotate.check()
     options.report.check()
+
+
+def _check_faces(faces: FaceOptions | None) -> None:
+    if faces is None:
+        return
+    for name, value in (("min-face-size", faces.min_size), ("max-faces", faces.max_faces)):
+        if value < 1:
+            raise UsageError(f"--{name} must be at least 1, not {value}")
+    if faces.margin is not None and not -0.4 <= faces.margin <= 2:
+        raise UsageError(f"--face-margin must be between -0.4 and 2, not {faces.margin:g}")
+    if faces.detector_model is not None:
+        open_detector(faces.detector_model)

@@ -106,7 +106,7 @@ def write_output(
 
     def on_rows(rows: pa.RecordBatch | pa.Table) -> None:
         reporter.seen.add(rows)
-        on_progress(Progress(reporter.seen.rows, len(work.plan), reporter.seen.failures))
+        on_progress(Progress(reporter.seen.images, len(work.plan), reporter.seen.failures))
 
     for shard in kept:
         on_rows(workspace.read(*shard))
@@ -173,6 +173,7 @@ def footer(fingerprint: Fingerprint, card: Card) -> dict[str, str]:
         "runtime": fingerprint.runtime,
         "precision": fingerprint.precision,
         "plan": fingerprint.plan,
+        **fingerprint.of_faces(),
         "fingerprint": fingerprint.to_json(),
     }
 

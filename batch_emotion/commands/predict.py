@@ -6,11 +6,12 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
+from batch_emotion.commands.annotate import COLUMNS, annotate
 from batch_emotion.commands.options import PredictOptions, check_options
 from batch_emotion.commands.output import OnProgress, Outcome, Progress, write_output
 from batch_emotion.commands.remaining import Prepared
@@ -19,11 +20,14 @@ from batch_emotion.cores import available_cores
 from batch_emotion.errors import ExitCode
 from batch_emotion.images.checksum import with_checksums
 from batch_emotion.images.decode import DECODER
+from batch_emotion.images.detectors import open_detector
+from batch_emotion.images.framing import PhotoWatch
 from batch_emotion.images.sources import make_plan
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.runtime import open_runtime, resolve_runtime
-from batch_emotion.records import Plan, Profile, Task
+from batch_emotion.records import FaceOptions, Plan, Profile, Task
 from batch_emotion.results.parts import Fingerprint, Workspace
+from batch_emotion.results.reading import read_rows
 from batch_emotion.results.schema import check_attributes
 from batch_emotion.results.sinks import output_kind
 from batch_emotion.results.summary import Summary, run_file
@@ -67,7 +71,7 @@ def plan_prediction(options: PredictOptions) -> Plan:
 
 
 def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: None) -> PredictResult:
-    """Score every image of the sources: one row each, whatever is wrong with it.
+    """Score every image of the sources: one row each, or one for each face, whatever is wrong with it.
 
     Args:
         options: what and how.
@@ -87,9 +91,12 @@ def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: 
 def _to_output(out: Path, options: PredictOptions, on_progress: OnProgress) -> PredictResult:
     reporter = Reporter(out, options.report, options.max_failures)
 
+    prepared: list[Prepared] = []
+
     def prepare() -> Prepared:
         _ = reporter.baseline
-        return _prepare(options, reporter.seen.profile)
+        prepared[:] = [_prepare(options, reporter.seen.profile)]
+        return prepared[0]
 
     def is_known() -> bool:
         return any(path.exists() for path in (out, run_file(out), Workspace(out).folder))
@@ -107,7 +114,16 @@ def _to_output(out: Path, options: PredictOptions, on_progress: OnProgress) -> P
         )
         exit_code, complaints = reporter.finished(made.summary, made.outcome, made.told)
         Workspace(out).remove()
+        _annotate(options, prepared[0], out)
     return PredictResult(made.outcome, made.summary, exit_code, made.left_out, complaints=complaints)
+
+
+def _annotate(options: PredictOptions, prepared: Prepared, result: pa.Table | Path) -> None:
+    if options.annotate is None:
+        return
+    columns = pa.schema([prepared.schema.field(name) for name in COLUMNS])
+    rows = read_rows(result, columns) if isinstance(result, Path) else [result.select(columns.names)]
+    annotate(options.annotate, prepared.plan, rows, prepared.bundle.card.class_names, options.limits)
 
 
 def _prepare(options: PredictOptions, profile: Profile) -> Prepared:
@@ -125,6 +141,7 @@ def _prepare(options: PredictOptions, profile: Profile) -> Prepared:
         plan.attributes.schema,
         bundle.card.class_names,
         flat=options.out is not None and output_kind(options.out) == "csv",
+        faces=options.faces is not None,
     )
     return Prepared(
         plan, bundle, _fingerprint(options, digest, images, bundle), lambda summary: _scorer(options, bundle, summary)
@@ -143,7 +160,7 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
     if scorer is not None:
         for rows in scorer.score(plan):
             seen.add(rows)
-            on_progress(Progress(seen.rows, len(plan), seen.failures))
+            on_progress(Progress(seen.images, len(plan), seen.failures))
             batches.append(rows)
     schema = prepared.schema
     table = pa.concat_tables(
@@ -151,6 +168,7 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
     )
     summary.add(table)
     summary.scored, summary.seconds = len(plan), time.monotonic() - started
+    _annotate(options, prepared, table)
     too_many = options.max_failures is not None and summary.failures > options.max_failures
     exit_code = ExitCode.OVER_THRESHOLD if too_many else ExitCode.OK
     return PredictResult("done", summary, exit_code, plan.left_out, table)
@@ -175,6 +193,8 @@ def _scorer(options: PredictOptions, bundle: Bundle, summary: Summary) -> Scorer
         options.full_decode,
         summary.threads,
         summary.profile,
+        faces=options.faces,
+        look=PhotoWatch() if options.faces is None else None,
     )
 
 
@@ -195,4 +215,19 @@ def _fingerprint(options: PredictOptions, plan_digest: str, images: int, bundle:
         full_decode=options.full_decode,
         task_index=task.index,
         task_count=task.count,
+        **_of_faces(options.faces),
     )
+
+
+def _of_faces(faces: FaceOptions | None) -> dict[str, Any]:
+    """How faces are found, as fields of the fingerprint."""
+    if faces is None:
+        return {}
+    detector = open_detector(faces.detector_model)
+    return {
+        "detector": detector.name,
+        "detector_sha256": detector.sha256,
+        "min_face_size": faces.min_size,
+        "max_faces": faces.max_faces,
+        "face_margin": detector.margin if faces.margin is None else faces.margin,
+    }

@@ -53,7 +53,8 @@ class Prepared:
         return self._schema(None)
 
     def _schema(self, attributes: pa.Schema | None) -> pa.Schema:
-        return result_schema(self.bundle.card.class_names, attributes, CHECKSUM in self.plan.images.column_names)
+        checksum, faces = CHECKSUM in self.plan.images.column_names, self.fingerprint.detector is not None
+        return result_schema(self.bundle.card.class_names, attributes, checksum, faces=faces)
 
 
 @dataclass(frozen=True)

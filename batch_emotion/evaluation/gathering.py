@@ -143,7 +143,9 @@ def gather_result(
     bundle, unknown = find_maker(data, model, class_names)
     statuses = table["status"].to_pylist()
     in_training = None
-    if bundle is not None:
+    if "face_index" in table.column_names:
+        unknown = "its rows are faces in photos, whose pixels are not those of the training images"
+    elif bundle is not None:
         in_training, unknown = _read_again(plan, bundle, statuses, limits)
     told = _told(bundle, "") if bundle else {"name": _fingerprint(data).get("model_name", "unknown"), "sha256": None}
     return Gathered(

@@ -38,6 +38,9 @@ from batch_emotion.storage import read_file
 DECODER = f"opencv {cv2.__version__}"
 """What decoded the pixels, as recorded with every result."""
 
+Divisor = Callable[[tuple[int, int], bool], int]
+"""Of an image's upright (width, height), and whether it is stored upright: 1, 2, 4 or 8."""
+
 _Header = Callable[[io.BytesIO], ImageFile.ImageFile]
 _SIGNATURES: tuple[tuple[bytes, _Header], ...] = (
     (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
@@ -58,12 +61,17 @@ _INTERPOLATIONS = {"bilinear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
 
 def load_image(location: str, spec: InputSpec, limits: Limits, full: bool = False) -> DecodedImage:
     """Read and decode one file; whatever is wrong with it is in the status."""
+    return load(location, limits, lambda data: decode(data, spec, limits, full))
+
+
+def load(location: str, limits: Limits, decoded: Callable[[bytes], DecodedImage]) -> DecodedImage:
+    """Read one file and decode what it holds by ``decoded``; whatever is wrong with it is in the status."""
     started = time.perf_counter()
     file = read_file(location, limits.max_bytes)
     read_s = time.perf_counter() - started
     if file.status is not Status.OK:
         return DecodedImage(None, file.status, None, None, file.error, file.size, file.mtime_ns, read_s)
-    return decode(file.data, spec, limits, full)._replace(size=file.size, mtime_ns=file.mtime_ns, read_s=read_s)
+    return decoded(file.data)._replace(size=file.size, mtime_ns=file.mtime_ns, read_s=read_s)
 
 
 def decode(data: bytes, spec: InputSpec, limits: Limits, full: bool = False) -> DecodedImage:
@@ -74,6 +82,31 @@ def decode(data: bytes, spec: InputSpec, limits: Limits, full: bool = False) -> 
         spec: the size, colour mode and interpolation wanted.
         limits: ``max_pixels`` is checked against the header before anything is decoded.
         full: decode every pixel of a JPEG however large it is; else to a size of at least twice ``spec.image_size``.
+    """
+    divided_by = 1
+
+    def divisor(size: tuple[int, int], upright: bool) -> int:
+        nonlocal divided_by
+        divided_by = 1 if full else reduction(size, spec, upright)
+        return divided_by
+
+    image = decode_whole(data, spec.color_mode == "grayscale", limits, divisor)
+    if image.pixels is None or image.width is None or image.height is None:
+        return image
+    pixels = image.pixels
+    if divided_by > 1:
+        pixels = _resize_reduced(pixels, spec, (image.width / divided_by, image.height / divided_by))
+    return image._replace(pixels=resize(pixels, spec))
+
+
+def decode_whole(data: bytes, gray: bool, limits: Limits, divisor: Divisor) -> DecodedImage:
+    """Decode an encoded image to uint8 (h, w) or (h, w, 3) pixels of its own size, upright, opaque.
+
+    Args:
+        data: the content of an image file of any supported format.
+        gray: grey pixels (h, w) instead of RGB.
+        limits: ``max_pixels`` is checked against the header before anything is decoded.
+        divisor: asked of JPEGs alone, by what each side is divided as it is decoded.
     """
     if not data:
         return DecodedImage(None, Status.EMPTY, error="the file has no content")
@@ -97,17 +130,14 @@ def decode(data: bytes, spec: InputSpec, limits: Limits, full: bool = False) -> 
     if width * height > limits.max_pixels:
         reason = f"{width}x{height} pixels, more than the limit of {limits.max_pixels}"
         return DecodedImage(None, Status.TOO_LARGE, width, height, reason)
-    scalable = not full and (jpeg is not None or isinstance(header, JpegImagePlugin.JpegImageFile))
-    divisor = reduction(size, spec, upright=orientation == 1) if scalable else 1
+    scalable = jpeg is not None or isinstance(header, JpegImagePlugin.JpegImageFile)
     try:
-        pixels = _pixels(data, header, spec.color_mode == "grayscale", divisor)
+        pixels = _pixels(data, header, gray, divisor(size, orientation == 1) if scalable else 1)
     except Exception as error:
         return DecodedImage(None, Status.CORRUPT, width, height, f"the image data is damaged: {error}"[:300])
     if pixels is None:
         return DecodedImage(None, Status.CORRUPT, width, height, "the image data is damaged or cut short")
-    if divisor > 1:
-        pixels = _resize_reduced(pixels, spec, (width / divisor, height / divisor))
-    return DecodedImage(resize(pixels, spec), Status.OK, width, height)
+    return DecodedImage(pixels, Status.OK, width, height)
 
 
 def reduction(size: tuple[int, int], spec: InputSpec, upright: bool = True) -> int:

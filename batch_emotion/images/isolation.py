@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from batch_emotion.errors import BatchEmotionError
-from batch_emotion.images.decode import load_image
-from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
+from batch_emotion.images.loading import Loader
+from batch_emotion.records import DecodedImage, Status
 
 _PATIENCE_S = 120.0
 # Not multiprocessing: its child would import the caller's own script, which may start the whole run again.
@@ -23,12 +24,14 @@ _CHILD = (sys.executable, "-P", "-c", "from batch_emotion.images.isolation impor
 class IsolatedLoader:
     """A loader that outlives its images: whatever kills or stalls the child becomes ``decoder_crash``.
 
+    The child's own loader is made by ``make``, which must be picklable.
+
     Raises:
         BatchEmotionError: the child cannot be started at all, which is no image's fault.
     """
 
-    def __init__(self, spec: InputSpec, limits: Limits, full: bool = False, patience_s: float = _PATIENCE_S) -> None:
-        self._how, self._patience_s = (spec, limits, full), patience_s
+    def __init__(self, make: Callable[[], Loader], patience_s: float = _PATIENCE_S) -> None:
+        self._make, self._patience_s = make, patience_s
         self._start()
 
     def __enter__(self) -> Self:
@@ -37,18 +40,18 @@ class IsolatedLoader:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stop()
 
-    def __call__(self, location: str) -> DecodedImage:
+    def __call__(self, location: str) -> Sequence[DecodedImage]:
         """Read and decode one file in the child."""
         try:
-            image: DecodedImage = self._ask(location, self._patience_s)
-            return image
+            rows: Sequence[DecodedImage] = self._ask(location, self._patience_s)
+            return rows
         except (EOFError, OSError, pickle.UnpicklingError):
             reason = f"decoding ended the process ({_cause(self._child.wait())})"
         if self._out_of_patience.is_set():
             reason = f"decoding took more than {self._patience_s:g} s"
         self._stop()
         self._start()
-        return DecodedImage(None, Status.DECODER_CRASH, error=reason)
+        return [DecodedImage(None, Status.DECODER_CRASH, error=reason)]
 
     def _start(self) -> None:
         path = os.pathsep.join([os.environ.get("PYTHONPATH", ""), *sys.path]).strip(os.pathsep)
@@ -56,7 +59,7 @@ class IsolatedLoader:
             _CHILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path}
         )
         try:
-            self._ask(self._how, _PATIENCE_S)
+            self._ask(self._make, _PATIENCE_S)
         except (EOFError, OSError, pickle.UnpicklingError):
             cause = _cause(self._child.wait())
             self._stop()
@@ -88,11 +91,11 @@ class IsolatedLoader:
 
 
 def serve() -> None:
-    """Answer on standard output what is asked on standard input: first how to decode, then one location at a time."""
+    """Answer on standard output what is asked on standard input: first what makes the loader, then each location."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not come between the answers
-    spec, limits, full = pickle.load(questions)
+    load: Loader = pickle.load(questions)()
     answer: object = "ready"
     while True:
         pickle.dump(answer, answers)
@@ -101,7 +104,7 @@ def serve() -> None:
             location = pickle.load(questions)
         except EOFError:
             return
-        answer = load_image(location, spec, limits, full)
+        answer = load(location)
 
 
 def _cause(exitcode: int) -> str:

@@ -10,11 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from batch_emotion.errors import Interrupted
-from batch_emotion.images.decode import load_image
-from batch_emotion.records import DecodedImage, ImageBatch, InputSpec, Limits, Plan, Status
-
-Loader = Callable[[str], DecodedImage]
-"""A location to a decoded image."""
+from batch_emotion.images.loading import Loader, make_loader
+from batch_emotion.records import FACE_SCHEMA, DecodedImage, Face, ImageBatch, InputSpec, Limits, Plan, Status
 
 _STATUSES = tuple(status.value for status in Status)
 _UNKNOWN = -1
@@ -29,7 +26,7 @@ def stream(
     loader: Loader | None = None,
     workers: int = 1,
     *,
-    full: bool = False,
+    with_faces: bool = False,
     shard_size: int | None = None,
     on_start: Callable[[int], None] = lambda row: None,
 ) -> Iterator[ImageBatch]:
@@ -40,9 +37,9 @@ def stream(
         spec: what the model wants to be shown.
         limits: what is refused.
         batch_size: the most images in a batch.
-        loader: what reads and decodes one image; ``load_image`` where None.
+        loader: what reads and decodes one image; each is taken whole where None.
         workers: batches decoded at a time.
-        full: decode every pixel of large JPEGs.
+        with_faces: the loader finds faces, and the batches have the columns that say where.
         shard_size: no batch reaches over a multiple of so many rows of the slice.
         on_start: told the first row in the slice of each batch before any of its files is opened, in a worker's thread.
 
@@ -51,7 +48,7 @@ def stream(
     """
     import tensorflow as tf
 
-    load = loader or (lambda location: load_image(location, spec, limits, full))
+    load = loader or make_loader(spec, limits)
     locations, indices = plan.images["location"], plan.images["index"].to_numpy()
     bounds = _bounds(plan, batch_size, shard_size)
 
@@ -62,14 +59,20 @@ def stream(
             on_start(int(first))
             started = time.perf_counter()
             images = [load(location) for location in locations.slice(first, last - first).to_pylist()]
-            read_s = sum(image.read_s for image in images)
-            columns = _columns(images, spec)
-            return [*columns, np.array([read_s, time.perf_counter() - started - read_s])]
+            rows = [row for image in images for row in image]
+            read_s = sum(row.read_s for row in rows)
+            return [
+                np.array([len(image) for image in images], np.int64),
+                np.array([read_s, time.perf_counter() - started - read_s]),
+                *_columns(rows, spec),
+                *(_face_columns([row.face for row in rows]) if with_faces else []),
+            ]
         except Exception as error:
             failures.append(error)
             raise
 
-    types = [tf.uint8, tf.int8, tf.int32, tf.int32, tf.string, tf.int64, tf.int64, tf.float64]
+    types = [tf.int64, tf.float64, tf.uint8, tf.int8, tf.int32, tf.int32, tf.string, tf.int64, tf.int64]
+    types += [tf.int32, tf.float32] if with_faces else []
     options = tf.data.Options()
     options.autotune.enabled = False
     options.threading.private_threadpool_size = workers + 1
@@ -84,8 +87,9 @@ def stream(
         .with_options(options)
     )
     try:
-        for first, last, pixels, *facts, (read_s, decode_s) in dataset.as_numpy_iterator():
-            yield ImageBatch(indices[first:last], pixels, _facts(facts), float(read_s), float(decode_s))
+        for first, last, rows, (read_s, decode_s), pixels, *columns in dataset.as_numpy_iterator():
+            index = np.repeat(indices[first:last], rows)
+            yield ImageBatch(index, pixels, _facts(columns), float(read_s), float(decode_s))
     except tf.errors.OpError:
         if failures:
             raise failures[0] from None  # tf.data keeps the text of an exception, not its type
@@ -129,8 +133,13 @@ def _columns(images: Sequence[DecodedImage], spec: InputSpec) -> list[np.ndarray
     ]
 
 
+def _face_columns(faces: Sequence[Face | None]) -> list[np.ndarray]:
+    places = [face[:-1] if face else (_UNKNOWN,) * (len(FACE_SCHEMA) - 1) for face in faces]
+    return [np.array(places, np.int32), np.array([face.score if face else 0 for face in faces], np.float32)]
+
+
 def _facts(columns: Sequence[np.ndarray]) -> pa.RecordBatch:
-    status, width, height, error, size, mtime_ns = columns
+    status, width, height, error, size, mtime_ns, *faces = columns
 
     def known(values: np.ndarray, kind: pa.DataType) -> pa.Array:
         return pa.array(values, kind, mask=values == _UNKNOWN)
@@ -143,5 +152,14 @@ def _facts(columns: Sequence[np.ndarray]) -> pa.RecordBatch:
             "error": pa.array([text.decode("utf-8", "replace") or None for text in error], pa.string()),
             "size": known(size, pa.int64()),
             "mtime_ns": known(mtime_ns, pa.int64()),
+            **(_face_facts(*faces) if faces else {}),
         }
     )
+
+
+def _face_facts(places: np.ndarray, scores: np.ndarray) -> dict[str, pa.Array]:
+    none = places[:, 0] == _UNKNOWN
+    return {
+        name: pa.array(np.ascontiguousarray(column), FACE_SCHEMA.field(name).type, mask=none)
+        for name, column in zip(FACE_SCHEMA.names, [*places.T, scores], strict=True)
+    }

@@ -11,14 +11,14 @@ from typing import Any
 import pyarrow.compute as pc
 
 from batch_emotion.errors import SourceError, UsageError
-from batch_emotion.records import Status
-from batch_emotion.results.schema import count_values
+from batch_emotion.records import SCORABLE
+from batch_emotion.results.schema import count_values, first_rows
 from batch_emotion.results.stored import read_result
 
 
 @dataclass(frozen=True)
 class Mix:
-    """What is compared: rows by status, rows by emotion, and the mean confidence of those that have one."""
+    """What is compared: images by status, images or the faces in them by emotion, and their mean confidence."""
 
     statuses: Counter[str]
     emotions: Counter[str]
@@ -31,8 +31,8 @@ class Mix:
 
     @property
     def failure_rate(self) -> float:
-        """The part of all rows that could not be scored."""
-        return 1 - self.statuses[Status.OK] / max(self.statuses.total(), 1)
+        """The part of all images that could not be scored."""
+        return 1 - sum(self.statuses[status] for status in SCORABLE) / max(self.statuses.total(), 1)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def read_mix(baseline: Path) -> Mix:
     except SourceError as error:
         raise UsageError(f"--baseline: {error}") from None
     emotions = Counter(count_values(rows["emotion"]))
-    return Mix(Counter(count_values(rows["status"])), emotions, pc.mean(rows["confidence"]).as_py() or 0.0)
+    return Mix(Counter(count_values(first_rows(rows)["status"])), emotions, pc.mean(rows["confidence"]).as_py() or 0.0)
 
 
 def _share(counts: Counter[str], name: str) -> float:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from batch_emotion.records import CHECKSUM, Plan, Status
+from batch_emotion.records import CHECKSUM, SCORABLE, Plan, Status
 from batch_emotion.results.schema import whole_column
 
 Numbers = NDArray[np.int64]
@@ -50,7 +50,7 @@ class ImageRows:
 
     def failed(self, images: Numbers) -> Flags:
         """Which of these could not be scored, bool (N,)."""
-        return ~self._has(images, Status.OK) & (images >= 0)
+        return ~self._has(images, *SCORABLE) & (images >= 0)
 
     def crashed(self, images: Numbers) -> Flags:
         """Which of these killed the process, bool (N,)."""
@@ -67,10 +67,12 @@ class ImageRows:
             rows = rows.set_column(rows.column_names.index(name), rows.schema.field(name), now)
         return rows.add_column(0, pa.field("index", pa.int64()), [pa.array(index)])
 
-    def _has(self, images: Numbers, status: Status) -> Flags:
+    def _has(self, images: Numbers, *statuses: Status) -> Flags:
         if not len(self._status):
             return np.zeros(len(images), bool)
-        has: Flags = pc.equal(self._status, status.value).to_numpy(zero_copy_only=False)[images]
+        has: Flags = pc.is_in(self._status, value_set=pa.array(statuses, pa.string())).to_numpy(zero_copy_only=False)[
+            images
+        ]
         return has & (images >= 0)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 _PREFIX = "batch_emotion_"
 _LAST_SUCCESS = "last_success_timestamp_seconds"
 _OF_RESULT = {
-    "images": ("Rows of the result by status.", "status"),
+    "images": ("Images of the result by status.", "status"),
     "emotion_share": ("Share of the scored rows by emotion.", "emotion"),
     "confidence_mean": ("Mean confidence of the scored rows.", None),
     "drift": ("Largest distance from the baseline.", None),

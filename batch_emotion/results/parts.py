@@ -37,6 +37,11 @@ class Fingerprint:
     full_decode: bool = False
     task_index: int = 0
     task_count: int = 1
+    detector: str | None = None
+    detector_sha256: str | None = None
+    min_face_size: int | None = None
+    max_faces: int | None = None
+    face_margin: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -45,6 +50,11 @@ class Fingerprint:
     def to_json(self) -> str:
         """For a file's footer."""
         return json.dumps(self.as_dict())
+
+    def of_faces(self) -> dict[str, str]:
+        """How faces were found, for a file's footer; empty where every image was taken whole."""
+        told = {name: getattr(self, name) for name in _OF_FACES}
+        return {} if self.detector is None else {name: str(value) for name, value in told.items()}
 
     def scores_like(self, other: dict[str, object]) -> bool:
         """Whether an image would get the same probabilities as in another run, whatever the two runs' plans."""
@@ -71,6 +81,7 @@ class Fingerprint:
         ]
 
 
+_OF_FACES = ("detector", "detector_sha256", "min_face_size", "max_faces", "face_margin")
 _NOT_OF_ONE_IMAGE = frozenset(
     {"plan", "images", "model_name", "min_confidence", "shard_size", "task_index", "task_count"}
 )

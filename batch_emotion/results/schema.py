@@ -10,10 +10,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
-from batch_emotion.records import CHECKSUM, UNCERTAIN, ImageBatch, Plan, Status
+from batch_emotion.records import CHECKSUM, FACE_SCHEMA, UNCERTAIN, ImageBatch, Plan, Status
 
 
-def result_schema(class_names: Sequence[str], attributes: pa.Schema | None = None, checksum: bool = False) -> pa.Schema:
+def result_schema(
+    class_names: Sequence[str], attributes: pa.Schema | None = None, checksum: bool = False, *, faces: bool = False
+) -> pa.Schema:
     """The columns of a result, in their order; ``attributes`` are the manifest's own."""
     return pa.schema(
         [
@@ -25,6 +27,7 @@ def result_schema(class_names: Sequence[str], attributes: pa.Schema | None = Non
             *(pa.field(f"p_{name}", pa.float32()) for name in class_names),
             pa.field("width", pa.int32()),
             pa.field("height", pa.int32()),
+            *(FACE_SCHEMA if faces else ()),
             pa.field("error", pa.string()),
             pa.field("size", pa.int64()),
             pa.field("mtime_ns", pa.int64()),
@@ -38,18 +41,19 @@ def part_schema(result: pa.Schema) -> pa.Schema:
     return pa.schema([pa.field("index", pa.int64()), *result])
 
 
-def check_attributes(attributes: pa.Schema, class_names: Sequence[str], flat: bool) -> None:
+def check_attributes(attributes: pa.Schema, class_names: Sequence[str], flat: bool, *, faces: bool = False) -> None:
     """Refuse manifest columns that a result cannot carry.
 
     Args:
         attributes: the manifest's own columns.
         class_names: the model's classes.
         flat: the output is CSV, which holds no nested or binary values.
+        faces: the result says where faces are.
 
     Raises:
         SourceError: naming the columns.
     """
-    reserved = {"index", *result_schema(class_names, checksum=True).names}
+    reserved = {"index", *result_schema(class_names, checksum=True, faces=faces).names}
     clashing = [name for name in attributes.names if name in reserved]
     if clashing:
         raise SourceError(
@@ -76,7 +80,7 @@ def assemble(
     """Put the rows of one batch together, in the columns of ``part_schema``.
 
     Args:
-        plan: exactly the B plan rows of the batch.
+        plan: the plan row of each of the B rows of the batch.
         batch: what was decoded.
         probabilities: float32 (B, K); rows of images that are not ok are ignored.
         class_names: the K classes.
@@ -98,14 +102,15 @@ def assemble(
         },
         "width": facts["width"],
         "height": facts["height"],
+        **{name: facts[name] for name in FACE_SCHEMA.names if name in facts.schema.names},
         "error": facts["error"],
         "size": pc.coalesce(facts["size"], whole_column(plan.images["size"])),
         "mtime_ns": pc.coalesce(facts["mtime_ns"], whole_column(plan.images["mtime_ns"])),
     }
-    checksum = CHECKSUM in plan.images.column_names
+    checksum, faces = CHECKSUM in plan.images.column_names, FACE_SCHEMA.names[0] in facts.schema.names
     if checksum:
         columns[CHECKSUM] = _of_what_was_read(plan, columns)
-    schema = part_schema(result_schema(class_names, plan.attributes.schema, checksum))
+    schema = part_schema(result_schema(class_names, plan.attributes.schema, checksum, faces=faces))
     return pa.record_batch([columns[name] for name in schema.names], schema=schema)
 
 
@@ -142,6 +147,13 @@ def whole_column(column: pa.ChunkedArray) -> pa.Array:
     """A column in one piece."""
     combined = column.combine_chunks()
     return combined if isinstance(combined, pa.Array) else pa.concat_arrays(combined.chunks)
+
+
+def first_rows(rows: pa.Table | pa.RecordBatch) -> pa.Table | pa.RecordBatch:
+    """One row for each image: all of them, or where there is one for each face, that of the largest."""
+    if FACE_SCHEMA.names[0] not in rows.schema.names:
+        return rows
+    return rows.filter(pc.fill_null(pc.equal(rows[FACE_SCHEMA.names[0]], 0), True))
 
 
 def count_values(column: Iterable[str | None] | pa.ChunkedArray) -> dict[str, int]:

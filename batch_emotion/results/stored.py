@@ -63,8 +63,8 @@ def _read_csv(out: Path) -> pa.Table:
         names = next(csv.reader(file), [])
     own = names.index("path") if "path" in names else len(names)
     classes = [name.removeprefix("p_") for name in names[own:] if name.startswith("p_")]
-    known = result_schema(classes, checksum=True)
-    types = {name: pa.string() for name in names[:own]} | {field.name: field.type for field in known}
+    known = result_schema(classes, checksum=True, faces=True)
+    types = {field.name: field.type for field in known} | {name: pa.string() for name in names[:own]}
     convert = pyarrow.csv.ConvertOptions(
         column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
     )

@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from batch_emotion.records import Profile, Status
+from batch_emotion.records import FACE_SCHEMA, SCORABLE, Profile, Status
 from batch_emotion.results.drift import Drift, Mix
-from batch_emotion.results.schema import count_values
+from batch_emotion.results.schema import count_values, first_rows
 from batch_emotion.results.update import UpdateCounts
 from batch_emotion.storage import commit_text
 
@@ -24,8 +24,9 @@ class Summary:
     """The counts of a result, and the pace of the run that finished it.
 
     Attributes:
-        statuses: rows by status.
-        emotions: rows by emotion.
+        statuses: images by status.
+        emotions: images, or the faces in them, by emotion.
+        faces: how many were found; None where every image was taken whole.
         scored: images that this run scored itself, the rest being taken over from an earlier one.
         seconds: how long that took, from the first image to the output written.
         runtime: what ran the network; empty where nothing was scored.
@@ -38,6 +39,7 @@ class Summary:
 
     statuses: Counter[str] = field(default_factory=Counter)
     emotions: Counter[str] = field(default_factory=Counter)
+    faces: int | None = None
     scored: int = 0
     seconds: float = 0.0
     runtime: str = ""
@@ -51,29 +53,37 @@ class Summary:
     def from_counts(cls, counts: dict[str, Any]) -> Summary:
         """The counts that ``run.json`` holds of a finished result."""
         mix = Mix.from_counts(counts)
-        return cls(mix.statuses, mix.emotions, confidence_sum=mix.mean_confidence * mix.emotions.total())
+        faces = counts.get("faces")
+        return cls(mix.statuses, mix.emotions, faces, confidence_sum=mix.mean_confidence * mix.emotions.total())
 
     def counting(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-        """Pass tables through and count their rows."""
+        """Pass tables through and count what they hold."""
         for table in tables:
             self.add(table)
             yield table
 
     def add(self, rows: pa.Table | pa.RecordBatch) -> None:
-        """Count rows."""
-        self.statuses.update(count_values(rows["status"]))
+        """Count images, and the faces in them."""
+        self.statuses.update(count_values(first_rows(rows)["status"]))
         self.emotions.update(count_values(rows["emotion"]))
         self.confidence_sum += pc.sum(rows["confidence"]).as_py() or 0.0
+        if FACE_SCHEMA.names[0] in rows.schema.names:
+            self.faces = (self.faces or 0) + len(rows) - rows[FACE_SCHEMA.names[0]].null_count
+
+    @property
+    def images(self) -> int:
+        """Images of the result."""
+        return self.statuses.total()
 
     @property
     def rows(self) -> int:
-        """Rows of the result."""
-        return self.statuses.total()
+        """Rows of the result: one for each image, or one for each face and one for each image without."""
+        return self.images if self.faces is None else self.images - self.statuses[Status.OK] + self.faces
 
     @property
     def failures(self) -> int:
         """Images that could not be scored."""
-        return self.rows - self.statuses[Status.OK]
+        return self.images - sum(self.statuses[status] for status in SCORABLE)
 
     @property
     def images_per_second(self) -> float:
@@ -88,7 +98,8 @@ class Summary:
     def counts(self) -> dict[str, Any]:
         """Of the result, for ``run.json``."""
         return {
-            "images": self.rows,
+            "images": self.images,
+            **({} if self.faces is None else {"faces": self.faces}),
             "statuses": dict(self.statuses.most_common()),
             "emotions": dict(self.emotions.most_common()),
             "mean_confidence": round(self.mix.mean_confidence, 6),

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import pytest
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.images import decode
 from batch_emotion.images.isolation import IsolatedLoader
+from batch_emotion.images.loading import make_loader
 from batch_emotion.records import InputSpec, Limits, Status
 
 SITE = """
@@ -39,8 +41,8 @@ def test_only_the_culprit_gets_decoder_crash(tmp_path: Path) -> None:
     cv2.imwrite(str(good), np.full((8, 8, 3), 77, np.uint8))
     culprit.write_bytes(b"crash")
     spec = InputSpec((4, 4))
-    with IsolatedLoader(spec, Limits()) as load:
-        images = [load(str(path)) for path in (good, culprit, good, tmp_path / "gone")]
+    with IsolatedLoader(partial(make_loader, spec, Limits())) as load:
+        images = [image for path in (good, culprit, good, tmp_path / "gone") for image in load(str(path))]
     statuses = [image.status for image in images]
     assert statuses == [Status.OK, Status.DECODER_CRASH, Status.OK, Status.MISSING]
     assert "SIGABRT" in str(images[1].error)
@@ -54,8 +56,8 @@ def test_an_image_that_stalls_is_given_up(tmp_path: Path, monkeypatch: pytest.Mo
     (site / "sitecustomize.py").write_text(SITE.replace("os.abort()", "import time; time.sleep(600)"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(Path(decode.__file__).parents[2])]))
     (tmp_path / "culprit.jpg").write_bytes(b"crash")
-    with IsolatedLoader(InputSpec((4, 4)), Limits(), patience_s=0.5) as load:
-        image = load(str(tmp_path / "culprit.jpg"))
+    with IsolatedLoader(partial(make_loader, InputSpec((4, 4)), Limits()), patience_s=0.5) as load:
+        (image,) = load(str(tmp_path / "culprit.jpg"))
         assert image.status is Status.DECODER_CRASH
         assert image.error == "decoding took more than 0.5 s"
 
@@ -63,11 +65,14 @@ def test_an_image_that_stalls_is_given_up(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_script_without_a_main_guard_is_not_run_again_by_the_child(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "good.png"), np.full((8, 8, 3), 77, np.uint8))
     (tmp_path / "script.py").write_text(
+        "from functools import partial\n"
         "from batch_emotion.images.isolation import IsolatedLoader\n"
+        "from batch_emotion.images.loading import make_loader\n"
         "from batch_emotion.records import InputSpec, Limits\n"
         "print('once')\n"
-        "with IsolatedLoader(InputSpec((4, 4)), Limits()) as load:\n"
-        "    print(load('good.png').status.value, load('good.png').error)\n"
+        "with IsolatedLoader(partial(make_loader, InputSpec((4, 4)), Limits())) as load:\n"
+        "    (image,) = load('good.png')\n"
+        "    print(image.status.value, image.error)\n"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(decode.__file__).parents[2])}
     command = [sys.executable, "script.py"]
@@ -81,4 +86,4 @@ def test_a_child_that_cannot_start_is_a_failed_run_and_no_images_fault(
     (tmp_path / "batch_emotion.py").write_text("raise SystemExit(9)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(BatchEmotionError, match="exit code 9"):
-        IsolatedLoader(InputSpec((4, 4)), Limits())
+        IsolatedLoader(partial(make_loader, InputSpec((4, 4)), Limits()))

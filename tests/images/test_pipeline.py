@@ -19,9 +19,9 @@ def plan(tmp_path: Path) -> Plan:
     return make_plan([str(tmp_path)])
 
 
-def _shade(location: str) -> DecodedImage:
+def _shade(location: str) -> tuple[DecodedImage]:
     number = int(Path(location).stem)
-    return DecodedImage(np.full(SPEC.shape, number, np.uint8), Status.OK, number, number, read_s=0.5)
+    return (DecodedImage(np.full(SPEC.shape, number, np.uint8), Status.OK, number, number, read_s=0.5),)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -53,7 +53,7 @@ def test_large_files_come_in_small_batches(plan: Plan) -> None:
 def test_a_batch_is_announced_before_its_files_are_opened(plan: Plan) -> None:
     told: list[str] = []
 
-    def load(location: str) -> DecodedImage:
+    def load(location: str) -> tuple[DecodedImage]:
         told.append(Path(location).stem)
         return _shade(location)
 

@@ -1,0 +1,92 @@
+"""An image to the faces in it: where they are, and the crops that the model is shown."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_emotion.images.decode import decode_whole, load, reduction, resize
+from batch_emotion.images.detectors import Detector, open_detector
+from batch_emotion.records import DecodedImage, Face, FaceOptions, InputSpec, Limits, Status
+
+
+class FaceLoader:
+    """A location to one decoded image for each face in it, the largest first; to one without pixels where none is.
+
+    An image is decoded once; a JPEG at a half, a quarter or an eighth where even the smallest face wanted stays twice
+    the model's input. Faces are looked for in that, made smaller, and crops are cut from it.
+    """
+
+    def __init__(self, spec: InputSpec, limits: Limits, options: FaceOptions, full: bool = False) -> None:
+        self._spec, self._limits, self._options = spec, limits, options
+        self._divisor = 1 if full else reduction((options.min_size, options.min_size), spec)
+        self._detector = open_detector(options.detector_model)
+        self._margin = self._detector.margin if options.margin is None else options.margin
+
+    def __call__(self, location: str) -> list[DecodedImage]:
+        """Read and decode one file and find the faces in it; whatever is wrong with it is in the status."""
+        gray = self._spec.color_mode == "grayscale"
+        image = load(
+            location,
+            self._limits,
+            lambda data: decode_whole(data, gray, self._limits, lambda size, upright: self._divisor),
+        )
+        if image.pixels is None or image.width is None or image.height is None:
+            return [image]
+        faces = find_faces(image.pixels, (image.width, image.height), self._detector, self._options)
+        if not faces:
+            return [image._replace(pixels=None, status=Status.NO_FACE)]
+        shrunk = image.pixels.shape[1] / image.width
+        return [
+            image._replace(
+                pixels=resize(crop_face(image.pixels, face, self._margin, shrunk), self._spec),
+                face=face,
+                read_s=0.0 if face.number else image.read_s,
+            )
+            for face in faces
+        ]
+
+
+def find_faces(
+    pixels: NDArray[np.uint8], size: tuple[int, int], detector: Detector, options: FaceOptions
+) -> list[Face]:
+    """The faces in an image, the largest first.
+
+    They are looked for in an image so small that the smallest face wanted is as large as the detector needs it.
+
+    Args:
+        pixels: uint8 (h, w) or RGB (h, w, 3), of the original or of one made smaller.
+        size: (width, height) of the original.
+        detector: what finds them.
+        options: which to take.
+    """
+    width, height = size
+    across, down = width / pixels.shape[1], height / pixels.shape[0]
+    found = detector.find(pixels, min(1.0, detector.smallest * across / options.min_size))
+    boxes = []
+    for x, y, w, h, score in found.tolist():
+        left, top = max(0, round(x * across)), max(0, round(y * down))
+        right, bottom = min(width, round((x + w) * across)), min(height, round((y + h) * down))
+        if w * across > options.min_size - 1 and right > left and bottom > top:
+            boxes.append((left, top, right - left, bottom - top, score))
+    boxes.sort(key=lambda box: (-box[2] * box[3], box[1], box[0]))
+    return [Face(number, *box) for number, box in enumerate(boxes[: options.max_faces])]
+
+
+def crop_face(pixels: NDArray[np.uint8], face: Face, margin: float, shrunk: float = 1.0) -> NDArray[np.uint8]:
+    """The square around a face, what lies outside the image being repeated from its edge.
+
+    Args:
+        pixels: uint8 (h, w) or (h, w, C).
+        face: where it is in the original.
+        margin: by how much its longer side is widened on each side, as a part of it.
+        shrunk: the width of ``pixels`` over that of the original.
+    """
+    side = max(1, round(max(face.width, face.height) * (1 + 2 * margin) * shrunk))
+    left = round((face.x + face.width / 2) * shrunk - side / 2)
+    top = round((face.y + face.height / 2) * shrunk - side / 2)
+    height, width = pixels.shape[:2]
+    beyond = (max(0, -top), max(0, top + side - height), max(0, -left), max(0, left + side - width))
+    crop = pixels[max(0, top) : top + side, max(0, left) : left + side]
+    return cv2.copyMakeBorder(crop, *beyond, cv2.BORDER_REPLICATE) if any(beyond) else crop

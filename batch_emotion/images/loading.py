@@ -1,0 +1,29 @@
+"""What makes the rows of one image: one for the whole of it, or one for each face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from batch_emotion.images.decode import load_image
+from batch_emotion.images.faces import FaceLoader
+from batch_emotion.records import DecodedImage, FaceOptions, InputSpec, Limits
+
+Loader = Callable[[str], Sequence[DecodedImage]]
+"""A location to the rows of the image there, at least one."""
+
+
+def make_loader(spec: InputSpec, limits: Limits, full: bool = False, faces: FaceOptions | None = None) -> Loader:
+    """A loader of whole images, or of faces.
+
+    Args:
+        spec: what the model wants to be shown.
+        limits: what is refused.
+        full: decode every pixel of large JPEGs.
+        faces: which faces to find; None takes every image whole.
+
+    Raises:
+        UsageError: the face detector cannot be loaded.
+    """
+    if faces is not None:
+        return FaceLoader(spec, limits, faces, full)
+    return lambda location: (load_image(location, spec, limits, full),)
