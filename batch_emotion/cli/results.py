@@ -1,0 +1,118 @@
+"""The commands on results: ``merge``, ``report``, and ``explain``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from batch_emotion.cli.app import MODEL_HELP, app, class_names_of
+from batch_emotion.logs import run_id
+
+if TYPE_CHECKING:
+    pass
+
+
+@app.command()
+def merge(
+    parts: Annotated[list[Path], typer.Argument(metavar="PART...", help="The Parquet results of all tasks.")],
+    out: Annotated[Path, typer.Option(help="Where to: .parquet, .csv, or a directory (no extension).")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+) -> None:
+    """Join the results of --task-index and --task-count to the one that a single run would make."""
+    from batch_emotion.commands.merge import MergeOptions
+    from batch_emotion.commands.merge import merge as run_merge
+    from batch_emotion.commands.reporting import ReportingOptions
+
+    report = ReportingOptions(arguments=tuple(sys.argv), run_id=run_id())
+    summary = run_merge(MergeOptions(tuple(parts), out, overwrite, report))
+    if not quiet:
+        typer.echo(f"{summary.rows} rows of {len(parts)} parts written to {out}", err=True)
+
+
+@app.command()
+def report(
+    result: Annotated[Path, typer.Argument(help="A result of predict: .parquet, .csv, or a directory of parts.")],
+    out: Annotated[Path, typer.Option(help="The page: .html. A page that is there is replaced.")],
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="A manifest with path and label, 'folders' or 'none'. Default: the column label, or the folders in the paths where most are named like classes."
+        ),
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(help="Where the result's relative paths start; default: the working directory."),
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="Another result of the same images, to show what differs.")
+    ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(help="A column, such as camera or day: the class mix for each value; dates become a time line."),
+    ] = None,
+    figures: Annotated[Path | None, typer.Option(help="Write the charts into this folder too.")] = None,
+    figure_format: Annotated[Literal["png", "svg"], typer.Option(help="Of these charts.")] = "png",
+    json: Annotated[Path | None, typer.Option(help="Write the numbers to this file too.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model that made the result, to show where it looks; default: the bundled one it names."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain/--no-explain", help="Show where the model looks (Grad-CAM).")
+    ] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+) -> None:
+    """Make a page about a result: class mix, confidence, faces, failures, and scores where there are labels."""
+    from batch_emotion.commands.report import ReportOptions
+    from batch_emotion.commands.report import report as run_report
+
+    options = ReportOptions(result, out, labels, root, compare, group_by, figures, figure_format, json, model, explain)
+    run_report(options, (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True)))
+    if not quiet:
+        typer.echo(f"Written to {out}", err=True)
+
+
+@app.command()
+def explain(
+    images: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGE...", help="Image files, directories, globs, or one manifest."),
+    ],
+    out: Annotated[Path, typer.Option(help="A folder for the pictures, or for one image a .png.")],
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "seed-cnn",
+    classes: Annotated[
+        str | None,
+        typer.Option(help="The classes of a .keras or .h5 file, in the order of its outputs, with commas."),
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Ask about this class; default: what the model says.")] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="The layer whose maps are used; default: the last that keeps height and width.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures that are there.")] = False,
+    trust_pickle: Annotated[
+        bool, typer.Option("--trust-pickle", help="Load a pickled model, which can run any code.")
+    ] = False,
+) -> None:
+    """Show where in an image the model looks (Grad-CAM): a picture for each image."""
+    from batch_emotion.commands.explain import ExplainOptions
+    from batch_emotion.commands.explain import explain as run_explain
+
+    options = ExplainOptions(
+        tuple(images),
+        out,
+        model,
+        class_names_of(classes) if classes else None,
+        trust_pickle,
+        target.strip().lower() if target else None,
+        layer,
+        overwrite=overwrite,
+    )
+    for each in run_explain(options):
+        if each.picture is None:
+            typer.echo(f"{each.path} is {each.status}: {each.error}", err=True)
+        else:
+            typer.echo(f"{each.path}: {each.emotion} ({each.confidence:.1%}), {each.picture}")
