@@ -87,6 +87,7 @@ def test_there_is_a_row_for_each_face_and_one_for_each_image_without(
     assert (counts["images"], counts["faces"], counts["statuses"]["ok"]) == (6, 7, 4)
     footer = {key.decode(): value.decode() for key, value in pq.read_schema(tmp_path / "r.parquet").metadata.items()}
     assert footer["batch_emotion.detector"].startswith("haarcascade_frontalface_alt2, opencv ")
+    assert footer["batch_emotion.model"] == "emotion-6"
     assert len(footer["batch_emotion.detector_sha256"]) == 64
     assert footer["batch_emotion.face_margin"] == "0.0"
     assert (footer["batch_emotion.min_face_size"], footer["batch_emotion.max_faces"]) == ("48", "100")
