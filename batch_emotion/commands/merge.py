@@ -104,5 +104,8 @@ def _rows(parts: Sequence[Path], fingerprint: Fingerprint, schema: pa.Schema) ->
         rows = read_result(part)
         images, has = len(Task(index, len(parts)).rows(fingerprint.images)), len(first_rows(rows))
         if rows.schema != schema or has < images:
-            raise SourceError(f"{part} is not whole: it holds rows of {has} of its {images} images; run its task again")
+            raise SourceError(
+                f"{part} is not whole: it holds {len(rows)} rows of {images} images, and for {images - has} none; "
+                "run its task again"
+            )
         yield rows
