@@ -37,9 +37,9 @@ def dying(self, target):
     if os.environ.get("DIE_AFTER") and str(target).endswith(os.environ["DIE_AFTER"]):
         os.kill(os.getpid(), signal.SIGKILL)
     return moved
-def slow(data, spec, limits):
+def slow(data, *how):
     time.sleep(float(os.environ.get("DECODE_S", "0")))
-    return real(data, spec, limits)
+    return real(data, *how)
 storage.Path.replace, decode.decode = dying, slow
 """
 

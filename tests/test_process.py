@@ -36,12 +36,12 @@ storage.Path.replace = replace
 HELD = """
 import os, time, batch_emotion.images.decode as decode
 real, seen = decode.decode, []
-def held(data, spec, limits):
+def held(data, *how):
     seen.append(1)
     while len(seen) > 6 and os.path.exists(os.environ["HOLD"]):
         time.sleep(0.01)
     time.sleep(0.05)
-    return real(data, spec, limits)
+    return real(data, *how)
 decode.decode = held
 """
 CRASH = """

@@ -17,6 +17,7 @@ from batch_emotion import PredictOptions, predict
 from batch_emotion.commands.output import OutputOptions
 from batch_emotion.commands.reporting import ReportingOptions
 from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch, SourceError, TimeLimitReached
+from batch_emotion.model.bundle import DEFAULT_MODEL
 from batch_emotion.records import Plan
 from batch_emotion.results.parts import Workspace
 from batch_emotion.results.stored import read_result
@@ -280,7 +281,7 @@ def test_the_record_of_a_run_says_how_it_went(tmp_path: Path, source: Path) -> N
     assert told["peak_memory_bytes"] > 10_000_000  # type: ignore[operator]
     assert all(told["profile_seconds"][stage] > 0 for stage in ("start", "list", "infer"))  # type: ignore[index]
     assert {"batch-emotion", "python", "onnxruntime"} <= told["versions"].keys()  # type: ignore[attr-defined]
-    assert told["model"]["name"] == "seed-cnn"  # type: ignore[index]
+    assert told["model"]["name"] == DEFAULT_MODEL  # type: ignore[index]
     assert told["exit_code"] == 0
 
 
