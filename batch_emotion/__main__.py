@@ -62,7 +62,8 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
         return  # many a library swallows what is raised while it is imported; the watch will ask again
     for each in _STOPPING:
         signal.signal(each, signal.SIG_IGN)
-    raise Interrupted(signum)
+    Interrupted.arrived = Interrupted(signum)
+    raise Interrupted.arrived
 
 
 def _is_importing(frame: FrameType | None) -> bool:

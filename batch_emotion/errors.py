@@ -15,8 +15,11 @@
     Interrupted (BaseException)   exit 130 or 143   SIGINT or SIGTERM arrived
 """
 
+from __future__ import annotations
+
 import signal
 from enum import IntEnum
+from typing import ClassVar
 
 
 class ExitCode(IntEnum):
@@ -77,7 +80,13 @@ class OutputBusy(BatchEmotionError):
 
 
 class Interrupted(BaseException):
-    """SIGINT or SIGTERM arrived; not an ``Exception``, so that nothing swallows it."""
+    """SIGINT or SIGTERM arrived; not an ``Exception``, so that nothing swallows it.
+
+    Attributes:
+        arrived: the one that was raised in this process, for native code may put an error of its own in its place.
+    """
+
+    arrived: ClassVar[Interrupted | None] = None
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)

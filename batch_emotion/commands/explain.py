@@ -12,7 +12,10 @@ from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.decode import load_image
 from batch_emotion.images.sources import SourceOptions, make_plan
 from batch_emotion.model.bundle import DEFAULT_MODEL, Bundle, load_bundle
+from batch_emotion.model.gradcam import GradCam
 from batch_emotion.records import Limits, Status
+from batch_emotion.reporting.pictures import as_rgb, heat_over
+from batch_emotion.results.explanation import explanation_chart
 from batch_emotion.storage import committing, unescape_name
 
 _FOLDER_MOST = 1_000
@@ -112,10 +115,6 @@ def _names(paths: Sequence[str], out: Path) -> list[Path]:
 def _explain_all(
     options: ExplainOptions, bundle: Bundle, paths: Sequence[str], locations: Sequence[str], pictures: Sequence[Path]
 ) -> list[Explanation]:
-    from batch_emotion.model.gradcam import GradCam
-    from batch_emotion.reporting.pictures import as_rgb, heat_over
-    from batch_emotion.results.explanation import explanation_chart
-
     card = bundle.card
     model = bundle.keras_model()
     cam = GradCam(model, options.layer)

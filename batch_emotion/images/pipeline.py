@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from batch_emotion.errors import Interrupted
 from batch_emotion.images.decode import load_image
 from batch_emotion.records import DecodedImage, ImageBatch, InputSpec, Limits, Plan, Status
 
 Loader = Callable[[str], DecodedImage]
 """A location to a decoded image."""
 
-_STATUSES = tuple(Status)
+_STATUSES = tuple(status.value for status in Status)
 _UNKNOWN = -1
 _BATCH_BYTES = 8 * 2**20
 
@@ -89,6 +90,10 @@ def stream(
         if failures:
             raise failures[0] from None  # tf.data keeps the text of an exception, not its type
         raise
+    except RuntimeError:
+        if Interrupted.arrived is not None:
+            raise Interrupted.arrived from None  # pybind11 puts an error of its own in the place of an interruption
+        raise
 
 
 def _bounds(plan: Plan, batch_size: int, shard_size: int | None) -> NDArray[np.int64]:
@@ -132,7 +137,7 @@ def _facts(columns: Sequence[np.ndarray]) -> pa.RecordBatch:
 
     return pa.record_batch(
         {
-            "status": pa.array([_STATUSES[code].value for code in status], pa.string()),
+            "status": pa.array([_STATUSES[code] for code in status], pa.string()),
             "width": known(width, pa.int32()),
             "height": known(height, pa.int32()),
             "error": pa.array([text.decode("utf-8", "replace") or None for text in error], pa.string()),

@@ -134,7 +134,7 @@ def manifest_folder(sources: Sequence[str]) -> Path | None:
 
 
 def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+    return name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
 
 
 def is_one_image(sources: Sequence[str]) -> bool:

@@ -99,11 +99,12 @@ class TensorFlowRuntime(_Stopwatch):
         if precision == "mixed":
             model = in_mixed_precision(model)
         self._forward = serving_function(model)
+        self._turn = Lock()  # TensorFlow spreads one batch over all cores; a second would only take memory
         self.name = f"tensorflow {tf.__version__}"
 
     def predict_proba(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities, float32 (B, K), of uint8 pixels (B, H, W, C); may be called from several threads at a time."""
-        with self._working():
+        with self._turn, self._working():
             probabilities: NDArray[np.float32] = self._forward(pixels).numpy()
         return probabilities
 

@@ -43,6 +43,7 @@ class _Face:
     uri: str | None
     anchor: str | None
     alt: str
+    gone: str
     lines: tuple[str, ...]
 
 
@@ -83,8 +84,9 @@ class _Faces:
         anchor = None if sample.row in self.anchors else f"row-{sample.row}"
         if anchor:
             self.anchors[sample.row] = anchor
-        uri = self.uri(self._thumbnails.get(sample.row))
-        return _Face(sample, uri, anchor, _alt(sample), _caption(sample, labelled))
+        pixels = self._thumbnails.get(sample.row)
+        gone = "image is not there" if pixels is None else "left out"
+        return _Face(sample, self.uri(pixels), anchor, _alt(sample), gone, _caption(sample, labelled))
 
 
 def report_page(

@@ -12,7 +12,7 @@ from batch_emotion.commands.evaluate import FILES
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, SourceError, UsageError
 from batch_emotion.images.decode import load_image
 from batch_emotion.images.sources import make_plan
-from batch_emotion.model.bundle import models_folder
+from batch_emotion.model.bundle import DEFAULT_MODEL, models_folder
 from batch_emotion.records import Limits, pixel_digests
 
 SIX = ("angry", "disgust", "fear", "happy", "sad", "surprise")
@@ -254,7 +254,7 @@ def test_the_command_prints_a_table_of_80_columns(
     said = capsys.readouterr()
     lines = said.out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[0] == "seed-cnn on data"
+    assert lines[0] == f"{DEFAULT_MODEL} on data"
     assert any(line.startswith("accuracy") and "without duplicates" in lines[2] for line in lines)
     assert "left out: 4 images of neutral" in said.err
     assert "not scored: 1 corrupt" in said.err
@@ -265,7 +265,7 @@ def test_the_command_prints_a_table_of_80_columns(
 
 def test_pixel_digests_tell_pixels_apart(faces: Path) -> None:
     plan = make_plan([str(faces / "happy")])
-    spec = load_bundle("seed-cnn").card.input
+    spec = load_bundle().card.input
     pixels = [load_image(path, spec, Limits()).pixels for path in plan.images["location"].to_pylist()]
     stack = np.stack([each for each in pixels if each is not None])
     assert len(set(pixel_digests(stack))) == 8

@@ -26,7 +26,8 @@ def test_each_image_gets_its_picture_and_a_bad_one_its_reason(faces: Path, tmp_p
         assert each.emotion == row["emotion"]
         assert each.confidence == pytest.approx(row["confidence"], abs=1e-4) if row["confidence"] else True
         if each.picture:
-            assert Image.open(each.picture).size[0] > 900
+            with Image.open(each.picture) as picture:
+                assert picture.size[0] > 900
 
 
 def test_another_class_gives_another_picture(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from batch_emotion import PredictOptions, load_bundle, predict
 from batch_emotion.commands.export import ExportOptions, export
 from batch_emotion.errors import UsageError
 from batch_emotion.images.synthetic import golden_pixels
+from batch_emotion.model.bundle import DEFAULT_MODEL
 
 
 def _reload(form: str, path: Path, pixels: np.ndarray) -> np.ndarray:
@@ -39,8 +40,8 @@ def _reload(form: str, path: Path, pixels: np.ndarray) -> np.ndarray:
     ],
 )
 def test_every_format_gives_the_bundles_predictions(tmp_path: Path, form: str, name: str, faces: Path) -> None:
-    bundle = load_bundle("seed-cnn")
-    options = ExportOptions("seed-cnn", form, tmp_path / name)  # type: ignore[arg-type]
+    bundle = load_bundle()
+    options = ExportOptions(DEFAULT_MODEL, form, tmp_path / name)  # type: ignore[arg-type]
     export(options)
     assert np.abs(_reload(form, tmp_path / name, golden_pixels(bundle.card.input)) - bundle.golden()).max() <= 1e-4
     with pytest.raises(UsageError, match="--overwrite"):

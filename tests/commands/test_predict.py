@@ -24,7 +24,7 @@ def _options(source: Path, out: Path | None, **changes: object) -> PredictOption
 
 
 def _keras_probabilities(paths: list[str]) -> np.ndarray:
-    bundle = load_bundle("seed-cnn")
+    bundle = load_bundle()
     pixels = [load_image(path, bundle.card.input, Limits()).pixels for path in paths]
     return np.asarray(bundle.keras_model().predict(np.stack(pixels).astype("float32"), verbose=0))
 
@@ -53,7 +53,7 @@ def test_every_image_has_its_row_and_bad_ones_leave_their_neighbours_alone(
     probabilities = _keras_probabilities(scored["path"].to_pylist())
     assert np.abs(_p(scored) - probabilities).max() <= 1e-4
     assert scored["confidence"].to_pylist() == pytest.approx(probabilities.max(axis=1).tolist(), abs=1e-4)
-    names = np.array(load_bundle("seed-cnn").card.class_names)
+    names = np.array(load_bundle().card.class_names)
     assert scored["emotion"].to_pylist() == names[_p(scored).argmax(axis=1)].tolist()
     failed = table.filter(pc.not_equal(table["status"], "ok"))
     for name in ("emotion", "confidence", "p_angry", "p_surprise"):
@@ -208,7 +208,7 @@ def test_the_run_says_where_its_time_went_and_with_what(tmp_path: Path, faces: P
     told = json.loads((tmp_path / "r.parquet.run.json").read_text())["last_run"]
     assert told["threads"] == 1
     assert told["runtime"].startswith("onnxruntime ")
-    assert list(told["profile_seconds"]) == ["start", "list", "read", "decode", "infer", "write"]
+    assert list(told["profile_seconds"]) == ["start", "list", "compare", "read", "decode", "infer", "write"]
     assert all(seconds >= 0 for seconds in told["profile_seconds"].values())
     assert told["profile_seconds"]["decode"] > 0
 
