@@ -154,6 +154,7 @@ def test_signals_stop_a_run_with_their_codes_and_the_same_command_carries_on(
     second = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=environment)
     assert second.returncode == 75
     assert f"pid {process.pid}" in second.stderr
+    hold.unlink()
     _wait_for(work / "part-000002.parquet", process)
     process.kill()
     process.communicate()
