@@ -62,10 +62,8 @@ class HaarDetector(threading.local):
         """The faces, see ``Detector``."""
         seen = _reduced(pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), scale)
         least = self.smallest if scale < 1 else _WINDOW
-        seen_boxes, agreeing = self._cascade.detectMultiScale2(
-            seen, minNeighbors=_AGREEING_COARSELY - 1, minSize=(least, least)
-        )
-        boxes = np.asarray(seen_boxes)
+        found = self._cascade.detectMultiScale2(seen, minNeighbors=_AGREEING_COARSELY - 1, minSize=(least, least))
+        boxes, agreeing = (np.asarray(column) for column in found)
         if not len(boxes):
             return _NONE
         # OpenCV tries only every second row and column for faces less than twice as large as the cascade's window.
