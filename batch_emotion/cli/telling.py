@@ -53,6 +53,7 @@ class ProgressBar:
         plain = not sys.stderr.isatty()
         return tqdm(
             total=progress.total,
+            initial=progress.done,  # what came before the bar, or from an earlier run, has no share in the pace
             unit=" images",
             file=sys.stderr,
             mininterval=10 if plain else 0.2,
