@@ -279,7 +279,8 @@ def test_the_record_of_a_run_says_how_it_went(tmp_path: Path, source: Path) -> N
     assert sum(told["emotions"].values()) == 12  # type: ignore[attr-defined]
     assert told["images_per_second"] > 0  # type: ignore[operator]
     assert told["peak_memory_bytes"] > 10_000_000  # type: ignore[operator]
-    assert all(told["profile_seconds"][stage] > 0 for stage in ("start", "list", "infer"))  # type: ignore[index]
+    assert told["profile_seconds"].keys() >= {"start", "list", "read", "decode", "infer", "write"}  # type: ignore[attr-defined]
+    assert told["profile_seconds"]["infer"] > 0  # type: ignore[index]
     assert {"batch-emotion", "python", "onnxruntime"} <= told["versions"].keys()  # type: ignore[attr-defined]
     assert told["model"]["name"] == DEFAULT_MODEL  # type: ignore[index]
     assert told["exit_code"] == 0
