@@ -138,12 +138,13 @@ def _manifest_targets(
         raise SourceError(f"the votes in {manifest} must be numbers of 0 and more, without gaps")
     total = votes.sum(axis=1, keepdims=True)
     targets = np.divide(votes, total, out=np.zeros_like(votes), where=total > 0)
-    ignored = {"": int((total == 0).sum())} if (total == 0).any() else {}
     if label_weight:
         labels, _ = _one_hot(_labels(attributes[columns["label"]]), class_names)
-        known = (labels.sum(axis=1) > 0) & (total[:, 0] > 0)
-        targets[known] = (1 - label_weight) * targets[known] + label_weight * labels[known]
-    return targets, ignored
+        label_share = label_weight * labels.sum(axis=1, keepdims=True)
+        label_share[(total == 0) & (label_share > 0)] = 1
+        targets = (1 - label_share) * targets + label_share * labels
+    unknown = int((targets.sum(axis=1) == 0).sum())
+    return targets, {"": unknown} if unknown else {}
 
 
 def _labels(column: pa.ChunkedArray) -> list[str]:

@@ -51,7 +51,7 @@ def _pyramid(shape: tuple[int, int, int], classes: int) -> Any:
 
     pixels = Input(shape, name="pixels")
     maps = layers.Rescaling(1 / 127.5, -1.0, name="rescaling")(pixels)
-    for level, (channels, convolutions) in enumerate([(24, 1), (48, 2), (96, 2), (192, 2), (256, 2)], 1):
+    for level, (channels, convolutions) in enumerate([(16, 1), (32, 2), (96, 2), (192, 2), (256, 2)], 1):
         if level > 1:
             maps = layers.MaxPooling2D(name=f"pool_{level}")(maps)
         for number in range(1, convolutions + 1):
