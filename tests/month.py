@@ -30,7 +30,7 @@ from batch_emotion.results.update import UpdateOptions
 ROOT = Path(batch_emotion.__file__).parents[1]
 SHARD = 4
 _IN_CHILD = """
-import os, signal, time, batch_emotion.storage as storage, batch_emotion.images.decode as decode
+import os, signal, time, batch_emotion.storage.commits as storage, batch_emotion.images.decode as decode
 replace, real = storage.Path.replace, decode.decode
 def dying(self, target):
     moved = replace(self, target)

@@ -21,7 +21,7 @@ from batch_emotion import PredictOptions, predict
 
 ROOT = Path(batch_emotion.__file__).parents[1]
 KILL_AT = """
-import os, signal, batch_emotion.storage as storage
+import os, signal, batch_emotion.storage.commits as storage
 before, _, name = os.environ["KILL_AT"].partition(" ")
 real = storage.Path.replace
 def replace(self, target):

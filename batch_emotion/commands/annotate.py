@@ -15,7 +15,7 @@ from batch_emotion.images.decode import decode_whole, load
 from batch_emotion.records import Face, Limits, Plan, Status
 from batch_emotion.results.colours import class_colours
 from batch_emotion.results.drawing import draw_faces, jpeg_bytes
-from batch_emotion.storage import committing_folder, restore_output
+from batch_emotion.storage.commits import committing_folder, restore_output
 
 COLUMNS = ("status", "emotion", "confidence", "face_index", "box_x", "box_y", "box_w", "box_h")
 """What must be known of each row."""

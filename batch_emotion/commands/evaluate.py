@@ -22,7 +22,8 @@ from batch_emotion.results.charts import confusion_chart, mistakes_sheet, reliab
 from batch_emotion.results.colours import DARK, LIGHT
 from batch_emotion.results.evaluation_page import evaluation_page
 from batch_emotion.results.page import Picture
-from batch_emotion.storage import committing_folder, output_lock, restore_output
+from batch_emotion.storage.commits import committing_folder, restore_output
+from batch_emotion.storage.locks import output_lock
 
 FILES = ("evaluation.json", "evaluation.html", "confusion_matrix.png", "reliability.png", "mistakes.png")
 _THUMBNAIL = InputSpec((96, 96))

@@ -16,7 +16,8 @@ from batch_emotion.model.gradcam import GradCam
 from batch_emotion.records import Limits, Status
 from batch_emotion.reporting.pictures import as_rgb, heat_over
 from batch_emotion.results.explanation import explanation_chart
-from batch_emotion.storage import committing, unescape_name
+from batch_emotion.storage.commits import committing
+from batch_emotion.storage.names import unescape_name
 
 _FOLDER_MOST = 1_000
 

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.model.bundle import load_bundle
-from batch_emotion.storage import committing, committing_folder
+from batch_emotion.storage.commits import committing, committing_folder
 
 ExportFormat = Literal["h5", "joblib", "keras", "savedmodel", "onnx"]
 

@@ -18,7 +18,8 @@ from batch_emotion.results.schema import first_rows
 from batch_emotion.results.sinks import check_target, write_result
 from batch_emotion.results.stored import read_footer, read_result
 from batch_emotion.results.summary import Summary
-from batch_emotion.storage import output_lock, restore_output
+from batch_emotion.storage.commits import restore_output
+from batch_emotion.storage.locks import output_lock
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from batch_emotion.results.parts import Fingerprint, Workspace, shards
 from batch_emotion.results.sinks import write_result
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.update import UpdateOptions
-from batch_emotion.storage import restore_output
+from batch_emotion.storage.commits import restore_output
 
 Outcome = Literal["done", "nothing to do"]
 

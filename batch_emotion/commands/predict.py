@@ -31,7 +31,7 @@ from batch_emotion.results.reading import read_rows
 from batch_emotion.results.schema import check_attributes
 from batch_emotion.results.sinks import output_kind
 from batch_emotion.results.summary import Summary, run_file
-from batch_emotion.storage import output_lock
+from batch_emotion.storage.locks import output_lock
 
 if TYPE_CHECKING:
     from batch_emotion.scoring import Scorer

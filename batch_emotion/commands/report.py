@@ -23,7 +23,7 @@ from batch_emotion.reporting.stream import StoredResult, open_result
 from batch_emotion.results.charts import Kind
 from batch_emotion.results.colours import DARK, LIGHT
 from batch_emotion.results.page import GENERATOR, Picture
-from batch_emotion.storage import commit_text, committing_folder, restore_output
+from batch_emotion.storage.commits import commit_text, committing_folder, restore_output
 
 _PAGE_SUFFIXES = (".html", ".htm")
 _LOOKS = 12

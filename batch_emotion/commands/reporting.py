@@ -16,7 +16,7 @@ from batch_emotion.results.drift import Mix, drift, read_mix
 from batch_emotion.results.metrics import write_metrics
 from batch_emotion.results.record import RunRecord
 from batch_emotion.results.summary import Summary, run_file, write_run
-from batch_emotion.storage import write_advice
+from batch_emotion.storage.commits import write_advice
 
 _LOG = logging.getLogger("batch_emotion")
 

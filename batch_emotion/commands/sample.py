@@ -7,7 +7,7 @@ from pathlib import Path
 
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.images.synthetic import write_samples
-from batch_emotion.storage import committing_folder
+from batch_emotion.storage.commits import committing_folder
 
 
 @dataclass(frozen=True)

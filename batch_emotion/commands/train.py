@@ -24,7 +24,8 @@ from batch_emotion.model.checkpoints import Epoch
 from batch_emotion.model.publishing import write_bundle
 from batch_emotion.model.training import LabelledPixels, Recipe, fit
 from batch_emotion.records import InputSpec, Limits, Status, pixel_digests
-from batch_emotion.storage import commit_text, output_lock
+from batch_emotion.storage.commits import commit_text
+from batch_emotion.storage.locks import output_lock
 
 SIX_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise")
 

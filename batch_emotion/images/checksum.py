@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 
 from batch_emotion.records import CHECKSUM, Plan
-from batch_emotion.storage import read_file
+from batch_emotion.storage.reading import read_file
 
 
 def with_checksums(plan: Plan, max_bytes: int) -> Plan:

@@ -33,7 +33,7 @@ from PIL import (
 
 from batch_emotion.images.headers import plain_jpeg_size, plain_png_size
 from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
-from batch_emotion.storage import read_file
+from batch_emotion.storage.reading import read_file
 
 DECODER = f"opencv {cv2.__version__}"
 """What decoded the pixels, as recorded with every result."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from batch_emotion.errors import SourceError
-from batch_emotion.storage import escape_name
+from batch_emotion.storage.names import escape_name
 
 MANIFEST_SUFFIXES = frozenset({".csv", ".parquet"})
 

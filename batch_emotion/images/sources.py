@@ -22,7 +22,7 @@ from pyarrow.lib import StringBuilder
 from batch_emotion.errors import SourceError
 from batch_emotion.images.manifest import MANIFEST_SUFFIXES, read_manifest
 from batch_emotion.records import PLAN_SCHEMA, Plan
-from batch_emotion.storage import escape_name, unescape_name
+from batch_emotion.storage.names import escape_name, unescape_name
 
 IMAGE_SUFFIXES = frozenset(
     f".{name}"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import BundleError
 from batch_emotion.records import UNCERTAIN, InputSpec
-from batch_emotion.storage import file_sha256
+from batch_emotion.storage.commits import file_sha256
 
 FORMAT_VERSION = 1
 DEFAULT_MODEL = "emotion-6"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from batch_emotion.storage import committing
+from batch_emotion.storage.commits import committing
 
 Epoch = dict[str, float]
 """One line of the history: epoch, accuracy, loss, val_accuracy, val_loss."""

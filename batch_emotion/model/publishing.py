@@ -21,7 +21,7 @@ from batch_emotion.model.checkpoints import Epoch, write_history
 from batch_emotion.model.human_card import human_card
 from batch_emotion.model.runtime import OnnxRuntime, onnx_bytes
 from batch_emotion.records import InputSpec
-from batch_emotion.storage import commit_text, committing_folder, file_sha256
+from batch_emotion.storage.commits import commit_text, committing_folder, file_sha256
 
 
 def write_bundle(

@@ -17,7 +17,7 @@ from batch_emotion.cores import available_cores
 from batch_emotion.images.decode import load_image, resize
 from batch_emotion.records import InputSpec, Limits
 from batch_emotion.reporting.samples import Sample
-from batch_emotion.storage import escape_name, unescape_name
+from batch_emotion.storage.names import escape_name, unescape_name
 
 THUMBNAIL = 96
 _LONGEST = 2048

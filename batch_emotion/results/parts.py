@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch
 from batch_emotion.records import Plan
-from batch_emotion.storage import commit_text, committing
+from batch_emotion.storage.commits import commit_text, committing
 
 
 @dataclass(frozen=True)

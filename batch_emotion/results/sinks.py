@@ -12,7 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from batch_emotion.errors import OutputMismatch, UsageError
-from batch_emotion.storage import committing, committing_folder, file_sha256
+from batch_emotion.storage.commits import committing, committing_folder, file_sha256
 
 OutputKind = Literal["parquet", "csv", "directory"]
 _ROW_GROUP = 65_536

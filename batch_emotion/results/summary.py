@@ -16,7 +16,7 @@ from batch_emotion.records import FACE_SCHEMA, SCORABLE, Profile, Status
 from batch_emotion.results.drift import Drift, Mix
 from batch_emotion.results.schema import count_values, first_rows
 from batch_emotion.results.update import UpdateCounts
-from batch_emotion.storage import commit_text
+from batch_emotion.storage.commits import commit_text
 
 
 @dataclass

@@ -16,7 +16,7 @@ from batch_emotion.images.decode import load_image
 from batch_emotion.images.sources import SourceOptions
 from batch_emotion.records import Limits
 from batch_emotion.results.parts import Workspace
-from batch_emotion.storage import output_lock
+from batch_emotion.storage.locks import output_lock
 
 
 def _options(source: Path, out: Path | None, **changes: object) -> PredictOptions:

@@ -73,9 +73,11 @@ def test_votes_become_shares_and_images_without_any_are_left_out(tmp_path: Path)
     assert data.ignored == {"": 1}
 
 
-def test_a_label_weighs_beside_the_votes(tmp_path: Path) -> None:
+def test_a_label_weighs_beside_the_votes_and_counts_alone_where_there_are_none(tmp_path: Path) -> None:
     data = read_labelled(tmp_path / "votes.csv", ("b", "a"), _votes(tmp_path, 0.5))
-    assert data.targets.tolist() == [[0.125, 0.875], [1, 0], [0.5, 0.5]]
+    assert data.plan.images["path"].to_pylist() == ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
+    assert data.targets.tolist() == [[0.125, 0.875], [1, 0], [1, 0], [0.5, 0.5]]
+    assert data.ignored == {}
 
 
 @pytest.mark.parametrize("cell", ["-1", "nan", "many", ""])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from batch_emotion.errors import SourceError
 from batch_emotion.images.sources import SourceOptions, make_plan
-from batch_emotion.storage import unescape_name
+from batch_emotion.storage.names import unescape_name
 
 
 def _touch(path: Path, content: bytes = b"x") -> Path:
