@@ -1,6 +1,6 @@
 """Places on object stores and other file systems that pyarrow opens, by URIs whose keys are taken as they are.
 
-``FileSystem.from_uri`` would decode ``%``, refuse spaces and cut at ``#``; here only the scheme and the bucket are read.
+``FileSystem.from_uri`` would decode ``%``, refuse spaces and cut at ``#``; here only scheme and bucket are read.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def place(text: str) -> Place:
 
 @lru_cache
 def open_filesystem(scheme: str, bucket: str) -> Any:
-    """The ``pyarrow.fs.FileSystem`` of a store, one for each process; credentials, region and endpoint are its own matter."""
+    """The ``pyarrow.fs.FileSystem`` of a store, one for each process; it finds credentials, region and endpoint itself."""
     from pyarrow import fs
 
     if scheme == "s3":
