@@ -95,7 +95,7 @@ def place(text: str) -> Place:
 
 @lru_cache
 def open_filesystem(scheme: str, bucket: str) -> Any:
-    """The ``pyarrow.fs.FileSystem`` of a store, one for each process; it finds credentials, region and endpoint itself."""
+    """The ``pyarrow.fs.FileSystem`` of a store, one for each process; credentials are its own matter."""
     from pyarrow import fs
 
     if scheme == "s3":
