@@ -53,12 +53,12 @@ class ProgressBar:
         plain = not sys.stderr.isatty()
         return tqdm(
             total=progress.total,
-            initial=progress.done,  # what came before the bar, or from an earlier run, has no share in the pace
+            initial=progress.done,  # what an earlier run did has no share in the pace
             unit=" images",
             file=sys.stderr,
             mininterval=10 if plain else 0.2,
             ascii=plain,
-            bar_format="{n_fmt}/{total_fmt} images, {rate_fmt}{postfix}\n" if plain else None,
+            bar_format="{n_fmt}/{total_fmt} images after {elapsed}{postfix}\n" if plain else None,
             dynamic_ncols=not plain,
         )
 
