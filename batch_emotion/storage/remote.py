@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -52,9 +53,14 @@ class RemotePath:
         """The name without its extension."""
         return Path(self.name).stem if self.name else ""
 
+    @property
+    def parent(self) -> RemotePath:
+        """The folder it is in; a bucket is in itself."""
+        return RemotePath(self.scheme, self.key.rstrip("/").rpartition("/")[0] or self.bucket)
+
     def with_name(self, name: str) -> RemotePath:
         """Another one in the same folder."""
-        return RemotePath(self.scheme, f"{self.key.rstrip('/').rpartition('/')[0]}/{name}")
+        return self.parent / name
 
     def __truediv__(self, name: str) -> RemotePath:
         return RemotePath(self.scheme, f"{self.key.rstrip('/')}/{name}")
@@ -99,7 +105,11 @@ def open_filesystem(scheme: str, bucket: str) -> Any:
     from pyarrow import fs
 
     if scheme == "s3":
-        return fs.S3FileSystem(retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=5))
+        return fs.S3FileSystem(
+            endpoint_override=os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"),
+            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=5),
+            allow_delayed_open=True,  # so that a small object is one request
+        )
     if scheme in ("gs", "gcs"):
         return fs.GcsFileSystem()
     opened, _ = fs.FileSystem.from_uri(f"{scheme}://{bucket}/")
