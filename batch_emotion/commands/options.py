@@ -22,7 +22,7 @@ class PredictOptions:
     """What to score and how.
 
     Attributes:
-        sources: directories, image files, globs, one manifest, or ``-``.
+        sources: directories, image files, globs, one manifest, or ``-``; also as URIs.
         out: ``.parquet``, ``.csv`` or a directory; None keeps the rows in memory and gives them back.
         source: how sources are read.
         model: a bundled model's name, a bundle's folder, or a Keras file.

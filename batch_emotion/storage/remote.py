@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ def open_filesystem(scheme: str, bucket: str) -> Any:
             allow_delayed_open=True,  # so that a small object is one request
         )
     if scheme in ("gs", "gcs"):
-        return fs.GcsFileSystem()
+        return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=20))
     opened, _ = fs.FileSystem.from_uri(f"{scheme}://{bucket}/")
     return opened
 

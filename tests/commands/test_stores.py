@@ -69,9 +69,7 @@ def test_a_key_that_is_gone_is_one_row(bucket: Bucket, faces: Path, tmp_path: Pa
     keys = [KEY, "gone.jpg", "folder/x.jpg"]
     bucket.put(KEY, image)
     bucket.put("folder/x.jpg", image)
-    bucket.put(
-        "list.csv", b"path,id\n" + "".join(f'"{key}",{key[0]}\n' for key in [*keys, "foo://a/b"]).encode()
-    )
+    bucket.put("list.csv", b"path,id\n" + "".join(f'"{key}",{key[0]}\n' for key in [*keys, "foo://a/b"]).encode())
     table = predict(PredictOptions((bucket.uri("list.csv"),), None)).table
     assert table is not None
     assert table["status"].to_pylist() == ["ok", "missing", "ok", "unsupported"]
