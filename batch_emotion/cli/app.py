@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from batch_emotion import __version__
+
+if TYPE_CHECKING:
+    from batch_emotion.storage.remote import Place
 
 app = typer.Typer(
     name="batch-emotion",
@@ -45,3 +48,10 @@ def command_again(*without: str) -> str:
 def class_names_of(text: str) -> tuple[str, ...]:
     """The names in a list with commas, lower case."""
     return tuple(name.strip().lower() for name in text.split(","))
+
+
+def root_of(text: str | None) -> Place | None:
+    """The folder, here or on a store, that --root names."""
+    from batch_emotion.storage.remote import place
+
+    return None if text is None else place(text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from batch_emotion.cli.app import MODEL_HELP, app, class_names_of
+from batch_emotion.cli.app import MODEL_HELP, app, class_names_of, root_of
 from batch_emotion.logs import run_id
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def report(
         ),
     ] = None,
     root: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="Where the result's relative paths start; default: the working directory."),
     ] = None,
     compare: Annotated[
@@ -70,7 +70,9 @@ def report(
     from batch_emotion.commands.report import ReportOptions
     from batch_emotion.commands.report import report as run_report
 
-    options = ReportOptions(result, out, labels, root, compare, group_by, figures, figure_format, json, model, explain)
+    options = ReportOptions(
+        result, out, labels, root_of(root), compare, group_by, figures, figure_format, json, model, explain
+    )
     run_report(options, (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True)))
     if not quiet:
         typer.echo(f"Written to {out}", err=True)

@@ -22,7 +22,7 @@ class PredictOptions:
     """What to score and how.
 
     Attributes:
-        sources: directories, image files, globs, one manifest, or ``-``.
+        sources: directories, image files, globs, one manifest, or ``-``; also as URIs.
         out: ``.parquet``, ``.csv`` or a directory; None keeps the rows in memory and gives them back.
         source: how sources are read.
         model: a bundled model's name, a bundle's folder, or a Keras file.
@@ -83,7 +83,7 @@ def check_options(options: PredictOptions) -> None:
         arguments=options.report.arguments, run_id=options.report.run_id
     ):
         raise UsageError("options about the output and how the run went need --out")
-    if options.source.root is not None and not options.source.root.is_dir():
+    if isinstance(options.source.root, Path) and not options.source.root.is_dir():
         raise UsageError(f"--root: there is no folder {options.source.root}")
     for name, value in (
         ("min-confidence", options.min_confidence),

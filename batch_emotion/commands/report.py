@@ -24,6 +24,7 @@ from batch_emotion.results.charts import Kind
 from batch_emotion.results.colours import DARK, LIGHT
 from batch_emotion.results.page import GENERATOR, Picture
 from batch_emotion.storage.commits import commit_text, committing_folder, restore_output
+from batch_emotion.storage.remote import Place
 
 _PAGE_SUFFIXES = (".html", ".htm")
 _LOOKS = 12
@@ -52,7 +53,7 @@ class ReportOptions:
     result: Path
     out: Path
     labels: str | None = None
-    root: Path | None = None
+    root: Place | None = None
     compare: Path | None = None
     group_by: str | None = None
     figures: Path | None = None

@@ -23,6 +23,7 @@ from batch_emotion.records import Limits, Plan, Status, pixel_digests
 from batch_emotion.results.reading import folder_labels, is_result, result_classes, result_probabilities
 from batch_emotion.results.summary import read_run
 from batch_emotion.scoring import Scorer
+from batch_emotion.storage.remote import Place
 
 OnBatch = Callable[[int, int, int], None]
 """Told after every batch: images done, of all, and those among them that could not be scored."""
@@ -119,7 +120,7 @@ def gather_images(
 
 
 def gather_result(
-    data: Path, model: str | Path | None, labels: Path | None, root: Path | None, limits: Limits
+    data: Path, model: str | Path | None, labels: Path | None, root: Place | None, limits: Limits
 ) -> Gathered:
     """Read a result of ``predict`` and join it with labels.
 

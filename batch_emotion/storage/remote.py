@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -52,9 +54,14 @@ class RemotePath:
         """The name without its extension."""
         return Path(self.name).stem if self.name else ""
 
+    @property
+    def parent(self) -> RemotePath:
+        """The folder it is in; a bucket is in itself."""
+        return RemotePath(self.scheme, self.key.rstrip("/").rpartition("/")[0] or self.bucket)
+
     def with_name(self, name: str) -> RemotePath:
         """Another one in the same folder."""
-        return RemotePath(self.scheme, f"{self.key.rstrip('/').rpartition('/')[0]}/{name}")
+        return self.parent / name
 
     def __truediv__(self, name: str) -> RemotePath:
         return RemotePath(self.scheme, f"{self.key.rstrip('/')}/{name}")
@@ -99,8 +106,28 @@ def open_filesystem(scheme: str, bucket: str) -> Any:
     from pyarrow import fs
 
     if scheme == "s3":
-        return fs.S3FileSystem(retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=5))
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        return fs.S3FileSystem(
+            endpoint_override=endpoint,
+            region=None if endpoint else _region(bucket),
+            connect_timeout=5,
+            request_timeout=20,
+            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=5),
+            allow_delayed_open=True,  # so that a small object is one request
+        )
     if scheme in ("gs", "gcs"):
-        return fs.GcsFileSystem()
+        return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=20))
     opened, _ = fs.FileSystem.from_uri(f"{scheme}://{bucket}/")
     return opened
+
+
+def _region(bucket: str) -> str | None:
+    """Where a bucket of Amazon's is, unless the environment says so, which the AWS SDK reads itself."""
+    from pyarrow import fs
+
+    if os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION"):
+        return None
+    try:
+        return str(fs.resolve_s3_region(bucket))
+    except OSError:
+        return None  # that the bucket cannot be reached comes out where it is used
