@@ -24,6 +24,7 @@ from batch_emotion.results.charts import Kind
 from batch_emotion.results.colours import DARK, LIGHT
 from batch_emotion.results.page import GENERATOR, Picture
 from batch_emotion.storage.commits import commit_text, committing_folder, restore_output
+from batch_emotion.storage.remote import Place
 
 _PAGE_SUFFIXES = (".html", ".htm")
 _LOOKS = 12
@@ -49,11 +50,11 @@ class ReportOptions:
         limits: what is refused when images are read.
     """
 
-    result: Path
+    result: Place
     out: Path
     labels: str | None = None
     root: Path | None = None
-    compare: Path | None = None
+    compare: Place | None = None
     group_by: str | None = None
     figures: Path | None = None
     figure_kind: Kind = "png"

@@ -23,6 +23,7 @@ from batch_emotion.records import Limits, Plan, Status, pixel_digests
 from batch_emotion.results.reading import folder_labels, is_result, result_classes, result_probabilities
 from batch_emotion.results.summary import read_run
 from batch_emotion.scoring import Scorer
+from batch_emotion.storage.remote import Place
 
 OnBatch = Callable[[int, int, int], None]
 """Told after every batch: images done, of all, and those among them that could not be scored."""
@@ -188,7 +189,7 @@ def _label(cell: object) -> str:
     return "" if cell is None else str(cell).strip().lower()
 
 
-def find_maker(data: Path, model: str | Path | None, class_names: tuple[str, ...]) -> tuple[Bundle | None, str]:
+def find_maker(data: Place, model: str | Path | None, class_names: tuple[str, ...]) -> tuple[Bundle | None, str]:
     """The bundle that made a result, or why there is none at hand."""
     fingerprint = _fingerprint(data)
     if model is None:
@@ -226,7 +227,7 @@ def _read_again(
     return np.isin(digests, list(known)), ""
 
 
-def _fingerprint(data: Path) -> dict[str, Any]:
+def _fingerprint(data: Place) -> dict[str, Any]:
     result = read_run(data).get("result") or {}
     fingerprint: dict[str, Any] = result.get("fingerprint") or {}
     return fingerprint
