@@ -12,6 +12,8 @@ from PIL import Image
 
 from batch_emotion.commands.sample import SampleOptions, sample
 
+pytest_plugins = ("tests.store",)
+
 
 @pytest.fixture(scope="session")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
