@@ -17,7 +17,10 @@ from batch_emotion.storage.remote import open_filesystem
 Answer = Callable[[dict[str, Any]], "tuple[str, bytes] | None"]
 """Of a request (a WSGI environment): what to answer in the store's place, as (status line, body); None lets it pass."""
 
-SLOW_DOWN = ("503 Slow Down", b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>")
+SLOW_DOWN = (
+    "503 Slow Down",
+    b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>",
+)
 FORBIDDEN = ("403 Forbidden", b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
 
 

@@ -114,7 +114,7 @@ class RemotePath:
         """What is in this folder under names like the pattern."""
         return (found for found in self.iterdir() if fnmatchcase(found.name, pattern))
 
-    def open(self, mode: str = "rb", encoding: str | None = None, newline: str | None = None) -> IO[Any]:
+    def open(self, mode: str = "r", encoding: str | None = None, newline: str | None = None) -> IO[Any]:
         """Read it from the beginning on; a mode without ``b`` gives text."""
         stream = self.filesystem.open_input_stream(self.key, buffer_size=_READ_AHEAD)
         return stream if "b" in mode else io.TextIOWrapper(stream, encoding, newline=newline)
