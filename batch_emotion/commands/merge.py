@@ -20,7 +20,7 @@ from batch_emotion.results.summary import Summary
 from batch_emotion.storage.commits import check_parent
 from batch_emotion.storage.folders import restore_parts
 from batch_emotion.storage.locks import hold_output
-from batch_emotion.storage.remote import Place
+from batch_emotion.storage.remote import Place, RemotePath
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,9 @@ def merge(options: MergeOptions) -> Summary:
 def _footer(part: Place) -> dict[str, Any]:
     try:
         footer = read_footer(part)
-    except (OSError, pa.ArrowException, IndexError):
+    except (OSError, pa.ArrowException, IndexError) as error:
+        if isinstance(part, RemotePath) and isinstance(error, OSError):
+            raise SourceError(f"{part} cannot be read: {' '.join(str(error).split())}") from None
         footer = {"fingerprint": {}}
     if not footer["fingerprint"]:
         raise SourceError(

@@ -122,9 +122,9 @@ def open_result(path: Place) -> StoredResult:
     Raises:
         SourceError: it is not there, or not a result.
     """
-    if not path.exists():
-        raise SourceError(f"no such file or directory: {path}")
     try:
+        if not path.exists():
+            raise SourceError(f"no such file or directory: {path}")
         if output_kind(path) == "csv":
             schema = _csv_schema(path)
         else:

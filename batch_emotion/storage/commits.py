@@ -163,12 +163,13 @@ def remove_folder(folder: Place) -> None:
 
 def write_advice(error: OSError, folder: Place) -> str:
     """What a failed write means and what to do about it, in words for the user."""
-    if isinstance(folder, RemotePath) and error.errno not in _FULL:
-        return store_advice(error, folder)
+    if isinstance(folder, RemotePath):
+        if error.errno in (None, errno.ENOENT):  # as pyarrow has it; others are of this machine
+            return store_advice(error, folder)
+        folder = Path(tempfile.gettempdir())
     said = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
-    if error.errno in _FULL:
-        where = folder if isinstance(folder, Path) else f"{tempfile.gettempdir()} (or set TMPDIR)"
-        todo = f"free some space for {where}, or have the quota raised,"
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG):
+        todo = f"free some space for {folder}, or have the quota raised,"
     elif not folder.is_dir():
         todo = f"the folder {folder} is gone: make or mount it again"
     elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
@@ -185,7 +186,6 @@ def store_advice(error: OSError, place: RemotePath) -> str:
     return f"{place} cannot be used: {said}; {todo} and run the same command again, what is committed is kept"
 
 
-_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
 _REFUSALS = (
     ("NO_SUCH_BUCKET|NoSuchBucket", "make that bucket or correct its name"),
     (

@@ -82,7 +82,9 @@ class RemotePath:
 
     def exists(self) -> bool:
         """Whether there is an object of this key, or one below it."""
-        return self.is_file() or self.is_dir()
+        from pyarrow.fs import FileType
+
+        return bool(self.filesystem.get_file_info(self.key).type != FileType.NotFound)
 
     def is_in_bucket(self) -> bool | None:
         """Whether its bucket is there; None where that may not be asked, as where only some keys are allowed."""

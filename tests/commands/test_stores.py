@@ -156,9 +156,9 @@ def test_a_killed_process_loses_nothing_committed(tmp_path: Path, faces: Path, b
         busy = command_line([*arguments, "--quiet"])
     finally:
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        said = process.communicate()[1]
         holding = False
-    assert busy == ExitCode.BUSY
+    assert busy == ExitCode.BUSY, said
     assert {0, 1} <= Workspace(out).committed()
     assert not out.exists()
     assert command_line([*arguments, "--quiet"]) == ExitCode.OK
@@ -223,7 +223,25 @@ def test_a_store_that_refuses_is_one_line_before_any_work(
     assert code == ExitCode.USAGE
     assert "--metrics-file must be a path on this machine" in told
     bucket.server.answer = lambda request: None
+    for arguments in (
+        ["train", "data", "--out", "s3://b/model"],
+        ["evaluate", "s3://b/r.parquet", "--out", "judged"],
+        ["explain", "face.png", "--out", "s3://b/looks"],
+    ):
+        assert command_line(arguments) == ExitCode.USAGE
+        assert "must be a path on this machine, without a scheme" in capsys.readouterr().err
     assert _objects(bucket) == []
+
+
+def test_a_job_file_may_name_a_store(
+    tmp_path: Path, faces: Path, bucket: Bucket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = tmp_path / "job.toml"
+    job.write_text(f'sources = ["{faces}"]\nout = "{bucket.uri("x/r.parquet")}"\nmodel = "seed-cnn"\n')
+    assert command_line(["run", str(job), "--check"]) == ExitCode.OK
+    assert bucket.uri("x/r.parquet") in capsys.readouterr().out
+    assert command_line(["run", str(job), "--quiet"]) == ExitCode.OK
+    assert _objects(bucket) == ["x/r.parquet", "x/r.parquet.run.json"]
 
 
 def test_a_run_asks_the_store_for_lists_and_not_for_each_shard(faces: Path, bucket: Bucket) -> None:

@@ -173,7 +173,8 @@ def test_a_wrong_bucket_and_refused_credentials_are_told_before_any_work(bucket:
     assert not isinstance(refused.value, UsageError)
 
 
-def test_the_advice_about_a_store_names_what_to_do() -> None:
+def test_the_advice_about_a_store_names_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/spool")
     folder = output_place("s3://b/x")
     for said, todo in (
         ("AWS Error NO_SUCH_BUCKET during PutObject operation", "make that bucket"),
@@ -185,4 +186,4 @@ def test_the_advice_about_a_store_names_what_to_do() -> None:
         advice = write_advice(OSError(said), folder)
         assert todo in advice
         assert "run the same command again" in advice
-    assert "TMPDIR" in write_advice(OSError(28, "No space left on device"), folder)
+    assert "for /spool" in write_advice(OSError(28, "No space left on device"), folder)
