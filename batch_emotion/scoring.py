@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from batch_emotion.cores import available_cores
 from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
-from batch_emotion.images.pipeline import stream
+from batch_emotion.images.pipeline import is_far, stream
 from batch_emotion.model.runtime import Runtime
 from batch_emotion.records import FaceOptions, ImageBatch, InputSpec, Limits, Plan, Profile, pixel_digests
 from batch_emotion.results.schema import assemble
@@ -103,7 +103,7 @@ class Scorer:
                     self.limits,
                     self.batch_size if self.faces is None else min(self.batch_size, _PHOTOS),
                     loader,
-                    workers=1 if isolated else self.threads,
+                    workers=1 if isolated else self.threads + is_far(plan),  # one waits while the others decode
                     with_faces=self.faces is not None,
                     shard_size=shard_size,
                     on_start=on_start,

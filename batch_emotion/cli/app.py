@@ -7,13 +7,16 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from batch_emotion import __version__
 from batch_emotion.errors import UsageError
+
+if TYPE_CHECKING:
+    from batch_emotion.storage.remote import Place
 
 app = typer.Typer(
     name="batch-emotion",
@@ -70,3 +73,10 @@ def command_again(*without: str) -> str:
 def class_names_of(text: str) -> tuple[str, ...]:
     """The names in a list with commas, lower case."""
     return tuple(name.strip().lower() for name in text.split(","))
+
+
+def root_of(text: str | None) -> Place | None:
+    """The folder, here or on a store, that --root names."""
+    from batch_emotion.storage.remote import place
+
+    return None if text is None else place(text)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from batch_emotion.cli.app import MODEL_HELP, Command, app, class_names_of, command
+from batch_emotion.cli.app import MODEL_HELP, Command, app, class_names_of, command, root_of
 from batch_emotion.cli.telling import ProgressBar, show_rows, show_summary
 from batch_emotion.errors import BundleError, SourceError, UsageError
 from batch_emotion.logs import LOG, begin_log, run_id
@@ -39,7 +39,7 @@ def predict(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="Directories, image files, globs, one CSV or Parquet manifest, or - for a list on standard input.",
+            help="Directories, image files, globs, one CSV or Parquet manifest, or - for a list on standard input; also as URIs such as s3://bucket/folder.",
         ),
     ],
     out: Annotated[
@@ -74,7 +74,7 @@ def predict(
     ] = False,
     path_column: Annotated[str, typer.Option(help="The manifest's column that holds the paths.")] = "path",
     root: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="Where relative paths of a manifest or list start; default: the manifest's folder."),
     ] = None,
     null: Annotated[
@@ -175,7 +175,7 @@ def predict(
     options = PredictOptions(
         sources=tuple(sources),
         out=None if out is None else output_place(out),
-        source=SourceOptions(path_column, root, null),
+        source=SourceOptions(path_column, root_of(root), null),
         model=model,
         class_names=class_names_of(classes) if classes else None,
         trust_pickle=trust_pickle,
@@ -228,12 +228,12 @@ def _check_report(page: Path, out: Place | None) -> None:
     check_page_target(page)
 
 
-def _write_report(out: Place, page: Path, sources: list[str], root: Path | None, quiet: bool) -> None:
+def _write_report(out: Place, page: Path, sources: list[str], root: str | None, quiet: bool) -> None:
     from batch_emotion.commands.report import ReportOptions
     from batch_emotion.commands.report import report as run_report
     from batch_emotion.images.sources import manifest_folder
 
-    run_report(ReportOptions(out, page, root=root or manifest_folder(sources)))
+    run_report(ReportOptions(out, page, root=root_of(root) or manifest_folder(sources)))
     if not quiet:
         typer.echo(f"Report: {page}", err=True)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from batch_emotion.cli.app import MODEL_HELP, class_names_of, command
+from batch_emotion.cli.app import MODEL_HELP, class_names_of, command, root_of
 from batch_emotion.logs import run_id
 
 
@@ -52,7 +52,7 @@ def report(
         ),
     ] = None,
     root: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="Where the result's relative paths start; default: the working directory."),
     ] = None,
     compare: Annotated[
@@ -84,7 +84,7 @@ def report(
         output_place(result),
         out,
         labels,
-        root,
+        root_of(root),
         None if compare is None else output_place(compare),
         group_by,
         figures,

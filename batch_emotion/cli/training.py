@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from batch_emotion.cli.app import MODEL_HELP, class_names_of, command, command_again
+from batch_emotion.cli.app import MODEL_HELP, class_names_of, command, command_again, root_of
 from batch_emotion.cli.telling import ProgressBar
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def train(
     ] = 0.2,
     path_column: Annotated[str, typer.Option(help="The manifest's column of paths.")] = "path",
     root: Annotated[
-        Path | None, typer.Option(help="What a manifest's relative paths start from; default: its folder.")
+        str | None, typer.Option(help="What a manifest's relative paths start from; default: its folder.")
     ] = None,
     label_weight: Annotated[
         float,
@@ -108,7 +108,7 @@ def train(
         class_names_of(classes),
         validation,
         validation_split,
-        LabelOptions(SourceOptions(path_column, root), label_weight),
+        LabelOptions(SourceOptions(path_column, root_of(root)), label_weight),
         initial,
         Recipe(
             epochs=epochs,
@@ -166,7 +166,7 @@ def evaluate(
     ] = None,
     path_column: Annotated[str, typer.Option(help="A manifest's column of paths.")] = "path",
     root: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             help="Where relative paths start; default: the manifest's folder, or, of a result, the working directory."
         ),
@@ -197,7 +197,7 @@ def evaluate(
         runtime,
         labels,
         path_column,
-        root,
+        root_of(root),
         votes,
         batch_size=batch_size,
         seed=seed,

@@ -24,6 +24,7 @@ from batch_emotion.results.evaluation_page import evaluation_page
 from batch_emotion.results.page import Picture
 from batch_emotion.storage.commits import committing_folder, restore_output
 from batch_emotion.storage.locks import output_lock
+from batch_emotion.storage.remote import Place
 
 FILES = ("evaluation.json", "evaluation.html", "confusion_matrix.png", "reliability.png", "mistakes.png")
 _THUMBNAIL = InputSpec((96, 96))
@@ -59,7 +60,7 @@ class EvaluateOptions:
     runtime: RuntimeName = "auto"
     labels: Path | None = None
     path_column: str = "path"
-    root: Path | None = None
+    root: Place | None = None
     votes: Path | None = None
     limits: Limits = field(default_factory=Limits)
     batch_size: int = 256

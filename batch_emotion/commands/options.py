@@ -84,7 +84,7 @@ def check_options(options: PredictOptions) -> None:
         arguments=options.report.arguments, run_id=options.report.run_id
     ):
         raise UsageError("options about the output and how the run went need --out")
-    if options.source.root is not None and not options.source.root.is_dir():
+    if isinstance(options.source.root, Path) and not options.source.root.is_dir():
         raise UsageError(f"--root: there is no folder {options.source.root}")
     for name, value in (
         ("min-confidence", options.min_confidence),

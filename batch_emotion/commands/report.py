@@ -53,7 +53,7 @@ class ReportOptions:
     result: Place
     out: Path
     labels: str | None = None
-    root: Path | None = None
+    root: Place | None = None
     compare: Place | None = None
     group_by: str | None = None
     figures: Path | None = None

@@ -152,5 +152,5 @@ def _is_there(baseline: Place) -> bool:
         return baseline.exists()
     except OSError as error:
         if isinstance(baseline, RemotePath):
-            raise BatchEmotionError(f"--baseline: {store_advice(error, baseline)}") from None
+            raise UsageError(f"--baseline: {store_advice(error, baseline)}") from None
         raise

@@ -120,7 +120,7 @@ def gather_images(
 
 
 def gather_result(
-    data: Path, model: str | Path | None, labels: Path | None, root: Path | None, limits: Limits
+    data: Path, model: str | Path | None, labels: Path | None, root: Place | None, limits: Limits
 ) -> Gathered:
     """Read a result of ``predict`` and join it with labels.
 

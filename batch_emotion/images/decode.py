@@ -33,7 +33,7 @@ from PIL import (
 
 from batch_emotion.images.headers import plain_jpeg_size, plain_png_size
 from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
-from batch_emotion.storage.reading import read_file
+from batch_emotion.storage.reading import FileBytes, read_file
 
 DECODER = f"opencv {cv2.__version__}"
 """What decoded the pixels, as recorded with every result."""
@@ -59,15 +59,23 @@ _REDUCED = {8: cv2.IMREAD_REDUCED_GRAYSCALE_8, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4
 _INTERPOLATIONS = {"bilinear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
 
 
-def load_image(location: str, spec: InputSpec, limits: Limits, full: bool = False) -> DecodedImage:
-    """Read and decode one file; whatever is wrong with it is in the status."""
-    return load(location, limits, lambda data: decode(data, spec, limits, full))
+def load_image(
+    location: str, spec: InputSpec, limits: Limits, full: bool = False, file: FileBytes | None = None
+) -> DecodedImage:
+    """Read and decode one file, unless it is read already; whatever is wrong with it is in the status."""
+    return load(location, limits, lambda data: decode(data, spec, limits, full), file)
 
 
-def load(location: str, limits: Limits, decoded: Callable[[bytes], DecodedImage]) -> DecodedImage:
-    """Read one file and decode what it holds by ``decoded``; whatever is wrong with it is in the status."""
+def load(
+    location: str, limits: Limits, decoded: Callable[[bytes], DecodedImage], file: FileBytes | None = None
+) -> DecodedImage:
+    """Read one file, unless it is read already, and decode what it holds by ``decoded``.
+
+    Whatever is wrong with it is in the status.
+    """
     started = time.perf_counter()
-    file = read_file(location, limits.max_bytes)
+    if file is None:
+        file = read_file(location, limits.max_bytes)
     read_s = time.perf_counter() - started
     if file.status is not Status.OK:
         return DecodedImage(None, file.status, None, None, file.error, file.size, file.mtime_ns, read_s)

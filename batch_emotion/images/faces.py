@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from batch_emotion.images.decode import decode_whole, load, reduction, resize
 from batch_emotion.images.detectors import Detector, open_detector
 from batch_emotion.records import DecodedImage, Face, FaceOptions, InputSpec, Limits, Status
+from batch_emotion.storage.reading import FileBytes
 
 
 class FaceLoader:
@@ -24,13 +25,14 @@ class FaceLoader:
         self._detector = open_detector(options.detector_model)
         self._margin = self._detector.margin if options.margin is None else options.margin
 
-    def __call__(self, location: str) -> list[DecodedImage]:
-        """Read and decode one file and find the faces in it; whatever is wrong with it is in the status."""
+    def __call__(self, location: str, file: FileBytes | None = None, /) -> list[DecodedImage]:
+        """Read one file, unless that is done, decode it and find the faces; what is wrong with it is in the status."""
         gray = self._spec.color_mode == "grayscale"
         image = load(
             location,
             self._limits,
             lambda data: decode_whole(data, gray, self._limits, lambda size, upright: self._divisor),
+            file,
         )
         if image.pixels is None or image.width is None or image.height is None:
             return [image]

@@ -15,6 +15,7 @@ from typing import Any, Self
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.images.loading import Loader
 from batch_emotion.records import DecodedImage, Status
+from batch_emotion.storage.reading import FileBytes
 
 _PATIENCE_S = 120.0
 # Not multiprocessing: its child would import the caller's own script, which may start the whole run again.
@@ -40,10 +41,10 @@ class IsolatedLoader:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stop()
 
-    def __call__(self, location: str) -> Sequence[DecodedImage]:
-        """Read and decode one file in the child."""
+    def __call__(self, location: str, file: FileBytes | None = None, /) -> Sequence[DecodedImage]:
+        """Read, unless that is done already, and decode one file in the child."""
         try:
-            rows: Sequence[DecodedImage] = self._ask(location, self._patience_s)
+            rows: Sequence[DecodedImage] = self._ask((location, file), self._patience_s)
             return rows
         except (EOFError, OSError, pickle.UnpicklingError):
             reason = f"decoding ended the process ({_cause(self._child.wait())})"
@@ -91,7 +92,7 @@ class IsolatedLoader:
 
 
 def serve() -> None:
-    """Answer on standard output what is asked on standard input: first what makes the loader, then each location."""
+    """Answer on standard output what is asked on standard input: first what makes the loader, then each image."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not come between the answers
@@ -101,10 +102,10 @@ def serve() -> None:
         pickle.dump(answer, answers)
         answers.flush()
         try:
-            location = pickle.load(questions)
+            location, file = pickle.load(questions)
         except EOFError:
             return
-        answer = load(location)
+        answer = load(location) if file is None else load(location, file)
 
 
 def _cause(exitcode: int) -> str:

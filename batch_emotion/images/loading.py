@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from batch_emotion.images.decode import load_image
 from batch_emotion.images.faces import FaceLoader
 from batch_emotion.records import DecodedImage, FaceOptions, InputSpec, Limits
+from batch_emotion.storage.reading import FileBytes
 
-Loader = Callable[[str], Sequence[DecodedImage]]
-"""A location to the rows of the image there, at least one."""
+
+class Loader(Protocol):
+    """A location, and what was read from it where that is done already, to the rows of the image, at least one."""
+
+    def __call__(self, location: str, file: FileBytes | None = None, /) -> Sequence[DecodedImage]:
+        """Read, unless that is done, and decode one file."""
 
 
 def make_loader(spec: InputSpec, limits: Limits, full: bool = False, faces: FaceOptions | None = None) -> Loader:
@@ -26,4 +32,4 @@ def make_loader(spec: InputSpec, limits: Limits, full: bool = False, faces: Face
     """
     if faces is not None:
         return FaceLoader(spec, limits, faces, full)
-    return lambda location: (load_image(location, spec, limits, full),)
+    return lambda location, file=None: (load_image(location, spec, limits, full, file),)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
+import io
+from typing import TextIO
 
 import pyarrow as pa
 
 from batch_emotion.errors import SourceError
 from batch_emotion.storage.names import escape_name
+from batch_emotion.storage.remote import Place, RemotePath
 
 MANIFEST_SUFFIXES = frozenset({".csv", ".parquet"})
 
 
-def read_manifest(manifest: Path, path_column: str) -> tuple[pa.ChunkedArray, pa.Table]:
+def read_manifest(manifest: Place, path_column: str) -> tuple[pa.ChunkedArray, pa.Table]:
     """Read a manifest; CSV cells stay the strings they are, ``007`` and ``NA`` and empty ones included.
 
     Returns:
@@ -43,10 +45,10 @@ def read_manifest(manifest: Path, path_column: str) -> tuple[pa.ChunkedArray, pa
     return paths, table.drop_columns([path_column])
 
 
-def _read_csv(manifest: Path) -> pa.Table:
+def _read_csv(manifest: Place) -> pa.Table:
     import pandas as pd
 
-    with manifest.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+    with _text_of(manifest) as file:
         rows = pd.read_csv(
             file,
             header=None,
@@ -67,12 +69,21 @@ def _read_csv(manifest: Path) -> pa.Table:
     return pa.concat_tables(tables)
 
 
+def _text_of(manifest: Place) -> TextIO:
+    """The manifest as text, lossless whatever its bytes are."""
+    stream = (
+        manifest.filesystem.open_input_stream(manifest.key) if isinstance(manifest, RemotePath) else manifest.open("rb")
+    )
+    return io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
+
+
 def _text(cell: object) -> str:
     return escape_name(cell) if isinstance(cell, str) and not cell.isascii() else cell if isinstance(cell, str) else ""
 
 
-def _read_parquet(manifest: Path) -> pa.Table:
+def _read_parquet(manifest: Place) -> pa.Table:
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(manifest) as file:
+    source = manifest.filesystem.open_input_file(manifest.key) if isinstance(manifest, RemotePath) else manifest
+    with pq.ParquetFile(source) as file:
         return file.read().replace_schema_metadata(None)

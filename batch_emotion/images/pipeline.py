@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import Interrupted
 from batch_emotion.images.loading import Loader, make_loader
 from batch_emotion.records import FACE_SCHEMA, DecodedImage, Face, ImageBatch, InputSpec, Limits, Plan, Status
+from batch_emotion.storage.ahead import ReadAhead
 
 _STATUSES = tuple(status.value for status in Status)
 _UNKNOWN = -1
@@ -51,6 +53,7 @@ def stream(
     load = loader or make_loader(spec, limits)
     locations, indices = plan.images["location"], plan.images["index"].to_numpy()
     bounds = _bounds(plan, batch_size, shard_size)
+    ahead = ReadAhead(limits.max_bytes) if is_far(plan) else None
 
     failures: list[Exception] = []
 
@@ -58,9 +61,10 @@ def stream(
         try:
             on_start(int(first))
             started = time.perf_counter()
-            images = [load(location) for location in locations.slice(first, last - first).to_pylist()]
+            names = locations.slice(first, last - first).to_pylist()
+            images, waited_s = _load_ahead(load, ahead, names) if ahead else ([load(name) for name in names], 0.0)
             rows = [row for image in images for row in image]
-            read_s = sum(row.read_s for row in rows)
+            read_s = waited_s + sum(row.read_s for row in rows)
             return [
                 np.array([len(image) for image in images], np.int64),
                 np.array([read_s, time.perf_counter() - started - read_s]),
@@ -98,6 +102,26 @@ def stream(
         if Interrupted.arrived is not None:
             raise Interrupted.arrived from None  # pybind11 puts an error of its own in the place of an interruption
         raise
+    finally:
+        if ahead:
+            ahead.close()
+
+
+def is_far(plan: Plan) -> bool:
+    """Whether images of the plan are on stores: reading them is waiting, not work."""
+    return bool(pc.any(pc.match_substring(plan.images["location"], "://")).as_py())
+
+
+def _load_ahead(load: Loader, ahead: ReadAhead, names: Sequence[str]) -> tuple[list[Sequence[DecodedImage]], float]:
+    """The rows of each image, the files being read ahead of decoding, and the seconds waited for them."""
+    images, waited_s = [], 0.0
+    files = ahead(names)
+    for name in names:
+        started = time.perf_counter()
+        file = next(files)
+        waited_s += time.perf_counter() - started
+        images.append(load(name, file))
+    return images, waited_s
 
 
 def _bounds(plan: Plan, batch_size: int, shard_size: int | None) -> NDArray[np.int64]:

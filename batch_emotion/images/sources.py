@@ -1,4 +1,4 @@
-"""What the user points at to a plan: a directory, files, a glob, a manifest, a list on standard input."""
+"""What the user points at to a plan: a directory, files, a glob, a manifest, a list on standard input, URIs."""
 
 from __future__ import annotations
 
@@ -8,32 +8,27 @@ import stat
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow.lib import StringBuilder
 
-from batch_emotion.errors import SourceError
+from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.images.manifest import MANIFEST_SUFFIXES, read_manifest
+from batch_emotion.images.walking import CHUNK, Entry, Walk, in_order, is_image, local_entry
 from batch_emotion.records import PLAN_SCHEMA, Plan
+from batch_emotion.storage.locations import locate
 from batch_emotion.storage.names import escape_name, unescape_name
+from batch_emotion.storage.remote import Place, RemotePath, is_uri, place
 
-IMAGE_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "gif", "tif", "tiff", "jp2"),
-        *("pbm", "pgm", "ppm", "pnm", "heic", "heif", "avif"),
-    )
-)
-"""The extensions, in any case, that a walk takes for images."""
+if TYPE_CHECKING:
+    from batch_emotion.images.listing import StoreWalk
 
-_CHUNK = 65_536
 _UNKNOWN = -1
 
 
@@ -43,140 +38,147 @@ class SourceOptions:
 
     Attributes:
         path_column: the manifest's column that holds the paths.
-        root: the folder that a manifest's or a list's relative paths start from; the manifest's own folder, or the
-            working directory, where None.
+        root: the folder, here or on a store, that a manifest's or a list's relative paths start from; the manifest's
+            own folder, or the working directory, where None.
         null: names on standard input end in NUL, not in a newline.
         stdin: where ``-`` is read from; the process's standard input where None.
     """
 
     path_column: str = "path"
-    root: Path | None = None
+    root: Place | None = None
     null: bool = False
     stdin: BinaryIO | None = None
-
-
-class Entry(NamedTuple):
-    """One image to be: the path as the source says it, and what to open."""
-
-    path: str
-    location: str
-
-
-@dataclass
-class _Walk:
-    """The entries of directories, with a count of what was passed over."""
-
-    left_out: int = 0
-    _open: list[tuple[int, int]] = field(default_factory=list)
-
-    def entries(self, folder: str) -> Iterator[Entry]:
-        """The images below a folder: its own in the order of their names, then those of each folder in it."""
-        names, folders = StringBuilder(), []
-        try:
-            facts = os.stat(folder)
-            identity = (facts.st_dev, facts.st_ino)
-            if identity in self._open:
-                return
-            with os.scandir(folder) as found:
-                for item in found:
-                    if item.name.startswith("."):
-                        continue
-                    if item.is_dir():
-                        folders.append(item.name)
-                    elif _is_image(item.name):
-                        names.append(escape_name(item.name))
-                    else:
-                        self.left_out += 1
-        except OSError:
-            yield _entry(folder)
-            return
-        self._open.append(identity)
-        shown = escape_name(os.path.join(folder, ""))
-        opened = escape_name(os.path.join(os.path.abspath(folder), ""))
-        for name in _in_order(names):
-            yield Entry(shown + name, opened + name)
-        for name in sorted(folders):
-            yield from self.entries(os.path.join(folder, name))
-        self._open.pop()
-
-
-def _in_order(names: StringBuilder) -> Iterator[str]:
-    """The names sorted; only some of them are Python objects at a time."""
-    listed = names.finish()
-    order = pc.sort_indices(listed)
-    for start in range(0, len(order), _CHUNK):
-        yield from listed.take(order.slice(start, _CHUNK)).to_pylist()
 
 
 def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> Plan:
     """List every image of the sources, in the order given.
 
     Raises:
-        SourceError: a source does not exist, nothing was found, or a manifest makes no sense.
+        SourceError: a source does not exist, nothing was found, a manifest makes no sense, or a store that is named
+            cannot be read.
     """
     options = options or SourceOptions()
     manifests = [source for source in sources if _is_manifest(source)]
     if manifests:
         if len(sources) > 1:
             raise SourceError(f"a manifest must be the only source, but {len(sources)} were given with {manifests[0]}")
-        return _plan_of_manifest(Path(manifests[0]), options)
-    walk = _Walk()
-    images = _plan_table(entry for source in sources for entry in _entries(source, options, walk))
+        return _plan_of_manifest(place(manifests[0]), options)
+    walks = _Walks()
+    images = _plan_table(entry for source in sources for entry in _entries(source, options, walks))
     if not images.num_rows:
-        passed = f" ({walk.left_out} files have other extensions)" if walk.left_out else ""
+        passed = f" ({walks.left_out} files have other extensions)" if walks.left_out else ""
         raise SourceError(f"no images found in {', '.join(map(escape_name, sources))}{passed}")
-    return Plan(images, pa.table({"": pa.nulls(images.num_rows)}).drop_columns([""]), walk.left_out)
+    return Plan(images, pa.table({"": pa.nulls(images.num_rows)}).drop_columns([""]), walks.left_out)
 
 
-def manifest_folder(sources: Sequence[str]) -> Path | None:
+def manifest_folder(sources: Sequence[str]) -> Place | None:
     """The folder that a manifest's relative paths start from by themselves; None where no source is a manifest."""
-    return next((Path(source).parent for source in sources if _is_manifest(source)), None)
-
-
-def _is_image(name: str) -> bool:
-    return name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
+    return next((place(source).parent for source in sources if _is_manifest(source)), None)
 
 
 def is_one_image(sources: Sequence[str]) -> bool:
-    """Whether the sources are a single file that is no manifest."""
-    return len(sources) == 1 and os.path.isfile(sources[0]) and not _is_manifest(sources[0])
+    """Whether the sources are a single file that is no manifest.
+
+    Raises:
+        UsageError: it is said to be on a store that cannot be read.
+    """
+    return len(sources) == 1 and _is_file(sources[0]) and not _is_manifest(sources[0])
 
 
 def _is_manifest(source: str) -> bool:
-    return os.path.splitext(source)[1].lower() in MANIFEST_SUFFIXES and os.path.isfile(source)
+    return os.path.splitext(source)[1].lower() in MANIFEST_SUFFIXES and _is_file(source)
 
 
-def _entries(source: str, options: SourceOptions, walk: _Walk) -> Iterable[Entry]:
+def _is_file(source: str) -> bool:
+    there = place(source) if is_uri(source) else source
+    if not isinstance(there, RemotePath):
+        return os.path.isfile(there)
+    from batch_emotion.storage.objects import find_object
+
+    return bool(find_object(there).is_file)
+
+
+class _Walks:
+    """Walks here and on stores; the latter load pyarrow's file systems, which no local run needs."""
+
+    def __init__(self) -> None:
+        self.here = Walk()
+        self._there: StoreWalk | None = None
+
+    @property
+    def left_out(self) -> int:
+        return self.here.left_out + (self._there.left_out if self._there else 0)
+
+    def entries(self, there: RemotePath) -> Iterator[Entry]:
+        from batch_emotion.images.listing import StoreWalk
+
+        self._there = self._there or StoreWalk()
+        return self._there.entries(there)
+
+
+def _entries(source: str, options: SourceOptions, walks: _Walks) -> Iterable[Entry]:
     if source == "-":
         return _listed(options)
+    if is_uri(source):
+        there = place(source)
+        if isinstance(there, RemotePath):
+            return walks.entries(there)
+        scheme = source[: source.index("/")] + "//"
+        return (entry._replace(path=scheme + entry.path) for entry in _entries(str(there), options, walks))
     if os.path.isdir(source):
-        return walk.entries(source)
+        return walks.here.entries(source)
     if os.path.lexists(source):
-        return [_entry(source)]
+        return [local_entry(source)]
     if glob.has_magic(source):
-        return _globbed(source, walk)
+        return _globbed(source, walks.here)
     raise SourceError(f"no such file or directory: {escape_name(source)}")
 
 
-def _globbed(pattern: str, walk: _Walk) -> Iterator[Entry]:
+def _globbed(pattern: str, walk: Walk) -> Iterator[Entry]:
     names = StringBuilder()
     for name in glob.iglob(pattern, recursive=True):
         names.append(escape_name(name))
-    for found in map(unescape_name, _in_order(names)):
+    for found in map(unescape_name, in_order(names)):
         if os.path.isdir(found):
             if "**" not in pattern:
                 yield from walk.entries(found)
-        elif _is_image(found):
-            yield _entry(found)
+        elif is_image(found):
+            yield local_entry(found)
         else:
             walk.left_out += 1
 
 
 def _listed(options: SourceOptions) -> Iterator[Entry]:
-    for raw in _pieces(options.stdin or sys.stdin.buffer, b"\0" if options.null else b"\n"):
-        name = os.fsdecode(raw if options.null else raw.removesuffix(b"\r"))
-        if name:
-            yield Entry(escape_name(name), _location(options.root or Path(), name))
+    raw_names = _pieces(options.stdin or sys.stdin.buffer, b"\0" if options.null else b"\n")
+    names = (os.fsdecode(raw if options.null else raw.removesuffix(b"\r")) for raw in raw_names)
+    return _located(options.root or Path(), ((escape_name(name), name) for name in names if name))
+
+
+def _located(root: Place, names: Iterable[tuple[str, str]]) -> Iterator[Entry]:
+    """The entries of names, each given as it is shown and as it is; every store that they name is asked once.
+
+    Raises:
+        SourceError: a store cannot be read.
+    """
+    asked: set[tuple[str, str]] = set()
+    for shown, name in names:
+        location = locate(root, name)
+        if is_uri(location):
+            _ask_store(location, asked)
+        yield Entry(shown, location)
+
+
+def _ask_store(location: str, asked: set[tuple[str, str]]) -> None:
+    from batch_emotion.storage.objects import bucket_trouble
+
+    try:
+        there = place(location)
+    except UsageError:  # its row will say so
+        return
+    if isinstance(there, RemotePath) and (there.scheme, there.bucket) not in asked:
+        asked.add((there.scheme, there.bucket))
+        if trouble := bucket_trouble(there):
+            raise SourceError(trouble)
 
 
 def _pieces(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
@@ -187,32 +189,24 @@ def _pieces(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
     yield rest
 
 
-def _entry(path: str) -> Entry:
-    return Entry(escape_name(path), escape_name(os.path.abspath(path)))
-
-
-def _location(root: Path, name: str) -> str:
-    return escape_name(os.path.abspath(os.path.join(root, name))) if name else ""
-
-
-def _plan_of_manifest(manifest: Path, options: SourceOptions) -> Plan:
+def _plan_of_manifest(manifest: Place, options: SourceOptions) -> Plan:
     paths, attributes = read_manifest(manifest, options.path_column)
-    root = options.root or manifest.parent
     cells = (
         cell or ""
         for chunk in paths.chunks
-        for start in range(0, len(chunk), _CHUNK)
-        for cell in chunk.slice(start, _CHUNK).to_pylist()
+        for start in range(0, len(chunk), CHUNK)
+        for cell in chunk.slice(start, CHUNK).to_pylist()
     )
-    return Plan(_plan_table(Entry(cell, _location(root, unescape_name(cell))) for cell in cells), attributes)
+    named = ((cell, unescape_name(cell)) for cell in cells)
+    return Plan(_plan_table(_located(options.root or manifest.parent, named)), attributes)
 
 
 def _plan_table(entries: Iterable[Entry]) -> pa.Table:
     batches: list[pa.RecordBatch] = []
     first = 0
     remaining = iter(entries)
-    while not batches or len(batches[-1]) == _CHUNK:
-        batches.append(_plan_batch(first, islice(remaining, _CHUNK)))
+    while not batches or len(batches[-1]) == CHUNK:
+        batches.append(_plan_batch(first, islice(remaining, CHUNK)))
         first += len(batches[-1])
     return pa.Table.from_batches(batches, PLAN_SCHEMA)
 
@@ -220,10 +214,10 @@ def _plan_table(entries: Iterable[Entry]) -> pa.Table:
 def _plan_batch(first: int, entries: Iterable[Entry]) -> pa.RecordBatch:
     paths, locations = StringBuilder(), StringBuilder()
     sizes, mtimes = array("q"), array("q")
-    for path, location in entries:
+    for path, location, facts in entries:
         paths.append(path)
         locations.append(location)
-        size, mtime_ns = _file_facts(location)
+        size, mtime_ns = facts or _file_facts(location)
         sizes.append(size)
         mtimes.append(mtime_ns)
     count = len(paths)
@@ -247,7 +241,9 @@ def _integers(values: NDArray[np.int64] | array[int], known: NDArray[np.uint8] |
 
 
 def _file_facts(location: str) -> tuple[int, int]:
-    """Size and modification time of a regular file; the size is -1 where there is none."""
+    """Size and modification time of a regular file; the size is -1 where there is none, and unasked on a store."""
+    if is_uri(location):
+        return _UNKNOWN, 0
     try:
         facts = os.stat(unescape_name(location))
     except (OSError, ValueError):

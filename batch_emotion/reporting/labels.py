@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.images.manifest import MANIFEST_SUFFIXES, read_manifest
 from batch_emotion.reporting.stream import StoredResult
+from batch_emotion.storage.remote import Place, is_uri
 
 FOLDERS = "folders"
 NONE = "none"
@@ -34,7 +35,7 @@ class Labels(Protocol):
         ...
 
 
-def find_labels(result: StoredResult, wanted: str | None, root: Path) -> Labels | None:
+def find_labels(result: StoredResult, wanted: str | None, root: Place) -> Labels | None:
     """The labels of a result.
 
     Args:
@@ -98,7 +99,7 @@ class ByManifest:
 
     column: str | None = None
 
-    def __init__(self, manifest: Path, paths: pa.Array, labels: pa.Array, root: Path) -> None:
+    def __init__(self, manifest: Path, paths: pa.Array, labels: pa.Array, root: Place) -> None:
         self.origin = manifest.name
         self._root = root
         self._paths, self._labels = paths, labels
@@ -112,7 +113,7 @@ class ByManifest:
         return self._labels.take(found)
 
 
-def _by_manifest(result: StoredResult, manifest: Path, root: Path) -> ByManifest:
+def _by_manifest(result: StoredResult, manifest: Path, root: Place) -> ByManifest:
     if manifest.suffix.lower() not in MANIFEST_SUFFIXES or not manifest.is_file():
         raise UsageError(f"--labels wants a .csv or .parquet file, {FOLDERS!r} or {NONE!r}, and {manifest} is none")
     paths, columns = read_manifest(manifest, "path")
@@ -157,11 +158,15 @@ def _clean(labels: pa.Array | pa.ChunkedArray) -> pa.Array:
     return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
-def _locations(paths: pa.Array, root: Path) -> pa.Array:
-    """Absolute paths; only those with parts such as ``..`` are put in order one by one."""
+def _locations(paths: pa.Array, root: Place) -> pa.Array:
+    """Absolute paths and URIs; only paths with parts such as ``..`` are put in order one by one."""
+    start = os.path.abspath(root) if isinstance(root, Path) else str(root)
     absolute = pc.if_else(
-        pc.starts_with(paths, "/"), paths, pc.binary_join_element_wise(os.path.abspath(root), paths, os.sep)
+        pc.match_substring_regex(paths, r"^(?:/|[A-Za-z][A-Za-z0-9+.-]+://)"),
+        paths,
+        pc.binary_join_element_wise(start, paths, os.sep),
     )
     crooked = pc.match_substring_regex(absolute, r"/\.|//")
-    straight = pa.array([os.path.abspath(path) for path in absolute.filter(crooked).to_pylist()], pa.string())
+    odd = absolute.filter(crooked).to_pylist()
+    straight = pa.array([path if is_uri(path) else os.path.abspath(path) for path in odd], pa.string())
     return pc.replace_with_mask(absolute, pc.fill_null(crooked, False), straight)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -17,7 +15,9 @@ from batch_emotion.cores import available_cores
 from batch_emotion.images.decode import load_image, resize
 from batch_emotion.records import InputSpec, Limits
 from batch_emotion.reporting.samples import Sample
-from batch_emotion.storage.names import escape_name, unescape_name
+from batch_emotion.storage.locations import locate
+from batch_emotion.storage.names import unescape_name
+from batch_emotion.storage.remote import Place
 
 THUMBNAIL = 96
 _LONGEST = 2048
@@ -27,7 +27,7 @@ _LONGEST = 2048
 class PictureSource:
     """Where the images of a result are, and what is refused."""
 
-    root: Path
+    root: Place
     limits: Limits
 
     def thumbnails(self, samples: Iterable[Sample]) -> dict[int, NDArray[np.uint8]]:
@@ -48,7 +48,7 @@ class PictureSource:
         return self._shown(sample, spec)
 
     def _shown(self, sample: Sample, spec: InputSpec) -> NDArray[np.uint8] | None:
-        location = escape_name(os.path.abspath(os.path.join(self.root, unescape_name(sample.path))))
+        location = locate(self.root, unescape_name(sample.path))
         if not sample.box or not sample.size:
             return load_image(location, spec, self.limits).pixels
         width, height = sample.size

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from batch_emotion.errors import BatchEmotionError, UsageError
+from batch_emotion.errors import UsageError
 from batch_emotion.storage.remote import COMMITTING_SCHEMES, Place, RemotePath
 
 
@@ -126,8 +126,7 @@ def check_parent(out: Place) -> None:
     """Refuse an output that could not be written where it is to be.
 
     Raises:
-        UsageError: there is no such folder or bucket.
-        BatchEmotionError: the store cannot be reached, or refuses.
+        UsageError: there is no such folder or bucket, or the store refuses or does not answer.
     """
     if isinstance(out, Path):
         if not out.absolute().parent.is_dir():
@@ -141,7 +140,7 @@ def check_parent(out: Place) -> None:
             raise UsageError(f"--out: there is no bucket {out.scheme}://{out.bucket}; make it or correct its name")
         out.exists()
     except OSError as error:
-        raise BatchEmotionError(f"--out: {store_advice(error, out.parent)}") from None
+        raise UsageError(f"--out: {store_advice(error, out.parent)}") from None
 
 
 def rename_file(file: Place, name: str) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from batch_emotion.records import Status
 from batch_emotion.storage.names import unescape_name
+from batch_emotion.storage.remote import is_uri
 
 
 class FileBytes(NamedTuple):
@@ -28,22 +29,31 @@ _STATUS_OF_ERRNO = {
     errno.EISDIR: Status.NOT_A_FILE,
     errno.ENXIO: Status.NOT_A_FILE,
 }
-_RUN_FAILURES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+RUN_FAILURES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Errors that are the process's own, not a file's."""
+
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 def read_file(location: str, max_bytes: int) -> FileBytes:
-    """Read a whole regular file of at most ``max_bytes``; never waits on a FIFO, never raises for a bad file.
+    """Read a whole regular file, or an object on a store, of at most ``max_bytes``.
+
+    It never waits on a FIFO and never raises for a bad file.
 
     Raises:
         OSError: only where the process itself is out of memory or file descriptors.
+        BatchEmotionError: a whole store has ceased to answer.
     """
     if not location:
         return FileBytes(b"", Status.MISSING, "the path is empty")
+    if is_uri(location):
+        from batch_emotion.storage.objects import read_object  # which needs what a local run does not load
+
+        return read_object(location, max_bytes)
     try:
         descriptor = os.open(unescape_name(location), _OPEN_FLAGS)
     except OSError as error:
-        if error.errno in _RUN_FAILURES:
+        if error.errno in RUN_FAILURES:
             raise
         return FileBytes(b"", _STATUS_OF_ERRNO.get(error.errno or 0, Status.UNREADABLE), error.strerror)
     except ValueError:

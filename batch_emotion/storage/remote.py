@@ -225,8 +225,12 @@ def open_filesystem(scheme: str, bucket: str) -> Any:
     from pyarrow import fs
 
     if scheme == "s3":
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         return fs.S3FileSystem(
-            endpoint_override=os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"),
+            endpoint_override=endpoint,
+            region=None if endpoint else _region(bucket),
+            connect_timeout=5,
+            request_timeout=20,
             retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=5),
             allow_delayed_open=True,  # so that a small object is one request
         )
@@ -234,3 +238,15 @@ def open_filesystem(scheme: str, bucket: str) -> Any:
         return fs.GcsFileSystem()
     opened, _ = fs.FileSystem.from_uri(f"{scheme}://{bucket}/")
     return opened
+
+
+def _region(bucket: str) -> str | None:
+    """Where a bucket of Amazon's is, unless the environment says so, which the AWS SDK reads itself."""
+    from pyarrow import fs
+
+    if os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION"):
+        return None
+    try:
+        return str(fs.resolve_s3_region(bucket))
+    except OSError:
+        return None  # that the bucket cannot be reached comes out where it is used

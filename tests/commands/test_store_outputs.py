@@ -216,7 +216,7 @@ def test_a_store_that_refuses_is_one_line_before_any_work(
     assert "Traceback" not in told
     bucket.server.answer = lambda request: FORBIDDEN
     code, told = said(bucket.uri("r.parquet"))
-    assert code == ExitCode.FAILED
+    assert code == ExitCode.USAGE
     assert "check the credentials" in told
     assert len(told.splitlines()) == 1
     code, told = said(bucket.uri("r.parquet"), "--metrics-file", "s3://b/m.prom")

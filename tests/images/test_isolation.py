@@ -13,6 +13,7 @@ from batch_emotion.images import decode
 from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
 from batch_emotion.records import InputSpec, Limits, Status
+from batch_emotion.storage.reading import FileBytes
 
 SITE = """
 import os
@@ -48,6 +49,15 @@ def test_only_the_culprit_gets_decoder_crash(tmp_path: Path) -> None:
     assert "SIGABRT" in str(images[1].error)
     assert images[2].pixels is not None
     assert images[2].pixels.max() == images[2].pixels.min() == 77
+
+
+def test_what_is_read_already_is_decoded_in_the_child(tmp_path: Path) -> None:
+    data = cv2.imencode(".png", np.full((8, 8, 3), 77, np.uint8))[1].tobytes()
+    with IsolatedLoader(partial(make_loader, InputSpec((4, 4)), Limits())) as load:
+        (image,) = load("s3://bucket/a.png", FileBytes(data, Status.OK, None, len(data), 5))
+        (gone,) = load("s3://bucket/b.png", FileBytes(b"", Status.MISSING, "No such object"))
+    assert (image.status, image.size, image.mtime_ns) == (Status.OK, len(data), 5)
+    assert (gone.status, gone.error) == (Status.MISSING, "No such object")
 
 
 def test_an_image_that_stalls_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,126 @@
-"""Reading from an object store."""
+"""Reading from an object store: what is wrong with an object is a status, with a store an error."""
 
-from batch_emotion.storage.remote import place
-from tests.store import Bucket
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from batch_emotion.errors import BatchEmotionError
+from batch_emotion.records import Status
+from batch_emotion.storage import ahead, objects
+from batch_emotion.storage.ahead import ReadAhead
+from batch_emotion.storage.names import escape_name
+from batch_emotion.storage.reading import FileBytes, read_file
+from batch_emotion.storage.remote import open_filesystem
+from tests.store import FORBIDDEN, SLOW_DOWN, Bucket
+
+MIB = 2**20
 
 
-def test_keys_are_taken_as_they_are(bucket: Bucket) -> None:
-    for key in ("a b/50%#ü.jpg", "*[a]?.jpg", "plus+&=~.jpg", "back\\slash.jpg", "%41.jpg"):
-        there = place(bucket.put(key, key.encode()))
-        with there.filesystem.open_input_stream(there.key) as file:
-            assert file.read() == key.encode()
+def _read(uri: str, max_bytes: int = MIB) -> FileBytes:
+    return read_file(escape_name(uri), max_bytes)
+
+
+@pytest.mark.parametrize("key", ["a b/50%#ü.jpg", "*[a]?.jpg", "plus+&=~.jpg", "back\\x41.jpg", "%41.jpg", "a?b=c.jpg"])
+def test_keys_are_taken_as_they_are(bucket: Bucket, key: str) -> None:
+    file = _read(bucket.put(key, key.encode()))
+    assert (file.data, file.status, file.size) == (key.encode(), Status.OK, len(key.encode()))
+
+
+def test_a_read_is_two_requests_and_tells_the_time_that_a_listing_tells(bucket: Bucket) -> None:
+    uri = bucket.put("folder/a.jpg", b"image")
+    modified = bucket.client.head_object(Bucket=bucket.name, Key="folder/a.jpg")["LastModified"]
+    bucket.server.requests.clear()
+    assert _read(uri).mtime_ns == int(modified.timestamp()) * 10**9
+    assert [method for method, _ in bucket.server.requests] == ["HEAD", "GET"]
+
+
+def test_what_is_wrong_with_an_object_is_its_status(bucket: Bucket) -> None:
+    bucket.put("folder/a.jpg", b"x" * 100)
+    bucket.put("empty.jpg", b"")
+    for uri, status in {
+        bucket.uri("gone.jpg"): Status.MISSING,
+        bucket.uri("folder"): Status.NOT_A_FILE,
+        bucket.uri("folder/"): Status.NOT_A_FILE,
+        bucket.uri().rstrip("/"): Status.NOT_A_FILE,
+        bucket.uri("empty.jpg"): Status.EMPTY,
+        bucket.uri("a//b.jpg"): Status.UNREADABLE,
+        bucket.uri("folder/x/../a.jpg"): Status.UNREADABLE,
+        "foo://bucket/a.jpg": Status.UNSUPPORTED,
+        "s3:///a.jpg": Status.UNSUPPORTED,
+    }.items():
+        file = _read(uri)
+        assert (file.status, file.data, bool(file.error)) == (status, b"", True), uri
+    bucket.server.requests.clear()
+    assert _read(bucket.uri("folder/a.jpg"), 99).status == Status.TOO_LARGE
+    assert [method for method, _ in bucket.server.requests] == ["HEAD"]
+    bucket.server.answer = lambda request: FORBIDDEN
+    assert _read(bucket.uri("folder/a.jpg")).status == Status.UNREADABLE
+
+
+def _without_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pyarrow import fs
+
+    monkeypatch.setattr(objects, "_PAUSES_S", (0.0, 0.0))
+    once = fs.AwsStandardS3RetryStrategy(max_attempts=1)
+    monkeypatch.setattr(fs, "AwsStandardS3RetryStrategy", lambda max_attempts: once)
+    open_filesystem.cache_clear()
+
+
+def test_a_store_that_fails_for_the_moment_is_asked_again(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    _without_patience(monkeypatch)
+    uri = bucket.put("a.jpg", b"image")
+    failures = iter([SLOW_DOWN, None, SLOW_DOWN])  # the HEAD, and the GET of the second try
+    bucket.server.answer = lambda request: next(failures, None)
+    assert _read(uri).data == b"image"
+    assert next(failures, "none left") == "none left"
+
+
+def test_an_object_that_never_answers_is_a_row_and_a_store_that_does_not_ends_the_run(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _without_patience(monkeypatch)
+    uri = bucket.put("a.jpg", b"image")
+    bucket.server.answer = lambda request: SLOW_DOWN if request["PATH_INFO"].endswith("a.jpg") else None
+    assert _read(uri).status == Status.UNREADABLE
+    bucket.server.answer = lambda request: SLOW_DOWN
+    with pytest.raises(BatchEmotionError, match=f"s3://{bucket.name} cannot be reached.*the same command carries on"):
+        _read(uri)
+
+
+def test_many_are_read_at_a_time_and_given_in_order(bucket: Bucket) -> None:
+    uris = [bucket.put(f"{number:02}.jpg", b"%d" % number) for number in range(60)]
+    lock, inside, most = threading.Lock(), 0, 0
+
+    def slow(request: dict[str, Any]) -> None:
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        time.sleep(0.02)
+        with lock:
+            inside -= 1
+
+    bucket.server.answer = slow
+    reading = ReadAhead(MIB)
+    assert [int(file.data) for file in reading(uris)] == list(range(60))
+    reading.close()
+    assert 4 < most <= ahead.IN_FLIGHT
+
+
+def test_few_large_files_wait_at_a_time(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead, "_BYTES_AHEAD", 40_000)
+    uris = [bucket.put(f"{number}.jpg", b"x" * 10_000) for number in range(30)]
+    read = Counter[str]()
+    monkeypatch.setattr(ahead, "read_file", lambda uri, most: (read.update([uri]), read_file(uri, most))[1])
+    reading = ReadAhead(MIB)
+    taken = 0
+    for taken, _ in enumerate(reading(uris), 1):
+        assert read.total() <= taken + 8
+    reading.close()
+    assert taken == 30
+    assert reading._width() == 4

@@ -1,0 +1,155 @@
+"""Objects on a store: their bytes, or the status that says why there are none, and what is wrong with a bucket.
+
+pyarrow retries a request that fails for the moment a few times, until the retries of all requests of the process have
+used up what the AWS SDK allows; what still fails is tried again here, after pauses that grow.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from batch_emotion.errors import BatchEmotionError, Interrupted, SourceError, UsageError
+from batch_emotion.records import Status
+from batch_emotion.storage.names import unescape_name
+from batch_emotion.storage.reading import RUN_FAILURES, FileBytes, read_file
+from batch_emotion.storage.remote import RemotePath, place
+
+_T = TypeVar("_T")
+
+_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
+_FAILURES = (OSError, ValueError, ImportError, pa.ArrowException)
+_PASSING = re.compile(
+    r"NETWORK_CONNECTION|SLOW_DOWN|THROTTLING|SERVICE_UNAVAILABLE|REQUEST_TIMEOUT|INTERNAL_FAILURE"
+    r"|HTTP status (?:5\d\d|429)|curlCode|imed? ?out"
+)
+_FORBIDDEN = re.compile(
+    r"ACCESS_DENIED|HTTP status 40[13]|INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|EXPIRED|TOKEN|CREDENTIALS"
+)
+
+
+def read_object(location: str, max_bytes: int) -> FileBytes:
+    """Read a whole object of at most ``max_bytes``, in two requests; what is wrong with it is in the status.
+
+    Raises:
+        BatchEmotionError: the whole store has ceased to answer.
+        OSError: the process itself is out of memory or file descriptors.
+    """
+    try:
+        there = place(unescape_name(location))
+    except UsageError as error:
+        return FileBytes(b"", Status.UNSUPPORTED, str(error))
+    if not isinstance(there, RemotePath):
+        return read_file(str(there), max_bytes)
+    *folders, name = there.key.split("/")
+    if {"", ".", ".."}.intersection(folders) or name in (".", ".."):
+        # pyarrow refuses the first and opens another object's key for the others
+        return FileBytes(b"", Status.UNREADABLE, "keys with an empty part, or one of . or .., cannot be opened")
+    if not name or not folders:
+        return FileBytes(b"", Status.NOT_A_FILE, "it is a folder")
+    try:
+        return patiently(lambda: _read(there, max_bytes))
+    except FileNotFoundError:
+        return _absent(there)
+    except _FAILURES as error:
+        if isinstance(error, OSError) and error.errno in RUN_FAILURES:
+            raise
+        reason = one_line(error)
+    if _PASSING.search(reason) and Interrupted.arrived is None and (trouble := bucket_trouble(there)):
+        raise BatchEmotionError(f"{trouble}; what is committed is kept, the same command carries on")
+    return FileBytes(b"", Status.UNREADABLE, reason)
+
+
+def patiently(ask: Callable[[], _T]) -> _T:
+    """Ask a store; again after a pause where it fails for a reason that may pass."""
+    for pause_s in _PAUSES_S:
+        try:
+            return ask()
+        except OSError as error:
+            if Interrupted.arrived is not None or not _PASSING.search(str(error)):
+                raise
+        time.sleep(pause_s * random.uniform(0.5, 1.5))
+    return ask()
+
+
+def bucket_trouble(there: RemotePath) -> str | None:
+    """What keeps the bucket from being read, and what to do; None where it answers."""
+    bucket = f"{there.scheme}://{there.bucket}"
+    try:
+        found = there.filesystem.get_file_info(there.bucket)
+    except _FAILURES as error:
+        reason = one_line(error)
+        if _FORBIDDEN.search(reason):
+            return f"access to {bucket} is denied; give credentials that may list and read it ({reason})"
+        return f"{bucket} cannot be reached; check its name, the endpoint and the region ({reason})"
+    if _is_absent(found):
+        return f"there is no bucket {bucket}; check its name and the endpoint"
+    return None
+
+
+def find_object(there: RemotePath) -> Any:
+    """The ``pyarrow.fs.FileInfo`` of an object or a folder.
+
+    Raises:
+        SourceError: there is neither, or the bucket cannot be read.
+    """
+    key = there.key.rstrip("/") if there.key.strip("/") == there.bucket else there.key
+    try:
+        found = patiently(lambda: there.filesystem.get_file_info(key))
+    except _FAILURES as error:
+        raise SourceError(bucket_trouble(there) or f"cannot read {there}: {one_line(error)}") from None
+    if _is_absent(found):
+        raise SourceError(
+            bucket_trouble(there) or f"no such object or folder: {there}; a URI is taken as it is, not as a pattern"
+        )
+    return found
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, on one line of bearable length."""
+    return " ".join(str(error).split())[:300]
+
+
+def whole_seconds(mtime_ns: int | None) -> int | None:
+    """A time in ns without the fraction of a second, which a listing may tell and reading does not."""
+    return None if mtime_ns is None else mtime_ns // 10**9 * 10**9
+
+
+def _read(there: RemotePath, max_bytes: int) -> FileBytes:
+    with there.filesystem.open_input_file(there.key) as file:
+        size, mtime_ns = file.size(), _modified(there, file)
+        if size > max_bytes:
+            reason = f"{size} bytes, more than the limit of {max_bytes}"
+            return FileBytes(b"", Status.TOO_LARGE, reason, size, mtime_ns)
+        data = file.read()
+    if not data:
+        return FileBytes(b"", Status.EMPTY, "the file has no content", size, mtime_ns)
+    return FileBytes(data, Status.OK, None, size, mtime_ns)
+
+
+def _modified(there: RemotePath, file: Any) -> int | None:
+    """When the opened object was written, ns since the epoch; S3 has told it with its size, others must be asked."""
+    told = (file.metadata() or {}).get("Last-Modified")
+    if told is None:
+        return whole_seconds(there.filesystem.get_file_info(there.key).mtime_ns)
+    return int(datetime.fromisoformat(told.decode()).timestamp()) * 10**9
+
+
+def _absent(there: RemotePath) -> FileBytes:
+    try:
+        is_there = not _is_absent(there.filesystem.get_file_info(there.key))
+    except _FAILURES:
+        is_there = False
+    if is_there:
+        return FileBytes(b"", Status.NOT_A_FILE, "it is a folder")
+    return FileBytes(b"", Status.MISSING, "No such object")
+
+
+def _is_absent(found: Any) -> bool:
+    return bool(found.type.name == "NotFound")
