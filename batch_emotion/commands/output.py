@@ -102,7 +102,7 @@ def write_output(
         return Made("nothing to do", work.summary, work.told, prepared.plan.left_out)
     summary = Summary(profile=profile, update=work.counts)
     cut = list(shards(len(work.plan), prepared.fingerprint.shard_size))
-    committed = workspace.committed()
+    committed = workspace.committed
     kept = [shard for shard in cut if shard[0] in committed]
 
     def on_rows(rows: pa.RecordBatch | pa.Table) -> None:

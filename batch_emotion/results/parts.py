@@ -168,7 +168,7 @@ class Workspace:
 
     def _suspects(self, shard_size: int) -> pa.Array:
         """The paths of the shards that an earlier process died in."""
-        begun = self.begun()
+        begun = sorted(self.begun)
         if not begun:
             return _NO_PATHS
         with pa.ipc.open_file(readable(self.folder / "plan.arrow")) as file:
@@ -199,10 +199,12 @@ class Workspace:
         """Whether the shard is committed."""
         return self._part(shard).is_file()
 
+    @property
     def committed(self) -> set[int]:
         """All shards that are committed, from one listing."""
         return {int(part.stem[5:]) for part in self.folder.glob("part-*.parquet")}
 
+    @property
     def begun(self) -> set[int]:
         """All shards that an earlier process died in, from one listing."""
         return {int(marker.name[6:]) for marker in self.folder.glob("begun-*")}

@@ -103,8 +103,8 @@ def test_a_stopped_run_carries_on_in_another_process(
             predict(_options(faces, out))
     assert read_run(out)["last_run"]["exit_code"] == 1
     assert not out.exists()
-    assert Workspace(out).committed() == {0, 1}
-    assert Workspace(out).begun() == set()
+    assert Workspace(out).committed == {0, 1}
+    assert Workspace(out).begun == set()
     with pytest.raises(OutputMismatch, match=r"min-confidence \(0.0 then, 0.9 now\)"):
         predict(_options(faces, out, min_confidence=0.9))
     assert predict(_options(faces, out)).summary.scored == 48 - 2 * SHARD
@@ -151,7 +151,7 @@ def test_a_killed_process_loses_nothing_committed(tmp_path: Path, faces: Path, b
         [sys.executable, "-m", "batch_emotion", *arguments], stderr=subprocess.PIPE, cwd=tmp_path, env=dict(os.environ)
     )
     try:
-        while process.poll() is None and 1 not in Workspace(out).committed():
+        while process.poll() is None and 1 not in Workspace(out).committed:
             time.sleep(0.2)
         busy = command_line([*arguments, "--quiet"])
     finally:
@@ -159,7 +159,7 @@ def test_a_killed_process_loses_nothing_committed(tmp_path: Path, faces: Path, b
         said = process.communicate()[1]
         holding = False
     assert busy == ExitCode.BUSY, said
-    assert {0, 1} <= Workspace(out).committed()
+    assert {0, 1} <= Workspace(out).committed
     assert not out.exists()
     assert command_line([*arguments, "--quiet"]) == ExitCode.OK
     assert read_run(out)["last_run"]["scored_in_this_run"] <= 48 - 2 * 4
