@@ -24,7 +24,7 @@ class PredictOptions:
     """What to score and how.
 
     Attributes:
-        sources: directories, image files, globs, one manifest, or ``-``.
+        sources: directories, image files, globs, one manifest, or ``-``; also as URIs.
         out: ``.parquet``, ``.csv`` or a directory, here or on a store; None keeps the rows and gives them back.
         source: how sources are read.
         model: a bundled model's name, a bundle's folder, or a Keras file.

@@ -27,10 +27,11 @@ _PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 _FAILURES = (OSError, ValueError, ImportError, pa.ArrowException)
 _PASSING = re.compile(
     r"NETWORK_CONNECTION|SLOW_DOWN|THROTTLING|SERVICE_UNAVAILABLE|REQUEST_TIMEOUT|INTERNAL_FAILURE"
-    r"|HTTP status (?:5\d\d|429)|curlCode|imed? ?out"
+    r"|HTTP status (?:5\d\d|429)|curlCode|UNAVAILABLE|RESOURCE_EXHAUSTED|DEADLINE_EXCEEDED"
 )
 _FORBIDDEN = re.compile(
     r"ACCESS_DENIED|HTTP status 40[13]|INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|EXPIRED|TOKEN|CREDENTIALS"
+    r"|PERMISSION_DENIED|UNAUTHENTICATED|access token"
 )
 
 
@@ -71,6 +72,8 @@ def patiently(ask: Callable[[], _T]) -> _T:
     for pause_s in _PAUSES_S:
         try:
             return ask()
+        except FileNotFoundError:
+            raise
         except OSError as error:
             if Interrupted.arrived is not None or not _PASSING.search(str(error)):
                 raise
@@ -80,17 +83,20 @@ def patiently(ask: Callable[[], _T]) -> _T:
 
 def bucket_trouble(there: RemotePath) -> str | None:
     """What keeps the bucket from being read, and what to do; None where it answers."""
-    bucket = f"{there.scheme}://{there.bucket}"
     try:
         found = there.filesystem.get_file_info(there.bucket)
     except _FAILURES as error:
-        reason = one_line(error)
-        if _FORBIDDEN.search(reason):
-            return f"access to {bucket} is denied; give credentials that may list and read it ({reason})"
-        return f"{bucket} cannot be reached; check its name, the endpoint and the region ({reason})"
+        return _trouble(there, error)
     if _is_absent(found):
-        return f"there is no bucket {bucket}; check its name and the endpoint"
+        return f"there is no bucket {there.scheme}://{there.bucket}; check its name and the endpoint"
     return None
+
+
+def _trouble(there: RemotePath, error: BaseException) -> str:
+    bucket, reason = f"{there.scheme}://{there.bucket}", one_line(error)
+    if _FORBIDDEN.search(reason):
+        return f"access to {bucket} is denied; give credentials that may list and read it ({reason})"
+    return f"{bucket} cannot be reached; check its name, the endpoint and the region ({reason})"
 
 
 def find_object(there: RemotePath) -> Any:
@@ -101,9 +107,11 @@ def find_object(there: RemotePath) -> Any:
     """
     key = there.key.rstrip("/") if there.key.strip("/") == there.bucket else there.key
     try:
-        found = patiently(lambda: there.filesystem.get_file_info(key))
+        found = there.filesystem.get_file_info(key)
+    except pa.ArrowInvalid as error:
+        raise SourceError(f"cannot open {there}: {one_line(error)}") from None
     except _FAILURES as error:
-        raise SourceError(bucket_trouble(there) or f"cannot read {there}: {one_line(error)}") from None
+        raise SourceError(_trouble(there, error)) from None
     if _is_absent(found):
         raise SourceError(
             bucket_trouble(there) or f"no such object or folder: {there}; a URI is taken as it is, not as a pattern"

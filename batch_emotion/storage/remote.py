@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
@@ -235,7 +236,7 @@ def open_filesystem(scheme: str, bucket: str) -> Any:
             allow_delayed_open=True,  # so that a small object is one request
         )
     if scheme in ("gs", "gcs"):
-        return fs.GcsFileSystem()
+        return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=20))
     opened, _ = fs.FileSystem.from_uri(f"{scheme}://{bucket}/")
     return opened
 

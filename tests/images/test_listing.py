@@ -142,6 +142,7 @@ def test_what_is_wrong_with_a_store_is_said_before_any_work(
         bucket.uri("*.jpg"): "not as a pattern",
         bucket.uri(): "no images found in .*1 files have other extensions",
         bucket.uri("gone.csv"): "no such object",
+        bucket.uri("a//b.jpg"): "cannot open s3://.*Empty path component",
         str(manifest): "there is no bucket s3://no-such-bucket",
     }.items():
         with pytest.raises(SourceError, match=said):
