@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from batch_emotion import __version__
+from batch_emotion.errors import UsageError
 
 if TYPE_CHECKING:
     from batch_emotion.storage.remote import Place
@@ -38,6 +43,26 @@ def _main(
     ] = False,
 ) -> None:
     """Batch facial emotion recognition: a folder of faces in, one row per image out."""
+
+
+class Command(TyperCommand):
+    """A command that says so where a path of this machine is given as a URI, from which ``Path`` takes a slash."""
+
+    def make_context(self, *arguments: Any, **settings: Any) -> Any:
+        """Parse, and look at every path."""
+        context = super().make_context(*arguments, **settings)
+        for parameter in self.params:
+            value = context.params.get(parameter.name or "")
+            for path in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(path, Path) and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/[^/]", path.as_posix()):
+                    name = parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.opts[0].upper()
+                    raise UsageError(f"{name} must be a path on this machine, without a scheme, not {path.as_posix()}")
+        return context
+
+
+def command(name: str | None = None, cls: type[Command] = Command, **settings: Any) -> Callable[[Any], Any]:
+    """Register a command of the application."""
+    return app.command(name, cls=cls, **settings)
 
 
 def command_again(*without: str) -> str:

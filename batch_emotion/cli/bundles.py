@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from batch_emotion.cli.app import app
+from batch_emotion.cli.app import command
 from batch_emotion.errors import ExitCode
 
 if TYPE_CHECKING:
     pass
 
 
-@app.command()
+@command()
 def export(
     model: Annotated[str, typer.Argument(help="A bundled model's name, or a bundle's folder.")],
     out: Annotated[Path, typer.Option(help="The file, or the folder of a SavedModel.")],
@@ -29,7 +29,7 @@ def export(
     typer.echo(f"Written to {out}", err=True)
 
 
-@app.command()
+@command()
 def models(
     name: Annotated[str | None, typer.Argument(help="Show this model's card: a name, or a bundle's folder.")] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Check every sha256 and every golden prediction.")] = False,
@@ -76,7 +76,7 @@ def _accuracies(metrics: dict[str, Any]) -> str:
     )
 
 
-@app.command()
+@command()
 def sample(
     folder: Annotated[Path, typer.Argument(help="The folder to make, or an empty one.")],
     count: Annotated[int, typer.Option(help="Faces of each expression.")] = 20,

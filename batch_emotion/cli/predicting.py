@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
-from typer.core import TyperCommand
 
-from batch_emotion.cli.app import MODEL_HELP, app, class_names_of, root_of
+from batch_emotion.cli.app import MODEL_HELP, Command, app, class_names_of, command, root_of
 from batch_emotion.cli.telling import ProgressBar, show_rows, show_summary
 from batch_emotion.errors import BundleError, SourceError, UsageError
 from batch_emotion.logs import LOG, begin_log, run_id
 
 if TYPE_CHECKING:
     from batch_emotion.commands.options import PredictOptions
+    from batch_emotion.storage.remote import Place
 
 _MIB = 2**20
 
 
-class _FromEnvironment(TyperCommand):
+class _FromEnvironment(Command):
     """A command whose options may also come from ``BATCH_EMOTION_<OPTION>``; its help does not repeat that for each."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -33,7 +33,7 @@ class _FromEnvironment(TyperCommand):
             vars(option).update(show_envvar=False)
 
 
-@app.command(cls=_FromEnvironment)
+@command(cls=_FromEnvironment)
 def predict(
     sources: Annotated[
         list[str],
@@ -43,8 +43,11 @@ def predict(
         ),
     ],
     out: Annotated[
-        Path | None,
-        typer.Option(help="Where to: .parquet, .csv, or a directory (no extension). Not needed for one image."),
+        str | None,
+        typer.Option(
+            metavar="PATH|URI",
+            help="Where to: .parquet, .csv, or a directory (no extension), here or on s3:// or gs://. Not needed for one image.",
+        ),
     ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Write a page about the result here too: .html; see the command report.")
@@ -128,7 +131,8 @@ def predict(
     ] = None,
     task_count: Annotated[int | None, typer.Option(help="Into how many parts the plan is split.")] = None,
     baseline: Annotated[
-        Path | None, typer.Option(help="An earlier result, or its run.json, to measure the drift from.")
+        str | None,
+        typer.Option(metavar="PATH|URI", help="An earlier result, or its run.json, to measure the drift from."),
     ] = None,
     max_drift: Annotated[float | None, typer.Option(help="More drift, from 0 to 1, ends in exit code 3.")] = None,
     job: Annotated[
@@ -155,12 +159,14 @@ def predict(
     from batch_emotion.images.sources import SourceOptions, is_one_image
     from batch_emotion.records import FaceOptions, Limits, Task
     from batch_emotion.results.update import UpdateOptions
+    from batch_emotion.storage.remote import output_place
 
     begin_log(log_format, log_file, quiet, dry_run)
     if not update and (prune or retry_failures or checksum):
         raise UsageError("--prune, --retry-failures and --checksum say how to --update; give that too")
     if (task_index is None) != (task_count is None):
         raise UsageError("--task-index and --task-count go together")
+    compared_with = None if baseline is None else output_place(baseline)
     face_options = FaceOptions(detector_model, min_face_size, max_faces, face_margin)
     if not faces and face_options != FaceOptions():
         raise UsageError(
@@ -168,7 +174,7 @@ def predict(
         )
     options = PredictOptions(
         sources=tuple(sources),
-        out=out,
+        out=None if out is None else output_place(out),
         source=SourceOptions(path_column, root_of(root), null),
         model=model,
         class_names=class_names_of(classes) if classes else None,
@@ -189,7 +195,7 @@ def predict(
             wait,
             None if time_limit is None else _seconds("--time-limit", time_limit),
         ),
-        report=ReportingOptions(job, metrics_file, baseline, max_drift, tuple(sys.argv), run_id()),
+        report=ReportingOptions(job, metrics_file, compared_with, max_drift, tuple(sys.argv), run_id()),
         faces=face_options if faces else None,
         annotate=AnnotateOptions(annotate, annotate_limit) if annotate else None,
     )
@@ -199,21 +205,21 @@ def predict(
     if out is None and not is_one_image(sources):
         raise UsageError("--out is needed for more than one image; for example --out results.parquet")
     if report is not None:
-        _check_report(report, out)
+        _check_report(report, options.out)
     with ProgressBar(quiet or out is None or log_format == "json") as bar:
         result = run_predict(options, bar)
     if result.table is not None:
         show_rows(result.table.to_pylist())
     elif not quiet and log_format == "text":
         show_summary(options, result)
-    if report is not None and out is not None:
-        _write_report(out, report, sources, root, quiet)
+    if report is not None and options.out is not None:
+        _write_report(options.out, report, sources, root, quiet)
     for complaint in result.complaints:
         LOG.warning(complaint)
     raise typer.Exit(int(result.exit_code))
 
 
-def _check_report(page: Path, out: Path | None) -> None:
+def _check_report(page: Path, out: Place | None) -> None:
     """Refuse a page that could not be written before anything is scored."""
     from batch_emotion.commands.report import check_page_target
 
@@ -222,7 +228,7 @@ def _check_report(page: Path, out: Path | None) -> None:
     check_page_target(page)
 
 
-def _write_report(out: Path, page: Path, sources: list[str], root: str | None, quiet: bool) -> None:
+def _write_report(out: Place, page: Path, sources: list[str], root: str | None, quiet: bool) -> None:
     from batch_emotion.commands.report import ReportOptions
     from batch_emotion.commands.report import report as run_report
     from batch_emotion.images.sources import manifest_folder
@@ -232,7 +238,7 @@ def _write_report(out: Path, page: Path, sources: list[str], root: str | None, q
         typer.echo(f"Report: {page}", err=True)
 
 
-@app.command("run", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@command("run", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def run_job(
     context: typer.Context,
     job: Annotated[Path, typer.Argument(metavar="JOB", help="A TOML file; its keys are the options of predict.")],
@@ -247,15 +253,15 @@ def run_job(
     """
     from batch_emotion.commands.jobfile import job_context, option_lines
 
-    command: Any = typer.main.get_command(app).commands["predict"]  # type: ignore[attr-defined]
+    predicting: Any = typer.main.get_command(app).commands["predict"]  # type: ignore[attr-defined]
     kinds = get_type_hints(predict)
-    scoring = job_context(command, kinds, job, context.args)
+    scoring = job_context(predicting, kinds, job, context.args)
     with scoring:
         if check:
             typer.echo("\n".join(option_lines(scoring, kinds, job)))
             scoring.params["dry_run"] = True
         try:
-            command.invoke(scoring)
+            predicting.invoke(scoring)
         except SourceError as error:
             raise SourceError(f"{job}: sources: {error}") from None
         except BundleError as error:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from batch_emotion.cli.app import MODEL_HELP, app, class_names_of, root_of
+from batch_emotion.cli.app import MODEL_HELP, class_names_of, command, root_of
 from batch_emotion.logs import run_id
 
-if TYPE_CHECKING:
-    pass
 
-
-@app.command()
+@command()
 def merge(
-    parts: Annotated[list[Path], typer.Argument(metavar="PART...", help="The Parquet results of all tasks.")],
-    out: Annotated[Path, typer.Option(help="Where to: .parquet, .csv, or a directory (no extension).")],
+    parts: Annotated[list[str], typer.Argument(metavar="PART...", help="The Parquet results of all tasks.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH|URI",
+            help="Where to: .parquet, .csv, or a directory (no extension), here or on s3:// or gs://.",
+        ),
+    ],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
 ) -> None:
@@ -26,16 +29,21 @@ def merge(
     from batch_emotion.commands.merge import MergeOptions
     from batch_emotion.commands.merge import merge as run_merge
     from batch_emotion.commands.reporting import ReportingOptions
+    from batch_emotion.storage.remote import output_place
 
     report = ReportingOptions(arguments=tuple(sys.argv), run_id=run_id())
-    summary = run_merge(MergeOptions(tuple(parts), out, overwrite, report))
+    to = output_place(out)
+    summary = run_merge(MergeOptions(tuple(map(output_place, parts)), to, overwrite, report))
     if not quiet:
-        typer.echo(f"{summary.rows} rows of {len(parts)} parts written to {out}", err=True)
+        typer.echo(f"{summary.rows} rows of {len(parts)} parts written to {to}", err=True)
 
 
-@app.command()
+@command()
 def report(
-    result: Annotated[Path, typer.Argument(help="A result of predict: .parquet, .csv, or a directory of parts.")],
+    result: Annotated[
+        str,
+        typer.Argument(metavar="RESULT", help="A result of predict, a path or URI: .parquet, .csv, or a directory."),
+    ],
     out: Annotated[Path, typer.Option(help="The page: .html. A page that is there is replaced.")],
     labels: Annotated[
         str | None,
@@ -48,7 +56,8 @@ def report(
         typer.Option(help="Where the result's relative paths start; default: the working directory."),
     ] = None,
     compare: Annotated[
-        Path | None, typer.Option(help="Another result of the same images, to show what differs.")
+        str | None,
+        typer.Option(metavar="PATH|URI", help="Another result of the same images, to show what differs."),
     ] = None,
     group_by: Annotated[
         str | None,
@@ -69,16 +78,27 @@ def report(
     """Make a page about a result: class mix, confidence, faces, failures, and scores where there are labels."""
     from batch_emotion.commands.report import ReportOptions
     from batch_emotion.commands.report import report as run_report
+    from batch_emotion.storage.remote import output_place
 
     options = ReportOptions(
-        result, out, labels, root_of(root), compare, group_by, figures, figure_format, json, model, explain
+        output_place(result),
+        out,
+        labels,
+        root_of(root),
+        None if compare is None else output_place(compare),
+        group_by,
+        figures,
+        figure_format,
+        json,
+        model,
+        explain,
     )
     run_report(options, (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True)))
     if not quiet:
         typer.echo(f"Written to {out}", err=True)
 
 
-@app.command()
+@command()
 def explain(
     images: Annotated[
         list[str],

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from batch_emotion.cli.app import MODEL_HELP, app, class_names_of, command_again, root_of
+from batch_emotion.cli.app import MODEL_HELP, class_names_of, command, command_again, root_of
 from batch_emotion.cli.telling import ProgressBar
 
 if TYPE_CHECKING:
     pass
 
 
-@app.command()
+@command()
 def train(
     data: Annotated[
         Path,
@@ -137,7 +137,7 @@ def train(
         typer.echo(f"Written to {out}: {accuracy:.1%} of the validation images right", err=True)
 
 
-@app.command()
+@command()
 def evaluate(
     data: Annotated[
         Path,

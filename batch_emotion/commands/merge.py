@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from batch_emotion.commands.output import result_told
 from batch_emotion.commands.reporting import Reporter, ReportingOptions
-from batch_emotion.errors import OutputMismatch, SourceError, UsageError
+from batch_emotion.errors import OutputMismatch, SourceError
 from batch_emotion.records import Task
 from batch_emotion.results.parts import Fingerprint
 from batch_emotion.results.schema import first_rows
 from batch_emotion.results.sinks import check_target, write_result
 from batch_emotion.results.stored import read_footer, read_result
 from batch_emotion.results.summary import Summary
-from batch_emotion.storage.commits import restore_output
-from batch_emotion.storage.locks import output_lock
+from batch_emotion.storage.commits import check_parent
+from batch_emotion.storage.folders import restore_parts
+from batch_emotion.storage.locks import hold_output
+from batch_emotion.storage.remote import Place, RemotePath
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class MergeOptions:
         report: what is told of the run.
     """
 
-    parts: tuple[Path, ...]
-    out: Path
+    parts: tuple[Place, ...]
+    out: Place
     overwrite: bool = False
     report: ReportingOptions = field(default_factory=ReportingOptions)
 
@@ -47,19 +48,15 @@ def merge(options: MergeOptions) -> Summary:
         OutputMismatch: something is there already.
     """
     options.report.check()
-    if not options.out.absolute().parent.is_dir():
-        raise UsageError(f"--out: the folder {options.out.absolute().parent} does not exist; make it first")
+    check_parent(options.out)
     check_target(options.out)
     footers = {part: _footer(part) for part in options.parts}
     parts = _in_order({part: Fingerprint(**footer["fingerprint"]) for part, footer in footers.items()})
     fingerprint = replace(Fingerprint(**footers[parts[0]]["fingerprint"]), task_index=0, task_count=1)
     reporter = Reporter(options.out, options.report)
     summary = reporter.seen
-    with (
-        reporter.telling_failures(),
-        output_lock(options.out.with_name(options.out.name + ".lock")),
-    ):
-        restore_output(options.out)
+    with reporter.telling_failures(), hold_output(options.out):
+        restore_parts(options.out)
         if options.out.exists() and not options.overwrite:
             raise OutputMismatch(f"{options.out} is there already; give --overwrite to replace it")
         with summary.profile.timing("write"):
@@ -71,10 +68,12 @@ def merge(options: MergeOptions) -> Summary:
     return summary
 
 
-def _footer(part: Path) -> dict[str, Any]:
+def _footer(part: Place) -> dict[str, Any]:
     try:
         footer = read_footer(part)
-    except (OSError, pa.ArrowException, IndexError):
+    except (OSError, pa.ArrowException, IndexError) as error:
+        if isinstance(part, RemotePath) and isinstance(error, OSError):
+            raise SourceError(f"{part} cannot be read: {' '.join(str(error).split())}") from None
         footer = {"fingerprint": {}}
     if not footer["fingerprint"]:
         raise SourceError(
@@ -83,10 +82,10 @@ def _footer(part: Path) -> dict[str, Any]:
     return footer
 
 
-def _in_order(fingerprints: dict[Path, Fingerprint]) -> list[Path]:
+def _in_order(fingerprints: dict[Place, Fingerprint]) -> list[Place]:
     """The parts in the order of their tasks, where each task is there once and all have the same plan."""
     reference, first = next(iter(fingerprints.items()))
-    by_task: dict[int, Path] = {}
+    by_task: dict[int, Place] = {}
     for part, fingerprint in fingerprints.items():
         differing = replace(fingerprint, task_index=first.task_index).differences(first.as_dict())
         if differing:
@@ -100,7 +99,7 @@ def _in_order(fingerprints: dict[Path, Fingerprint]) -> list[Path]:
     return [by_task[task] for task in sorted(by_task)]
 
 
-def _rows(parts: Sequence[Path], fingerprint: Fingerprint, schema: pa.Schema) -> Iterator[pa.Table]:
+def _rows(parts: Sequence[Place], fingerprint: Fingerprint, schema: pa.Schema) -> Iterator[pa.Table]:
     for index, part in enumerate(parts):
         rows = read_result(part)
         images, has = len(Task(index, len(parts)).rows(fingerprint.images)), len(first_rows(rows))

@@ -15,6 +15,8 @@ from batch_emotion.model.bundle import DEFAULT_MODEL
 from batch_emotion.model.runtime import Precision, RuntimeName
 from batch_emotion.records import FaceOptions, Limits, Task
 from batch_emotion.results.sinks import output_kind
+from batch_emotion.storage.commits import check_parent
+from batch_emotion.storage.remote import Place
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class PredictOptions:
 
     Attributes:
         sources: directories, image files, globs, one manifest, or ``-``; also as URIs.
-        out: ``.parquet``, ``.csv`` or a directory; None keeps the rows in memory and gives them back.
+        out: ``.parquet``, ``.csv`` or a directory, here or on a store; None keeps the rows and gives them back.
         source: how sources are read.
         model: a bundled model's name, a bundle's folder, or a Keras file.
         class_names: the classes of a bare Keras file.
@@ -46,7 +48,7 @@ class PredictOptions:
     """
 
     sources: tuple[str, ...]
-    out: Path | None = None
+    out: Place | None = None
     source: SourceOptions = field(default_factory=SourceOptions)
     model: str | Path = DEFAULT_MODEL
     class_names: tuple[str, ...] | None = None
@@ -77,8 +79,7 @@ def check_options(options: PredictOptions) -> None:
     update, task = options.output.update, options.task
     if options.out is not None:
         output_kind(options.out)
-        if not options.out.absolute().parent.is_dir():
-            raise UsageError(f"--out: the folder {options.out.absolute().parent} does not exist; make it first")
+        check_parent(options.out)
     elif options.output != OutputOptions() or options.report != ReportingOptions(
         arguments=options.report.arguments, run_id=options.report.run_id
     ):

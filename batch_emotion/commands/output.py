@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -20,7 +19,8 @@ from batch_emotion.results.parts import Fingerprint, Workspace, shards
 from batch_emotion.results.sinks import write_result
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.update import UpdateOptions
-from batch_emotion.storage.commits import restore_output
+from batch_emotion.storage.folders import restore_parts
+from batch_emotion.storage.remote import Place
 
 Outcome = Literal["done", "nothing to do"]
 
@@ -70,7 +70,7 @@ class Made:
 
 
 def write_output(
-    out: Path,
+    out: Place,
     options: OutputOptions,
     overwrite: bool,
     reporter: Reporter,
@@ -87,7 +87,7 @@ def write_output(
         prepare: makes the plan and finds the model.
         on_progress: told of every batch of rows, those of an unfinished run first.
     """
-    restore_output(out)
+    restore_parts(out)
     prepared = prepare()
     reporter.record.model = {"name": prepared.bundle.card.name, "sha256": prepared.fingerprint.model}
     profile = reporter.seen.profile
@@ -102,7 +102,8 @@ def write_output(
         return Made("nothing to do", work.summary, work.told, prepared.plan.left_out)
     summary = Summary(profile=profile, update=work.counts)
     cut = list(shards(len(work.plan), prepared.fingerprint.shard_size))
-    kept = [shard for shard in cut if workspace.has(shard[0])]
+    committed = workspace.committed
+    kept = [shard for shard in cut if shard[0] in committed]
 
     def on_rows(rows: pa.RecordBatch | pa.Table) -> None:
         reporter.seen.add(rows)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +30,8 @@ from batch_emotion.results.reading import read_rows
 from batch_emotion.results.schema import check_attributes
 from batch_emotion.results.sinks import output_kind
 from batch_emotion.results.summary import Summary, run_file
-from batch_emotion.storage.locks import output_lock
+from batch_emotion.storage.locks import hold_output
+from batch_emotion.storage.remote import Place
 
 if TYPE_CHECKING:
     from batch_emotion.scoring import Scorer
@@ -88,7 +88,7 @@ def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: 
     return _to_output(options.out, options, on_progress)
 
 
-def _to_output(out: Path, options: PredictOptions, on_progress: OnProgress) -> PredictResult:
+def _to_output(out: Place, options: PredictOptions, on_progress: OnProgress) -> PredictResult:
     reporter = Reporter(out, options.report, options.max_failures)
 
     prepared: list[Prepared] = []
@@ -103,7 +103,7 @@ def _to_output(out: Path, options: PredictOptions, on_progress: OnProgress) -> P
 
     early = None if is_known() else prepare()  # so that a usage error leaves nothing behind
     _LOG.info("began", extra={"fields": {"out": str(out), "arguments": list(options.report.arguments)}})
-    with reporter.telling_failures(), output_lock(out.with_name(out.name + ".lock"), options.output.wait_s):
+    with reporter.telling_failures(), hold_output(out, options.output.wait_s):
         made = write_output(
             out,
             options.output,
@@ -118,11 +118,11 @@ def _to_output(out: Path, options: PredictOptions, on_progress: OnProgress) -> P
     return PredictResult(made.outcome, made.summary, exit_code, made.left_out, complaints=complaints)
 
 
-def _annotate(options: PredictOptions, prepared: Prepared, result: pa.Table | Path) -> None:
+def _annotate(options: PredictOptions, prepared: Prepared, result: pa.Table | Place) -> None:
     if options.annotate is None:
         return
     columns = pa.schema([prepared.schema.field(name) for name in COLUMNS])
-    rows = read_rows(result, columns) if isinstance(result, Path) else [result.select(columns.names)]
+    rows = [result.select(columns.names)] if isinstance(result, pa.Table) else read_rows(result, columns)
     annotate(options.annotate, prepared.plan, rows, prepared.bundle.card.class_names, options.limits)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,6 +18,8 @@ from batch_emotion.results.sinks import check_target, output_digest
 from batch_emotion.results.stored import read_result
 from batch_emotion.results.summary import Summary, read_run, run_file
 from batch_emotion.results.update import UpdateCounts, UpdateOptions, compare, merged
+from batch_emotion.storage.folders import is_unfinished
+from batch_emotion.storage.remote import Place
 
 if TYPE_CHECKING:
     from batch_emotion.scoring import Scorer
@@ -74,7 +75,7 @@ class Finished:
     summary: Summary
 
 
-def make_anew(out: Path, overwrite: bool, prepared: Prepared, workspace: Workspace) -> Work | Finished:
+def make_anew(out: Place, overwrite: bool, prepared: Prepared, workspace: Workspace) -> Work | Finished:
     """Score the whole plan, or the rest of it where an unfinished run has the same one.
 
     Raises:
@@ -87,7 +88,7 @@ def make_anew(out: Path, overwrite: bool, prepared: Prepared, workspace: Workspa
     return Work(prepared.plan, lambda parts: parts)
 
 
-def _finished(out: Path, fingerprint: Fingerprint) -> Finished:
+def _finished(out: Place, fingerprint: Fingerprint) -> Finished:
     """The finished output, where it is the one that this run would make."""
     told = read_run(out).get("result") or {}
     if not told:
@@ -106,7 +107,7 @@ def _finished(out: Path, fingerprint: Fingerprint) -> Finished:
     return Finished(told, Summary.from_counts(told["counts"]))
 
 
-def bring_up_to_date(out: Path, options: UpdateOptions, prepared: Prepared, workspace: Workspace) -> Work | Finished:
+def bring_up_to_date(out: Place, options: UpdateOptions, prepared: Prepared, workspace: Workspace) -> Work | Finished:
     """Score what has no row yet in the output or in the parts of an unfinished run.
 
     Raises:
@@ -143,9 +144,9 @@ def bring_up_to_date(out: Path, options: UpdateOptions, prepared: Prepared, work
     )
 
 
-def _attested(out: Path, workspace: Workspace) -> dict[str, Any]:
+def _attested(out: Place, workspace: Workspace) -> dict[str, Any]:
     """What made the output that is there, as its run told; empty where there is none."""
-    if not out.exists():
+    if not out.exists() or (workspace.is_there and is_unfinished(out)):
         return {}
     digest = output_digest(out)
     for told in (read_run(out).get("result") or {}, workspace.announced):

@@ -50,11 +50,11 @@ class ReportOptions:
         limits: what is refused when images are read.
     """
 
-    result: Path
+    result: Place
     out: Path
     labels: str | None = None
     root: Place | None = None
-    compare: Path | None = None
+    compare: Place | None = None
     group_by: str | None = None
     figures: Path | None = None
     figure_kind: Kind = "png"

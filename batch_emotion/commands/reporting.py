@@ -16,7 +16,8 @@ from batch_emotion.results.drift import Mix, drift, read_mix
 from batch_emotion.results.metrics import write_metrics
 from batch_emotion.results.record import RunRecord
 from batch_emotion.results.summary import Summary, run_file, write_run
-from batch_emotion.storage.commits import write_advice
+from batch_emotion.storage.commits import store_advice, write_advice
+from batch_emotion.storage.remote import Place, RemotePath
 
 _LOG = logging.getLogger("batch_emotion")
 
@@ -36,7 +37,7 @@ class ReportingOptions:
 
     job: str | None = None
     metrics_file: Path | None = None
-    baseline: Path | None = None
+    baseline: Place | None = None
     max_drift: float | None = None
     arguments: tuple[str, ...] = ()
     run_id: str | None = None
@@ -49,7 +50,7 @@ class ReportingOptions:
         """
         if self.max_drift is not None and self.baseline is None:
             raise UsageError("--max-drift needs a --baseline to measure from")
-        if self.baseline is not None and not self.baseline.exists():
+        if self.baseline is not None and not _is_there(self.baseline):
             raise UsageError(f"--baseline: there is no {self.baseline}")
         if self.metrics_file is not None:
             if self.metrics_file.suffix != ".prom":
@@ -66,7 +67,7 @@ class Reporter:
         seen: the counts of the rows so far, which are told where the run fails, and the profile of the run.
     """
 
-    def __init__(self, out: Path, options: ReportingOptions, max_failures: int | None = None) -> None:
+    def __init__(self, out: Place, options: ReportingOptions, max_failures: int | None = None) -> None:
         self._out, self._options, self._max_failures = out, options, max_failures
         self.record = RunRecord(options.job or out.stem, options.arguments, options.run_id or secrets.token_hex(8))
         self.seen = Summary()
@@ -111,7 +112,7 @@ class Reporter:
         except OutputBusy:
             raise  # the other run tells
         except (Interrupted, BatchEmotionError) as error:
-            if isinstance(error, UsageError) and not run_file(self._out).exists():
+            if isinstance(error, UsageError) and not self._has_told():
                 raise  # it leaves nothing
             self._failed(error.exit_code, str(error))
             raise
@@ -122,6 +123,12 @@ class Reporter:
         except Exception as error:
             self._failed(ExitCode.FAILED, f"{type(error).__name__}: {error}")
             raise
+
+    def _has_told(self) -> bool:
+        try:
+            return run_file(self._out).exists()
+        except OSError:
+            return False
 
     def _failed(self, exit_code: ExitCode, error: str) -> None:
         told = self.record.as_dict(exit_code, error) | {"outcome": "failed"} | self.seen.as_dict()
@@ -138,3 +145,12 @@ class Reporter:
         limit, moved = self._options.max_drift, summary.drift
         if limit is not None and moved is not None and moved.largest > limit:
             yield f"a drift of {moved.largest:.3f} from {self._options.baseline} is more than --max-drift {limit:g}"
+
+
+def _is_there(baseline: Place) -> bool:
+    try:
+        return baseline.exists()
+    except OSError as error:
+        if isinstance(baseline, RemotePath):
+            raise UsageError(f"--baseline: {store_advice(error, baseline)}") from None
+        raise

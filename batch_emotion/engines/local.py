@@ -81,8 +81,9 @@ def _score(
 
 def _stretches(images: int, workspace: Workspace, shard_size: int) -> Iterator[tuple[bool, list[tuple[int, int, int]]]]:
     """The shards still to do, as (shard, first row, rows), neighbours together where all or none must be isolated."""
+    committed, begun = workspace.committed, workspace.begun
     states = [
-        (None if workspace.has(shard) else workspace.was_begun(shard), (shard, first, count))
+        (None if shard in committed else shard in begun, (shard, first, count))
         for shard, first, count in shards(images, shard_size)
     ]
     for isolated, neighbours in groupby(states, key=lambda state: state[0]):

@@ -189,7 +189,7 @@ def _label(cell: object) -> str:
     return "" if cell is None else str(cell).strip().lower()
 
 
-def find_maker(data: Path, model: str | Path | None, class_names: tuple[str, ...]) -> tuple[Bundle | None, str]:
+def find_maker(data: Place, model: str | Path | None, class_names: tuple[str, ...]) -> tuple[Bundle | None, str]:
     """The bundle that made a result, or why there is none at hand."""
     fingerprint = _fingerprint(data)
     if model is None:
@@ -227,7 +227,7 @@ def _read_again(
     return np.isin(digests, list(known)), ""
 
 
-def _fingerprint(data: Path) -> dict[str, Any]:
+def _fingerprint(data: Place) -> dict[str, Any]:
     result = read_run(data).get("result") or {}
     fingerprint: dict[str, Any] = result.get("fingerprint") or {}
     return fingerprint

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,8 @@ from batch_emotion.records import Status
 from batch_emotion.results.reading import result_classes
 from batch_emotion.results.schema import result_schema
 from batch_emotion.results.sinks import output_kind
+from batch_emotion.results.stored import result_files
+from batch_emotion.storage.remote import Place, readable
 
 _BATCH = 131_072
 _CSV_BLOCK = 8 * 2**20
@@ -37,7 +38,7 @@ class StoredResult:
         footer: what its Parquet footer says of it; empty for CSV.
     """
 
-    path: Path
+    path: Place
     schema: pa.Schema
     class_names: tuple[str, ...]
     footer: dict[str, str]
@@ -66,8 +67,8 @@ class StoredResult:
             if output_kind(self.path) == "csv":
                 yield from _csv_reader(self.path, self.schema, columns)
                 return
-            for file in _parquet_files(self.path):
-                with pq.ParquetFile(file) as opened:
+            for file in result_files(self.path):
+                with pq.ParquetFile(readable(file)) as opened:
                     yield from opened.iter_batches(_BATCH, columns=list(columns))
         except (OSError, pa.ArrowException) as error:
             raise SourceError(f"{self.path} cannot be read: {' '.join(str(error).split())}") from None
@@ -115,22 +116,22 @@ class Rows:
         return cls(first, table, scored, np.where(scored, said, -1), np.where(scored, confidence, np.float32("nan")))
 
 
-def open_result(path: Path) -> StoredResult:
+def open_result(path: Place) -> StoredResult:
     """Look at a result's columns and at what it says of itself; reads no rows.
 
     Raises:
         SourceError: it is not there, or not a result.
     """
-    if not path.exists():
-        raise SourceError(f"no such file or directory: {path}")
     try:
+        if not path.exists():
+            raise SourceError(f"no such file or directory: {path}")
         if output_kind(path) == "csv":
             schema = _csv_schema(path)
         else:
-            files = _parquet_files(path)
+            files = result_files(path)
             if not files:
                 raise SourceError(f"the directory {path} holds no part-*.parquet; give a result of predict")
-            schema = pq.read_schema(files[0])
+            schema = pq.read_schema(readable(files[0]))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise SourceError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
     class_names = result_classes(schema.empty_table())
@@ -147,11 +148,7 @@ def open_result(path: Path) -> StoredResult:
     return StoredResult(path, schema, class_names, footer)
 
 
-def _parquet_files(path: Path) -> list[Path]:
-    return sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
-
-
-def _csv_schema(path: Path) -> pa.Schema:
+def _csv_schema(path: Place) -> pa.Schema:
     """The columns of a CSV result by its header: those before ``path`` are the manifest's, and strings."""
     with path.open(encoding="utf-8", newline="") as file:
         names = next(csv.reader(file), [])
@@ -164,12 +161,12 @@ def _csv_schema(path: Path) -> pa.Schema:
     )
 
 
-def _csv_reader(path: Path, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _csv_reader(path: Place, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     convert = pyarrow.csv.ConvertOptions(
         column_types=schema, include_columns=list(columns), strings_can_be_null=True, null_values=[""]
     )
     with pyarrow.csv.open_csv(
-        path,
+        readable(path),
         pyarrow.csv.ReadOptions(block_size=_CSV_BLOCK),
         pyarrow.csv.ParseOptions(newlines_in_values=True),
         convert,

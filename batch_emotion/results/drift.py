@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
@@ -14,6 +13,7 @@ from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.records import SCORABLE
 from batch_emotion.results.schema import count_values, first_rows
 from batch_emotion.results.stored import read_result
+from batch_emotion.storage.remote import Place
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def drift(now: Mix, baseline: Mix) -> Drift:
     )
 
 
-def read_mix(baseline: Path) -> Mix:
+def read_mix(baseline: Place) -> Mix:
     """The mix of an earlier run, from its ``run.json`` or from its result.
 
     Raises:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +13,8 @@ import pyarrow.parquet as pq
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch
 from batch_emotion.records import Plan
-from batch_emotion.storage.commits import commit_text, committing
+from batch_emotion.storage.commits import commit_text, committing, remove_folder, rename_file
+from batch_emotion.storage.remote import Place, readable
 
 
 @dataclass(frozen=True)
@@ -104,10 +102,13 @@ class Leftovers:
 
 
 class Workspace:
-    """The folder ``<out>.work``: the fingerprint, the plan and one Parquet file for each committed shard."""
+    """The folder ``<out>.work``: the fingerprint, the plan and one Parquet file for each committed shard.
 
-    def __init__(self, out: Path) -> None:
-        self.folder = out.with_name(out.name + ".work")
+    Made anew from the same output it is the same one, in any process that reaches that place.
+    """
+
+    def __init__(self, out: Place) -> None:
+        self.folder: Place = out.with_name(out.name + ".work")
 
     def open(self, fingerprint: Fingerprint, plan: Plan, overwrite: bool) -> None:
         """Take up the parts of the same run, or start afresh.
@@ -138,9 +139,9 @@ class Workspace:
             for part in [*self.folder.glob("part-*.parquet"), *self.folder.glob("left-*.parquet")]:
                 part.unlink()
         free = 1 + max((int(left.stem[5:]) for left in self.folder.glob("left-*.parquet")), default=-1)
-        for number, part in enumerate(sorted(self.folder.glob("part-*.parquet")), free):
-            part.rename(self.folder / f"left-{number:06d}.parquet")
-        tables = [pq.read_table(left, partitioning=None) for left in sorted(self.folder.glob("left-*.parquet"))]
+        for number, part in enumerate(self._files("part-*.parquet"), free):
+            rename_file(part, f"left-{number:06d}.parquet")
+        tables = [_read(left) for left in self._files("left-*.parquet")]
         return Leftovers(tuple(tables), suspects)
 
     def restart(self, fingerprint: Fingerprint, plan: Plan, suspects: pa.Array) -> None:
@@ -167,10 +168,10 @@ class Workspace:
 
     def _suspects(self, shard_size: int) -> pa.Array:
         """The paths of the shards that an earlier process died in."""
-        begun = [int(marker.name[6:]) for marker in self.folder.glob("begun-*")]
+        begun = sorted(self.begun)
         if not begun:
             return _NO_PATHS
-        with pa.ipc.open_file(self.folder / "plan.arrow") as file:
+        with pa.ipc.open_file(readable(self.folder / "plan.arrow")) as file:
             paths = file.read_all()["path"]
         return pa.chunked_array(
             [chunk for shard in begun for chunk in paths.slice(shard * shard_size, shard_size).chunks], pa.string()
@@ -198,6 +199,16 @@ class Workspace:
         """Whether the shard is committed."""
         return self._part(shard).is_file()
 
+    @property
+    def committed(self) -> set[int]:
+        """All shards that are committed, from one listing."""
+        return {int(part.stem[5:]) for part in self.folder.glob("part-*.parquet")}
+
+    @property
+    def begun(self) -> set[int]:
+        """All shards that an earlier process died in, from one listing."""
+        return {int(marker.name[6:]) for marker in self.folder.glob("begun-*")}
+
     def was_begun(self, shard: int) -> bool:
         """Whether an earlier process died while it worked on the shard."""
         return self._marker(shard).is_file()
@@ -222,7 +233,7 @@ class Workspace:
         Raises:
             BatchEmotionError: an image has no row there.
         """
-        table = pq.read_table(self._part(shard), partitioning=None)
+        table = _read(self._part(shard))
         found = pc.unique(table["index"]).to_numpy()
         if len(found) != count or found.min() != first or found.max() != first + count - 1:
             raise BatchEmotionError(f"{self._part(shard)} is damaged; delete it and run the same command again")
@@ -231,14 +242,20 @@ class Workspace:
     def remove(self) -> None:
         """Take the whole folder away."""
         (self.folder / "fingerprint.json").unlink(missing_ok=True)
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self.folder)
+        remove_folder(self.folder)
 
-    def _part(self, shard: int) -> Path:
+    def _files(self, pattern: str) -> list[Place]:
+        return sorted(self.folder.glob(pattern), key=lambda file: file.name)
+
+    def _part(self, shard: int) -> Place:
         return self.folder / f"part-{shard:06d}.parquet"
 
-    def _marker(self, shard: int) -> Path:
+    def _marker(self, shard: int) -> Place:
         return self.folder / f"begun-{shard:06d}"
+
+
+def _read(part: Place) -> pa.Table:
+    return pq.read_table(readable(part), partitioning=None)
 
 
 def shards(images: int, shard_size: int) -> Iterator[tuple[int, int, int]]:

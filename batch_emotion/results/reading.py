@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
+from batch_emotion.storage.folders import part_files
+from batch_emotion.storage.remote import Place, readable
 
 _DEEPEST = 8
 
@@ -64,17 +66,17 @@ def _floats(column: pa.ChunkedArray, name: str) -> NDArray[np.float32]:
     return numbers
 
 
-def read_rows(out: Path, columns: pa.Schema) -> Iterator[pa.Table]:
+def read_rows(out: Place, columns: pa.Schema) -> Iterator[pa.Table]:
     """These columns of an output of this tool: all of its rows in their order, some thousands at a time."""
     if out.suffix.lower() == ".csv":
         convert = pyarrow.csv.ConvertOptions(
             column_types=columns, include_columns=columns.names, strings_can_be_null=True
         )
         parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
-        with pyarrow.csv.open_csv(out, parse_options=parse, convert_options=convert) as batches:
+        with pyarrow.csv.open_csv(readable(out), parse_options=parse, convert_options=convert) as batches:
             yield from (pa.Table.from_batches([batch]) for batch in batches)
         return
-    for part in sorted(out.glob("part-*.parquet")) if out.is_dir() else [out]:
-        with pq.ParquetFile(part) as file:
+    for part in part_files(out) if out.is_dir() else [out]:
+        with pq.ParquetFile(readable(part)) as file:
             for batch in file.iter_batches(columns=columns.names):
                 yield pa.Table.from_batches([batch]).select(columns.names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -12,13 +11,15 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from batch_emotion.errors import OutputMismatch, UsageError
-from batch_emotion.storage.commits import committing, committing_folder, file_sha256
+from batch_emotion.storage.commits import committing, file_sha256
+from batch_emotion.storage.folders import committing_parts, folder_digest, is_part
+from batch_emotion.storage.remote import Place
 
 OutputKind = Literal["parquet", "csv", "directory"]
 _ROW_GROUP = 65_536
 
 
-def output_kind(out: Path) -> OutputKind:
+def output_kind(out: Place) -> OutputKind:
     """What an output's name asks for.
 
     Raises:
@@ -35,7 +36,7 @@ def output_kind(out: Path) -> OutputKind:
     return kinds[suffix]
 
 
-def check_target(out: Path) -> None:
+def check_target(out: Place) -> None:
     """Refuse to replace what is not a result of this tool's kind.
 
     Raises:
@@ -45,7 +46,7 @@ def check_target(out: Path) -> None:
         if out.is_dir():
             raise OutputMismatch(f"{out} is a directory; name a file in it, such as {out / 'results.parquet'}")
     elif out.is_dir():
-        foreign = [child.name for child in out.iterdir() if not _is_part(child)]
+        foreign = [child.name for child in out.iterdir() if not is_part(child)]
         if foreign:
             raise OutputMismatch(
                 f"the directory {out} holds other things ({foreign[0]}, …); choose an empty or new one"
@@ -55,7 +56,7 @@ def check_target(out: Path) -> None:
 
 
 def write_result(
-    out: Path,
+    out: Place,
     shards: Iterable[pa.Table],
     schema: pa.Schema,
     footer: dict[str, str],
@@ -87,23 +88,21 @@ def write_result(
                         writer.write_table(table)
                 announce(digest := output_digest(temporary))
         case "directory":
-            with committing_folder(out) as folder:
-                count = 0
-                for count, table in enumerate(rows, 1):
-                    with _parquet_writer(folder / f"part-{count - 1:06d}.parquet", described) as writer:
+            with committing_parts(out) as parts:
+                table = None
+                for table in rows:
+                    with parts.adding() as temporary, _parquet_writer(temporary, described) as writer:
                         writer.write_table(table.cast(described))
-                if not count:
-                    _parquet_writer(folder / "part-000000.parquet", described).close()
-                announce(digest := output_digest(folder))
+                if table is None:
+                    with parts.adding() as temporary:
+                        _parquet_writer(temporary, described).close()
+                announce(digest := parts.digest())
     return digest
 
 
-def output_digest(out: Path) -> str:
+def output_digest(out: Place) -> str:
     """Hex sha256 of an output: of the file, or of the names and contents of a directory's parts."""
-    if not out.is_dir():
-        return file_sha256(out)
-    told = "".join(f"{part.name} {file_sha256(part)}\n" for part in sorted(out.iterdir()))
-    return hashlib.sha256(told.encode()).hexdigest()
+    return folder_digest(out) if out.is_dir() else file_sha256(out)
 
 
 def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
@@ -120,7 +119,3 @@ def _gathered(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
             waiting = []
     if waiting:
         yield pa.concat_tables(waiting)
-
-
-def _is_part(path: Path) -> bool:
-    return path.name.startswith("part-") and path.suffix == ".parquet"

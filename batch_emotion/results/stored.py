@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,9 +13,11 @@ import pyarrow.parquet as pq
 from batch_emotion.errors import SourceError
 from batch_emotion.results.schema import result_schema
 from batch_emotion.results.sinks import output_kind
+from batch_emotion.storage.folders import part_files
+from batch_emotion.storage.remote import Place, readable
 
 
-def read_result(out: Path) -> pa.Table:
+def read_result(out: Place) -> pa.Table:
     """All rows of a result, with the column types it was written with; a CSV's own columns are strings.
 
     Raises:
@@ -38,14 +39,14 @@ def read_result(out: Path) -> pa.Table:
     return table
 
 
-def result_files(out: Path) -> list[Path]:
+def result_files(out: Place) -> list[Place]:
     """The Parquet files of a result, in the order of their rows."""
-    return sorted(out.glob("part-*.parquet")) if out.is_dir() else [out]
+    return part_files(out) if out.is_dir() else [out]
 
 
-def read_footer(out: Path) -> dict[str, Any]:
+def read_footer(out: Place) -> dict[str, Any]:
     """What a Parquet result says of itself; ``fingerprint`` is a dict there. Empty for another tool's file."""
-    told = pq.read_schema(result_files(out)[0]).metadata or {}
+    told = pq.read_schema(readable(result_files(out)[0])).metadata or {}
     prefix = b"batch_emotion."
     footer: dict[str, Any] = {
         key.removeprefix(prefix).decode(): value.decode() for key, value in told.items() if key.startswith(prefix)
@@ -53,12 +54,12 @@ def read_footer(out: Path) -> dict[str, Any]:
     return footer | {"fingerprint": json.loads(footer.get("fingerprint", "{}"))}
 
 
-def _read_parquet(file: Path) -> pa.Table:
-    with pq.ParquetFile(file) as opened:
+def _read_parquet(file: Place) -> pa.Table:
+    with pq.ParquetFile(readable(file)) as opened:
         return opened.read().replace_schema_metadata(None)
 
 
-def _read_csv(out: Path) -> pa.Table:
+def _read_csv(out: Place) -> pa.Table:
     with out.open(encoding="utf-8", newline="") as file:
         names = next(csv.reader(file), [])
     own = names.index("path") if "path" in names else len(names)
@@ -69,4 +70,4 @@ def _read_csv(out: Path) -> pa.Table:
         column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
     )
     parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    return pyarrow.csv.read_csv(out, parse_options=parse, convert_options=convert)
+    return pyarrow.csv.read_csv(readable(out), parse_options=parse, convert_options=convert)

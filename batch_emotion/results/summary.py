@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +16,7 @@ from batch_emotion.results.drift import Drift, Mix
 from batch_emotion.results.schema import count_values, first_rows
 from batch_emotion.results.update import UpdateCounts
 from batch_emotion.storage.commits import commit_text
+from batch_emotion.storage.remote import Place, RemotePath
 
 
 @dataclass
@@ -120,21 +120,23 @@ class Summary:
         }
 
 
-def run_file(out: Path) -> Path:
+def run_file(out: Place) -> Place:
     """Where an output's ``run.json`` stands."""
     return out.with_name(out.name + ".run.json")
 
 
-def read_run(out: Path) -> dict[str, Any]:
+def read_run(out: Place) -> dict[str, Any]:
     """The parts ``result`` and ``last_run`` of an output's ``run.json``; empty where there is none."""
     try:
         told = json.loads(run_file(out).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if isinstance(out, RemotePath) and isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+            raise  # a store that does not answer now says nothing about what it holds
         return {}
     return told if isinstance(told, dict) else {}
 
 
-def write_run(out: Path, last_run: dict[str, Any], result: dict[str, Any] | None = None) -> None:
+def write_run(out: Place, last_run: dict[str, Any], result: dict[str, Any] | None = None) -> None:
     """Say how the last run went; ``result`` is kept from before where this run made none."""
     told = {"result": result if result is not None else read_run(out).get("result"), "last_run": last_run}
     commit_text(run_file(out), json.dumps(told, indent=2, ensure_ascii=False) + "\n")

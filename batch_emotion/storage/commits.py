@@ -1,6 +1,6 @@
 """Atomic commits.
 
-The rename is the commit: what has its final name is whole.
+The rename is the commit: what has its final name is whole. On a store one whole upload of a finished file is.
 """
 
 from __future__ import annotations
@@ -12,8 +12,12 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+from batch_emotion.errors import UsageError
+from batch_emotion.storage.remote import COMMITTING_SCHEMES, Place, RemotePath
 
 
 def fsync_folder(folder: Path) -> None:
@@ -28,11 +32,19 @@ def fsync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def committing(final: Path) -> Iterator[Path]:
+def committing(final: Place) -> Iterator[Path]:
     """Give a temporary name beside ``final``; when the block ends well, fsync it and rename it to ``final``.
 
-    After an exception nothing is left behind and ``final`` is as it was.
+    For a final name on a store the temporary file is here, and uploaded when it is finished. After an exception nothing
+    is left behind and ``final`` is as it was.
     """
+    if isinstance(final, RemotePath):
+        with tempfile.TemporaryDirectory(prefix="batch-emotion-") as folder:
+            temporary = Path(folder) / "finished"
+            temporary.touch()
+            yield temporary
+            final.upload(temporary)
+        return
     descriptor, name = tempfile.mkstemp(prefix=f".{final.name[:100]}.", suffix=".tmp", dir=final.parent)
     os.close(descriptor)
     temporary = Path(name)
@@ -54,7 +66,7 @@ def _umask() -> int:
     return mask
 
 
-def commit_text(final: Path, text: str) -> None:
+def commit_text(final: Place, text: str) -> None:
     """Write a small text file, UTF-8, whole or not at all."""
     with committing(final) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
@@ -110,8 +122,50 @@ def _previous(final: Path) -> Path:
     return final.with_name(f".{final.name}.previous")
 
 
-def write_advice(error: OSError, folder: Path) -> str:
+def check_parent(out: Place) -> None:
+    """Refuse an output that could not be written where it is to be.
+
+    Raises:
+        UsageError: there is no such folder or bucket, or the store refuses or does not answer.
+    """
+    if isinstance(out, Path):
+        if not out.absolute().parent.is_dir():
+            raise UsageError(f"--out: the folder {out.absolute().parent} does not exist; make it first")
+        return
+    if out.scheme not in COMMITTING_SCHEMES:
+        known = ", ".join(COMMITTING_SCHEMES)
+        raise UsageError(f"--out: {out.scheme}:// shows a result before it is whole; write to {known} or here")
+    try:
+        if out.is_in_bucket() is False:
+            raise UsageError(f"--out: there is no bucket {out.scheme}://{out.bucket}; make it or correct its name")
+        out.exists()
+    except OSError as error:
+        raise UsageError(f"--out: {store_advice(error, out.parent)}") from None
+
+
+def rename_file(file: Place, name: str) -> None:
+    """Give a file another name in its folder."""
+    if isinstance(file, RemotePath):
+        file.rename(file.with_name(name))
+    else:
+        file.rename(file.with_name(name))
+
+
+def remove_folder(folder: Place) -> None:
+    """Take a folder away with all that is in it; none is no error."""
+    with suppress(FileNotFoundError):
+        if isinstance(folder, RemotePath):
+            folder.rmtree()
+        else:
+            shutil.rmtree(folder)
+
+
+def write_advice(error: OSError, folder: Place) -> str:
     """What a failed write means and what to do about it, in words for the user."""
+    if isinstance(folder, RemotePath):
+        if error.errno in (None, errno.ENOENT):  # as pyarrow has it; others are of this machine
+            return store_advice(error, folder)
+        folder = Path(tempfile.gettempdir())
     said = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG):
         todo = f"free some space for {folder}, or have the quota raised,"
@@ -124,7 +178,27 @@ def write_advice(error: OSError, folder: Path) -> str:
     return f"{said}; {todo} and run the same command again, what is committed is kept"
 
 
-def file_sha256(path: Path) -> str:
+def store_advice(error: OSError, place: RemotePath) -> str:
+    """What a store's refusal means and what to do about it, in words for the user."""
+    said = " ".join(str(error).split())
+    todo = next((todo for pattern, todo in _REFUSALS if re.search(pattern, said)), "mend that").format(place=place)
+    return f"{place} cannot be used: {said}; {todo} and run the same command again, what is committed is kept"
+
+
+_REFUSALS = (
+    ("NO_SUCH_BUCKET|NoSuchBucket", "make that bucket or correct its name"),
+    (
+        "ACCESS_DENIED|INVALID_ACCESS_KEY|InvalidAccessKey|SIGNATURE|UNRECOGNIZED_CLIENT|MISSING_AUTHENTICATION|TOKEN"
+        "|CREDENTIAL|403|401|[Cc]redentials|[Pp]ermission|PERMISSION",
+        "check the credentials in the environment, and that they may list, read, write and delete below {place},",
+    ),
+    ("NETWORK_CONNECTION|curl|resolve|connect|TIMEOUT|timed out", "check the network and the endpoint's address"),
+    ("SLOW_DOWN|SERVICE_UNAVAILABLE|503|INTERNAL_FAILURE|500", "wait until the store answers again"),
+)
+
+
+def file_sha256(path: Place) -> str:
     """Hex sha256 of a file's content."""
-    with path.open("rb") as file:
+    opened: Any = path.open("rb")
+    with opened as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

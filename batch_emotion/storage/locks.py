@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from platformdirs import user_state_path
 
 from batch_emotion.errors import OutputBusy
+from batch_emotion.storage.remote import Place
+
+
+def lock_file(out: Place) -> Path:
+    """The lock of an output: ``<out>.lock``, or for one on a store a file of this user on this machine."""
+    if isinstance(out, Path):
+        return out.with_name(out.name + ".lock")
+    folder = user_state_path("batch-emotion", appauthor=False) / "locks"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a service may have no home
+        folder = Path(tempfile.gettempdir()) / "batch-emotion-locks"
+        folder.mkdir(exist_ok=True)
+    return folder / f"{hashlib.sha256(str(out).encode()).hexdigest()[:32]}.lock"
 
 
 @contextmanager
-def output_lock(path: Path, wait_s: float = 0.0) -> Iterator[None]:
+def output_lock(path: Path, wait_s: float = 0.0, of: str = "") -> Iterator[None]:
     """Hold ``path`` as a lock for the block; the system releases it with the process, the file stays.
 
     Args:
         path: the lock file.
         wait_s: seconds to wait for another run to end.
+        of: what it guards, where its name does not say so.
 
     Raises:
         OutputBusy: another run holds it.
@@ -37,7 +55,12 @@ def output_lock(path: Path, wait_s: float = 0.0) -> Iterator[None]:
     try:
         with suppress(OSError):
             since = datetime.now(UTC).astimezone().isoformat(" ", "seconds")
-            path.write_text(f"pid {os.getpid()} since {since}\n", encoding="utf-8")
+            path.write_text(f"pid {os.getpid()} since {since}{f' on {of}' if of else ''}\n", encoding="utf-8")
         yield
     finally:
         lock.release()
+
+
+def hold_output(out: Place, wait_s: float = 0.0) -> AbstractContextManager[None]:
+    """Hold the lock of an output for the block."""
+    return output_lock(lock_file(out), wait_s, "" if isinstance(out, Path) else str(out))

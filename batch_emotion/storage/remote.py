@@ -5,23 +5,29 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from batch_emotion.errors import UsageError
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
+_READ_AHEAD = 8 * 2**20
+COMMITTING_SCHEMES = ("s3", "gs", "gcs")
+"""Stores that show an object only when it is whole; by pyarrow, Azure and HDFS show it while it is written."""
 _SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs")
 
 
 @dataclass(frozen=True)
 class RemotePath:
-    """A file or folder on a store; what of ``pathlib.Path`` is of use there.
+    """A file or folder on a store; what of ``pathlib.Path`` is of use there, with the same errors.
 
     Attributes:
         scheme: the store's kind, lower case.
@@ -59,6 +65,10 @@ class RemotePath:
         """The folder it is in; a bucket is in itself."""
         return RemotePath(self.scheme, self.key.rstrip("/").rpartition("/")[0] or self.bucket)
 
+    def absolute(self) -> RemotePath:
+        """Itself: a URI is never relative."""
+        return self
+
     def with_name(self, name: str) -> RemotePath:
         """Another one in the same folder."""
         return self.parent / name
@@ -70,6 +80,101 @@ class RemotePath:
     def filesystem(self) -> Any:
         """The ``pyarrow.fs.FileSystem`` that opens the key."""
         return open_filesystem(self.scheme, self.bucket)
+
+    def exists(self) -> bool:
+        """Whether there is an object of this key, or one below it."""
+        from pyarrow.fs import FileType
+
+        return bool(self.filesystem.get_file_info(self.key).type != FileType.NotFound)
+
+    def is_in_bucket(self) -> bool | None:
+        """Whether its bucket is there; None where that may not be asked, as where only some keys are allowed."""
+        from pyarrow.fs import FileType
+
+        try:
+            return bool(self.filesystem.get_file_info(self.bucket).type != FileType.NotFound)
+        except OSError:
+            return None
+
+    def is_file(self) -> bool:
+        """Whether there is an object of this key."""
+        return bool(self.filesystem.get_file_info(self.key).is_file)
+
+    def is_dir(self) -> bool:
+        """Whether there is anything below this key."""
+        from pyarrow.fs import FileType
+
+        return bool(self.filesystem.get_file_info(self.key).type == FileType.Directory)
+
+    def iterdir(self) -> Iterator[RemotePath]:
+        """What is in this folder, from one listing; nothing where there is no such folder."""
+        from pyarrow.fs import FileSelector
+
+        for found in self.filesystem.get_file_info(FileSelector(self.key.rstrip("/"), allow_not_found=True)):
+            yield self / found.base_name
+
+    def glob(self, pattern: str) -> Iterator[RemotePath]:
+        """What is in this folder under names like the pattern."""
+        return (found for found in self.iterdir() if fnmatchcase(found.name, pattern))
+
+    def open(self, mode: str = "r", encoding: str | None = None, newline: str | None = None) -> IO[Any]:
+        """Read it from the beginning on; a mode without ``b`` gives text."""
+        stream = self.filesystem.open_input_stream(self.key, buffer_size=_READ_AHEAD)
+        return stream if "b" in mode else io.TextIOWrapper(stream, encoding, newline=newline)
+
+    def read_bytes(self) -> bytes:
+        """The whole content."""
+        with self.filesystem.open_input_file(self.key) as file:
+            content: bytes = file.read()
+        return content
+
+    def read_text(self, encoding: str = "utf-8") -> str:
+        """The whole content, as text."""
+        return self.read_bytes().decode(encoding)
+
+    def write_bytes(self, data: Any) -> None:
+        """Put the whole content, bytes or a buffer, under this key, or leave it as it was.
+
+        The store shows an object only when its last byte has arrived and the stream is closed, which happens in this
+        one call or not at all: after a write that failed, closing fails too.
+        """
+        stream = self.filesystem.open_output_stream(self.key)
+        stream.write(data)
+        stream.close()
+
+    def upload(self, file: Path) -> None:
+        """Put a finished local file under this key, or leave it as it was."""
+        import pyarrow as pa
+
+        if not file.stat().st_size:
+            self.write_bytes(b"")
+            return
+        with pa.memory_map(str(file)) as source:
+            self.write_bytes(source.read_buffer())
+
+    def touch(self) -> None:
+        """Put an empty object under this key."""
+        self.write_bytes(b"")
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Delete the object."""
+        try:
+            self.filesystem.delete_file(self.key)
+        except FileNotFoundError:
+            if not missing_ok:
+                raise
+
+    def rename(self, target: RemotePath) -> RemotePath:
+        """Copy the object and delete it; killed in between, it is there twice."""
+        self.filesystem.move(self.key, target.key)
+        return target
+
+    def mkdir(self, exist_ok: bool = False) -> None:
+        """Do nothing: on a store a folder is there as soon as something is in it."""
+
+    def rmtree(self) -> None:
+        """Delete all that is below this key."""
+        self.filesystem.delete_dir(self.key)
 
 
 Place = Path | RemotePath
@@ -98,6 +203,21 @@ def place(text: str) -> Place:
     if not key.partition("/")[0]:
         raise UsageError(f"{text} names no bucket; write {scheme}://bucket/folder")
     return RemotePath(scheme, key)
+
+
+def output_place(text: str) -> Place:
+    """A ``place`` for an output; a slash at its end says nothing.
+
+    Raises:
+        UsageError: as ``place``.
+    """
+    found = place(text)
+    return found if isinstance(found, Path) else RemotePath(found.scheme, found.key.rstrip("/"))
+
+
+def readable(path: Place) -> Any:
+    """What pyarrow reads a file by: its path here, or the opened object on a store."""
+    return path if isinstance(path, Path) else path.filesystem.open_input_file(path.key)
 
 
 @lru_cache
