@@ -21,7 +21,7 @@ from batch_emotion.results.summary import Summary, read_run, run_file
 from batch_emotion.results.update import UpdateCounts, UpdateOptions, compare, merged
 
 if TYPE_CHECKING:
-    from batch_emotion.scoring import Scorer
+    from batch_emotion.scoring import Scorer, ScorerSpec
 
 _LOG = logging.getLogger("batch_emotion")
 
@@ -34,13 +34,19 @@ class Prepared:
         plan: the images.
         bundle: the model.
         fingerprint: what is compared with other runs.
-        open_scorer: loads the model, and notes in a summary what runs it.
+        spec: how the images are scored.
     """
 
     plan: Plan
     bundle: Bundle
     fingerprint: Fingerprint
-    open_scorer: Callable[[Summary], Scorer]
+    spec: ScorerSpec
+
+    def open_scorer(self, summary: Summary) -> Scorer:
+        """Load the model in this process, and note in a summary what runs it."""
+        scorer = self.spec.open(summary.profile, self.bundle)
+        summary.runtime, summary.threads = scorer.runtime.name, scorer.threads
+        return scorer
 
     @property
     def schema(self) -> pa.Schema:

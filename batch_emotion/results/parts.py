@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -107,7 +108,7 @@ class Workspace:
     """The folder ``<out>.work``: the fingerprint, the plan and one Parquet file for each committed shard."""
 
     def __init__(self, out: Path) -> None:
-        self.folder = out.with_name(out.name + ".work")
+        self.folder = out.absolute().with_name(out.name + ".work")
 
     def open(self, fingerprint: Fingerprint, plan: Plan, overwrite: bool) -> None:
         """Take up the parts of the same run, or start afresh.
@@ -154,11 +155,14 @@ class Workspace:
 
     def _start(self, fingerprint: Fingerprint, plan: Plan) -> None:
         self.folder.mkdir(exist_ok=True)
-        with (
-            committing(self.folder / "plan.arrow") as temporary,
-            pa.ipc.new_file(temporary, plan.images.schema) as file,
-        ):
-            file.write_table(plan.images)
+        (self.folder / "attributes.arrow").unlink(missing_ok=True)
+        for name, table in (("plan", plan.images), ("attributes", plan.attributes)):
+            if table.column_names:
+                with (
+                    committing(self.folder / f"{name}.arrow") as temporary,
+                    pa.ipc.new_file(temporary, table.schema) as file,
+                ):
+                    file.write_table(table)
         commit_text(self.folder / "fingerprint.json", json.dumps(asdict(fingerprint), indent=2) + "\n")
 
     def _told(self) -> dict[str, Any]:
@@ -167,7 +171,7 @@ class Workspace:
 
     def _suspects(self, shard_size: int) -> pa.Array:
         """The paths of the shards that an earlier process died in."""
-        begun = [int(marker.name[6:]) for marker in self.folder.glob("begun-*")]
+        begun = sorted(self.begun)
         if not begun:
             return _NO_PATHS
         with pa.ipc.open_file(self.folder / "plan.arrow") as file:
@@ -189,6 +193,26 @@ class Workspace:
             return {}
         return told if isinstance(told, dict) else {}
 
+    def plan(self) -> Plan:
+        """The plan that is being worked on, mapped into memory."""
+        images, attributes = (
+            pa.ipc.open_file(pa.memory_map(str(file))).read_all() if file.is_file() else None
+            for file in (self.folder / "plan.arrow", self.folder / "attributes.arrow")
+        )
+        if images is None:
+            raise BatchEmotionError(
+                f"{socket.gethostname()} sees no {self.folder}; all workers must see the folder of --out by this path"
+            )
+        return Plan(images, images.select([]) if attributes is None else attributes)
+
+    @property
+    def identity(self) -> str:
+        """What tells these parts from those of another run in the same place; empty where there are none."""
+        try:
+            return (self.folder / "fingerprint.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+
     @property
     def is_there(self) -> bool:
         """Whether an earlier run left parts."""
@@ -197,6 +221,11 @@ class Workspace:
     def has(self, shard: int) -> bool:
         """Whether the shard is committed."""
         return self._part(shard).is_file()
+
+    @property
+    def begun(self) -> set[int]:
+        """The shards that are being worked on, or that a process died in."""
+        return {int(marker.name[6:]) for marker in self.folder.glob("begun-*")}
 
     def was_begun(self, shard: int) -> bool:
         """Whether an earlier process died while it worked on the shard."""
