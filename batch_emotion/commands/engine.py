@@ -108,7 +108,6 @@ def score_on_ray(
     assignment = Assignment(workspace, workspace.identity, spec, None if time_left_s is None else called + time_left_s)
     ray.run(len(plan), shard_size, assignment, engine, take)
     if began:
-        seen.seconds = time.time() - began[0]
         seen.profile.start = began[0] - called
 
 

@@ -10,6 +10,7 @@ import logging
 import pickle
 import queue
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -147,14 +148,13 @@ def _reports(
     Raises:
         _WorkersLost: a shard's worker died more often than Ray tries again.
     """
+    dataset = _dataset(batch, assignment, options, workers)
     results: queue.SimpleQueue[ShardReport | BaseException | None] = queue.SimpleQueue()
     stopped = threading.Event()
 
     def consume() -> None:
         try:
-            for block in _dataset(batch, assignment, options, workers).iter_batches(
-                batch_size=None, batch_format="pyarrow", prefetch_batches=0
-            ):
+            for block in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
                 for cell in block["report"].to_pylist():
                     results.put(pickle.loads(cell))
                 if stopped.is_set():
@@ -190,19 +190,21 @@ def _dataset(batch: Sequence[Shard], assignment: Assignment, options: EngineOpti
     context.enable_progress_bars = context.enable_operator_progress_bars = False
     context.print_on_execution_start = False
     context.execution_no_progress_timeout_s = -1
-    return ray.data.from_items(
-        [asdict(shard) for shard in batch], override_num_blocks=min(len(batch), _MOST_BLOCKS)
-    ).map_batches(
-        _OnRay,
-        fn_constructor_args=(assignment,),
-        batch_size=1,
-        batch_format="numpy",
-        compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2),
-        num_cpus=options.cpus_per_worker,
-        num_gpus=options.gpus_per_worker or None,
-        max_restarts=-1,
-        max_task_retries=_RETRIES,
-    )
+    items = ray.data.from_items([asdict(shard) for shard in batch], override_num_blocks=min(len(batch), _MOST_BLOCKS))
+    with warnings.catch_warnings():
+        # There is no other way yet to bound the retries of an actor's tasks.
+        warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated", DeprecationWarning)
+        return items.map_batches(
+            _OnRay,
+            fn_constructor_args=(assignment,),
+            batch_size=1,
+            batch_format="numpy",
+            compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2),
+            num_cpus=options.cpus_per_worker,
+            num_gpus=options.gpus_per_worker or None,
+            max_restarts=-1,
+            max_task_retries=_RETRIES,
+        )
 
 
 class _OnRay:
