@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from batch_emotion.cores import available_cores
 from batch_emotion.engines.options import EngineOptions
-from batch_emotion.errors import BatchEmotionError
+from batch_emotion.errors import BatchEmotionError, UsageError
 
 _STORE_BYTES = 100 * 10**6
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -31,6 +31,7 @@ def connected(options: EngineOptions) -> Iterator[int]:
 
     Raises:
         BatchEmotionError: Ray cannot be reached or started.
+        UsageError: this machine has not the GPUs that were asked for.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     address = options.ray_address or os.environ.get("RAY_ADDRESS")
@@ -50,6 +51,7 @@ def connected(options: EngineOptions) -> Iterator[int]:
                 prefix="ray-", dir=None if os.name == "nt" else "/tmp"
             )  # sockets' paths are short
             _start(workers * options.cpus_per_worker + 1, folder)
+            workers = _with_gpus(workers, options)
         else:
             _init(address=address)
             workers = _workers_of_cluster(options)
@@ -84,6 +86,22 @@ def _init(**how: object) -> None:
             "Ray could not be started" if how["address"] == "local" else f"no Ray cluster answers at {how['address']}"
         )
         raise BatchEmotionError(f"{where}: {' '.join(str(error).split())[:400]}") from error
+
+
+def _with_gpus(workers: int, options: EngineOptions) -> int:
+    """The workers that this machine has GPUs for; all where they want none."""
+    if not options.gpus_per_worker:
+        return workers
+    import ray
+
+    gpus = ray.cluster_resources().get("GPU", 0)
+    fitting = math.floor(gpus / options.gpus_per_worker)
+    if fitting < (options.num_workers or 1):
+        raise UsageError(
+            f"--gpus-per-worker {options.gpus_per_worker:g}: this machine has {gpus:g} GPUs, "
+            f"not enough for {options.num_workers or 1} workers"
+        )
+    return int(min(workers, fitting))
 
 
 def _workers_of_cluster(options: EngineOptions) -> int:
