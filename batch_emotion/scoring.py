@@ -8,21 +8,88 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
+from batch_emotion.errors import BundleError
+from batch_emotion.images.framing import PhotoWatch
 from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
 from batch_emotion.images.pipeline import is_far, stream
-from batch_emotion.model.runtime import Runtime
+from batch_emotion.model.bundle import Bundle, load_bundle
+from batch_emotion.model.runtime import Precision, Runtime, RuntimeName, open_runtime
 from batch_emotion.records import FaceOptions, ImageBatch, InputSpec, Limits, Plan, Profile, pixel_digests
 from batch_emotion.results.schema import assemble
 
 _IN_FLIGHT = 3
 _PHOTOS = 32
+
+
+@dataclass(frozen=True)
+class ScorerSpec:
+    """How to make a scorer, here or in another process; it can be pickled, which a scorer cannot.
+
+    Attributes:
+        model: a bundled model's name, a bundle's folder, or a Keras file.
+        sha256: what the model must be, whatever lies at that place.
+        class_names: the classes of a bare Keras file.
+        trust_pickle: load a pickled model.
+        runtime: what runs the network.
+        precision: it computes in.
+        threads: how many cores to use.
+        limits, min_confidence, batch_size, full_decode, faces: as in ``Scorer``.
+    """
+
+    model: str | Path
+    sha256: str
+    class_names: tuple[str, ...] | None
+    trust_pickle: bool
+    runtime: RuntimeName
+    precision: Precision
+    threads: int
+    limits: Limits
+    min_confidence: float
+    batch_size: int
+    full_decode: bool
+    faces: FaceOptions | None
+
+    def open(self, profile: Profile, bundle: Bundle | None = None) -> Scorer:
+        """Load the libraries and the model.
+
+        Args:
+            profile: to which the seconds of each stage are added.
+            bundle: the model, where it is at hand already.
+
+        Raises:
+            BundleError: there is no such model, or it is another one.
+        """
+        with profile.timing("start"):
+            import tensorflow  # noqa: F401 - loading it is start-up, not scoring
+
+            bundle = bundle or load_bundle(self.model, self.class_names, self.trust_pickle)
+            if bundle.sha256 != self.sha256:
+                raise BundleError(
+                    f"the model {self.model} has the sha256 {bundle.sha256[:12]}… here, and {self.sha256[:12]}… where "
+                    "the run began; put the same model everywhere"
+                )
+            runtime = open_runtime(bundle, self.runtime, self.threads, self.precision)
+        return Scorer(
+            runtime,
+            bundle.card.class_names,
+            bundle.card.input,
+            self.limits,
+            self.min_confidence,
+            self.batch_size,
+            self.full_decode,
+            self.threads,
+            profile,
+            faces=self.faces,
+            look=PhotoWatch() if self.faces is None else None,
+        )
 
 
 @dataclass(frozen=True)

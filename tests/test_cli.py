@@ -8,7 +8,7 @@ import pytest
 import batch_emotion
 from batch_emotion.cli import app, run
 
-HEAVY = ("tensorflow", "keras", "pandas", "cv2", "matplotlib", "onnxruntime", "sklearn", "scipy", "jinja2")
+HEAVY = ("tensorflow", "keras", "pandas", "cv2", "matplotlib", "onnxruntime", "sklearn", "scipy", "jinja2", "ray")
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -147,6 +147,18 @@ def predict(
     log_file: Annotated[
         Path | None, typer.Option(help="Keep a log here: up to 10 MiB, and the five before it as .1 to .5.")
     ] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Who scores the shards; ray: workers of Ray Data, here or on a cluster."),
+    ] = "local",
+    num_workers: Annotated[
+        int | None, typer.Option(help="Ray's workers; default: as many as there are cores for.")
+    ] = None,
+    cpus_per_worker: Annotated[int, typer.Option(help="Cores of each worker.")] = 1,
+    gpus_per_worker: Annotated[float, typer.Option(help="GPUs of each worker, or a part of one.")] = 0.0,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Of a Ray cluster; default: RAY_ADDRESS, else Ray is started here for the run.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done and write nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
 ) -> None:
@@ -156,6 +168,7 @@ def predict(
     from batch_emotion.commands.output import OutputOptions
     from batch_emotion.commands.predict import predict as run_predict
     from batch_emotion.commands.reporting import ReportingOptions
+    from batch_emotion.engines.options import EngineOptions
     from batch_emotion.images.sources import SourceOptions, is_one_image
     from batch_emotion.records import FaceOptions, Limits, Task
     from batch_emotion.results.update import UpdateOptions
@@ -190,6 +203,7 @@ def predict(
         overwrite=overwrite,
         max_failures=max_failures,
         task=None if task_index is None or task_count is None else Task(task_index, task_count),
+        engine=EngineOptions(engine, num_workers, cpus_per_worker, gpus_per_worker, ray_address),
         output=OutputOptions(
             UpdateOptions(prune, max_prune, retry_failures, checksum) if update else None,
             wait,

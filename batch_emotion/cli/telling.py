@@ -80,8 +80,11 @@ def show_summary(options: PredictOptions, result: PredictResult) -> None:
         say.append(f"{result.left_out} files were left out for their extension")
     if summary.scored:
         say.append(
-            f"{summary.images_per_second:,.0f} images/s over {summary.seconds:.1f} s, {summary.runtime}, {summary.threads} threads"
+            f"{summary.images_per_second:,.0f} images/s over {summary.seconds:.1f} s, {summary.runtime}, {summary.threads} threads{' in each worker' if summary.workers else ''}"
         )
+        say += [
+            f"  {each.worker}: {each.images} images, {each.images_per_second:,.0f} images/s" for each in summary.workers
+        ]
         say.append("seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in vars(summary.profile).items()))
     if summary.update:
         told = {name: count for name, count in asdict(summary.update).items() if count}

@@ -8,6 +8,7 @@ from pathlib import Path
 from batch_emotion.commands.annotate import AnnotateOptions
 from batch_emotion.commands.output import OutputOptions
 from batch_emotion.commands.reporting import ReportingOptions
+from batch_emotion.engines.options import EngineOptions
 from batch_emotion.errors import UsageError
 from batch_emotion.images.detectors import open_detector
 from batch_emotion.images.sources import SourceOptions
@@ -43,6 +44,7 @@ class PredictOptions:
         faces: find the faces in each image and score each one; None scores every image whole.
         annotate: write copies of the first images with their faces marked.
         task: score only this part of the plan; None scores all of it.
+        engine: who scores the shards.
         output: how the output is made: anew or as an update, and when to give up.
         report: what is told of the run, and what is held against it.
     """
@@ -66,6 +68,7 @@ class PredictOptions:
     faces: FaceOptions | None = None
     annotate: AnnotateOptions | None = None
     task: Task | None = None
+    engine: EngineOptions = field(default_factory=EngineOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
     report: ReportingOptions = field(default_factory=ReportingOptions)
 
@@ -108,6 +111,7 @@ def check_options(options: PredictOptions) -> None:
             raise UsageError(f"--task-index must be from 0 to {task.count - 1}, one less than --task-count")
         if update is not None:
             raise UsageError("--task-count splits a run that makes a result anew; it does not go with --update")
+    options.engine.check(options.threads, options.out is not None)
     _check_faces(options.faces)
     if options.annotate is not None:
         if options.faces is None:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-import pyarrow as pa
-
 from batch_emotion import __version__
+from batch_emotion.commands.engine import score_here, score_on_ray
 from batch_emotion.commands.remaining import Finished, Prepared, bring_up_to_date, make_anew
 from batch_emotion.commands.reporting import Reporter
+from batch_emotion.engines.options import EngineOptions
 from batch_emotion.model.bundle import Card
-from batch_emotion.records import Plan
 from batch_emotion.results.parts import Fingerprint, Workspace, shards
 from batch_emotion.results.sinks import write_result
 from batch_emotion.results.summary import Summary
@@ -72,6 +71,7 @@ class Made:
 def write_output(
     out: Place,
     options: OutputOptions,
+    engine: EngineOptions,
     overwrite: bool,
     reporter: Reporter,
     prepare: Callable[[], Prepared],
@@ -82,6 +82,7 @@ def write_output(
     Args:
         out: the file or directory; its lock must be held.
         options: how.
+        engine: who scores the shards.
         overwrite: replace an output, or the parts of an unfinished run, that were made from something else.
         reporter: whose stages are timed.
         prepare: makes the plan and finds the model.
@@ -105,14 +106,23 @@ def write_output(
     committed = workspace.committed
     kept = [shard for shard in cut if shard[0] in committed]
 
-    def on_rows(rows: pa.RecordBatch | pa.Table) -> None:
-        reporter.seen.add(rows)
-        on_progress(Progress(reporter.seen.images, len(work.plan), reporter.seen.failures))
+    seen = reporter.seen
+
+    def tell() -> None:
+        on_progress(Progress(seen.images, len(work.plan), seen.failures))
 
     for shard in kept:
-        on_rows(workspace.read(*shard))
+        seen.add(workspace.read(*shard))
+        tell()
     if len(kept) < len(cut):
-        _score(work.plan, options, prepared, workspace, reporter, summary, on_rows)
+        limit = options.time_limit_s
+        left = None if limit is None else limit - reporter.record.seconds
+        if engine.name == "ray":
+            score_on_ray(engine, work.plan, prepared, workspace, seen, left, tell)
+        else:
+            score_here(work.plan, prepared, workspace, seen, left, tell)
+    summary.scored, summary.seconds = seen.scored, seen.seconds
+    summary.runtime, summary.threads, summary.workers = seen.runtime, seen.threads, seen.workers
     told: dict[str, Any] = {}
 
     def announce(sha256: str) -> None:
@@ -126,38 +136,6 @@ def write_output(
         write_result(out, summary.counting(rows), prepared.schema, says, announce)
     summary.seconds += time.monotonic() - started if summary.scored else 0
     return Made("done", summary, told, prepared.plan.left_out)
-
-
-def _score(
-    plan: Plan,
-    options: OutputOptions,
-    prepared: Prepared,
-    workspace: Workspace,
-    reporter: Reporter,
-    summary: Summary,
-    on_rows: Callable[[pa.RecordBatch], None],
-) -> None:
-    from batch_emotion.engines import local
-
-    scorer = prepared.open_scorer(reporter.seen)
-    limit = options.time_limit_s
-    started = time.monotonic()
-
-    def counting(rows: pa.RecordBatch) -> None:
-        reporter.seen.scored += len(pa.compute.unique(rows["index"]))
-        reporter.seen.seconds = time.monotonic() - started
-        on_rows(rows)
-
-    summary.scored = local.run(
-        plan,
-        scorer,
-        workspace,
-        prepared.fingerprint.shard_size,
-        counting,
-        lambda: limit is not None and reporter.record.seconds >= limit,
-    )
-    summary.runtime, summary.threads = reporter.seen.runtime, reporter.seen.threads
-    summary.seconds = time.monotonic() - started
 
 
 def footer(fingerprint: Fingerprint, card: Card) -> dict[str, str]:

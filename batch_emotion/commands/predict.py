@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -20,21 +21,18 @@ from batch_emotion.errors import ExitCode
 from batch_emotion.images.checksum import with_checksums
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.detectors import open_detector
-from batch_emotion.images.framing import PhotoWatch
 from batch_emotion.images.sources import make_plan
-from batch_emotion.model.bundle import Bundle, load_bundle
-from batch_emotion.model.runtime import open_runtime, resolve_runtime
+from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
+from batch_emotion.model.runtime import resolve_runtime
 from batch_emotion.records import FaceOptions, Plan, Profile, Task
 from batch_emotion.results.parts import Fingerprint, Workspace
 from batch_emotion.results.reading import read_rows
 from batch_emotion.results.schema import check_attributes
 from batch_emotion.results.sinks import output_kind
 from batch_emotion.results.summary import Summary, run_file
+from batch_emotion.scoring import ScorerSpec
 from batch_emotion.storage.locks import hold_output
 from batch_emotion.storage.remote import Place
-
-if TYPE_CHECKING:
-    from batch_emotion.scoring import Scorer
 
 _LOG = logging.getLogger("batch_emotion")
 
@@ -107,6 +105,7 @@ def _to_output(out: Place, options: PredictOptions, on_progress: OnProgress) -> 
         made = write_output(
             out,
             options.output,
+            options.engine,
             options.overwrite,
             reporter,
             lambda: prepare() if early is None or is_known() else early,
@@ -143,9 +142,8 @@ def _prepare(options: PredictOptions, profile: Profile) -> Prepared:
         flat=options.out is not None and output_kind(options.out) == "csv",
         faces=options.faces is not None,
     )
-    return Prepared(
-        plan, bundle, _fingerprint(options, digest, images, bundle), lambda summary: _scorer(options, bundle, summary)
-    )
+    fingerprint = _fingerprint(options, digest, images, bundle)
+    return Prepared(plan, bundle, fingerprint, _spec(options, bundle))
 
 
 def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResult:
@@ -174,28 +172,35 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
     return PredictResult("done", summary, exit_code, plan.left_out, table)
 
 
-def _scorer(options: PredictOptions, bundle: Bundle, summary: Summary) -> Scorer:
-    with summary.profile.timing("start"):
-        import tensorflow  # noqa: F401 - loading it is start-up, not scoring
-
-        from batch_emotion.scoring import Scorer
-
-        summary.threads = options.threads or available_cores()
-        runtime = open_runtime(bundle, options.runtime, summary.threads, options.precision)
-        summary.runtime = runtime.name
-    return Scorer(
-        runtime,
-        bundle.card.class_names,
-        bundle.card.input,
+def _spec(options: PredictOptions, bundle: Bundle) -> ScorerSpec:
+    faces, model = options.faces, options.model
+    if bundle.folder is None or str(model) not in bundled_models():
+        model = os.path.abspath(model)
+    if faces is not None and faces.detector_model is not None:
+        faces = replace(faces, detector_model=faces.detector_model.absolute())
+    threads = options.threads or available_cores()
+    return ScorerSpec(
+        model,
+        bundle.sha256,
+        options.class_names,
+        options.trust_pickle,
+        _runtime(options, bundle),
+        options.precision,
+        threads if options.engine.name == "local" else options.engine.cpus_per_worker,
         options.limits,
         options.min_confidence,
         options.batch_size,
         options.full_decode,
-        summary.threads,
-        summary.profile,
-        faces=options.faces,
-        look=PhotoWatch() if options.faces is None else None,
+        faces,
     )
+
+
+def _runtime(options: PredictOptions, bundle: Bundle) -> Literal["onnx", "tensorflow"]:
+    """What runs the network; ``auto`` goes by the GPUs of the workers, not of this machine, where there are workers."""
+    name, engine = options.runtime, options.engine
+    if name == "auto" and engine.name == "ray":
+        name = "onnx" if bundle.onnx_file is not None and not engine.gpus_per_worker else "tensorflow"
+    return resolve_runtime(bundle, name, options.precision)
 
 
 def _fingerprint(options: PredictOptions, plan_digest: str, images: int, bundle: Bundle) -> Fingerprint:
@@ -205,7 +210,7 @@ def _fingerprint(options: PredictOptions, plan_digest: str, images: int, bundle:
         images=images,
         model=bundle.sha256,
         model_name=bundle.card.name,
-        runtime=resolve_runtime(bundle, options.runtime, options.precision),
+        runtime=_runtime(options, bundle),
         decoder=DECODER,
         min_confidence=options.min_confidence,
         max_pixels=options.limits.max_pixels,

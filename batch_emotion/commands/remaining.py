@@ -22,7 +22,7 @@ from batch_emotion.storage.folders import is_unfinished
 from batch_emotion.storage.remote import Place
 
 if TYPE_CHECKING:
-    from batch_emotion.scoring import Scorer
+    from batch_emotion.scoring import Scorer, ScorerSpec
 
 _LOG = logging.getLogger("batch_emotion")
 
@@ -35,13 +35,19 @@ class Prepared:
         plan: the images.
         bundle: the model.
         fingerprint: what is compared with other runs.
-        open_scorer: loads the model, and notes in a summary what runs it.
+        spec: how the images are scored.
     """
 
     plan: Plan
     bundle: Bundle
     fingerprint: Fingerprint
-    open_scorer: Callable[[Summary], Scorer]
+    spec: ScorerSpec
+
+    def open_scorer(self, summary: Summary) -> Scorer:
+        """Load the model in this process, and note in a summary what runs it."""
+        scorer = self.spec.open(summary.profile, self.bundle)
+        summary.runtime, summary.threads = scorer.runtime.name, scorer.threads
+        return scorer
 
     @property
     def schema(self) -> pa.Schema:

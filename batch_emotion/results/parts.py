@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -108,7 +110,7 @@ class Workspace:
     """
 
     def __init__(self, out: Place) -> None:
-        self.folder: Place = out.with_name(out.name + ".work")
+        self.folder = out.absolute().with_name(out.name + ".work")
 
     def open(self, fingerprint: Fingerprint, plan: Plan, overwrite: bool) -> None:
         """Take up the parts of the same run, or start afresh.
@@ -155,11 +157,14 @@ class Workspace:
 
     def _start(self, fingerprint: Fingerprint, plan: Plan) -> None:
         self.folder.mkdir(exist_ok=True)
-        with (
-            committing(self.folder / "plan.arrow") as temporary,
-            pa.ipc.new_file(temporary, plan.images.schema) as file,
-        ):
-            file.write_table(plan.images)
+        (self.folder / "attributes.arrow").unlink(missing_ok=True)
+        for name, table in (("plan", plan.images), ("attributes", plan.attributes)):
+            if table.column_names:
+                with (
+                    committing(self.folder / f"{name}.arrow") as temporary,
+                    pa.ipc.new_file(temporary, table.schema) as file,
+                ):
+                    file.write_table(table)
         commit_text(self.folder / "fingerprint.json", json.dumps(asdict(fingerprint), indent=2) + "\n")
 
     def _told(self) -> dict[str, Any]:
@@ -190,6 +195,26 @@ class Workspace:
             return {}
         return told if isinstance(told, dict) else {}
 
+    def plan(self) -> Plan:
+        """The plan that is being worked on."""
+        images, attributes = (
+            pa.ipc.open_file(_mapped(file)).read_all() if file.is_file() else None
+            for file in (self.folder / "plan.arrow", self.folder / "attributes.arrow")
+        )
+        if images is None:
+            raise BatchEmotionError(
+                f"{socket.gethostname()} sees no {self.folder}; all workers must see the folder of --out by this path"
+            )
+        return Plan(images, images.select([]) if attributes is None else attributes)
+
+    @property
+    def identity(self) -> str:
+        """What tells these parts from those of another run in the same place; empty where there are none."""
+        try:
+            return (self.folder / "fingerprint.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+
     @property
     def is_there(self) -> bool:
         """Whether an earlier run left parts."""
@@ -206,7 +231,7 @@ class Workspace:
 
     @property
     def begun(self) -> set[int]:
-        """All shards that an earlier process died in, from one listing."""
+        """The shards that are being worked on, or that a process died in, from one listing."""
         return {int(marker.name[6:]) for marker in self.folder.glob("begun-*")}
 
     def was_begun(self, shard: int) -> bool:
@@ -252,6 +277,10 @@ class Workspace:
 
     def _marker(self, shard: int) -> Place:
         return self.folder / f"begun-{shard:06d}"
+
+
+def _mapped(file: Place) -> Any:
+    return pa.memory_map(str(file)) if isinstance(file, Path) else readable(file)
 
 
 def _read(part: Place) -> pa.Table:

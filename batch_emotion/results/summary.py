@@ -20,6 +20,28 @@ from batch_emotion.storage.remote import Place, RemotePath
 
 
 @dataclass
+class WorkerPace:
+    """What one worker of an engine that has several did: images, and the seconds it worked on them."""
+
+    worker: str
+    images: int = 0
+    seconds: float = 0.0
+
+    @property
+    def images_per_second(self) -> float:
+        """Its pace while it worked."""
+        return self.images / self.seconds if self.seconds else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``run.json``."""
+        return {
+            "worker": self.worker,
+            "images": self.images,
+            "images_per_second": round(self.images_per_second, 1),
+        }
+
+
+@dataclass
 class Summary:
     """The counts of a result, and the pace of the run that finished it.
 
@@ -30,7 +52,8 @@ class Summary:
         scored: images that this run scored itself, the rest being taken over from an earlier one.
         seconds: how long that took, from the first image to the output written.
         runtime: what ran the network; empty where nothing was scored.
-        threads: how many cores it used.
+        threads: how many cores it used; each worker, where there are several.
+        workers: who scored how much; empty where this process did it all.
         profile: where the time went.
         confidence_sum: of all rows that have a confidence.
         update: what an update did.
@@ -44,6 +67,7 @@ class Summary:
     seconds: float = 0.0
     runtime: str = ""
     threads: int = 0
+    workers: list[WorkerPace] = field(default_factory=list)
     profile: Profile = field(default_factory=Profile)
     confidence_sum: float = 0.0
     update: UpdateCounts | None = None
@@ -69,6 +93,14 @@ class Summary:
         self.confidence_sum += pc.sum(rows["confidence"]).as_py() or 0.0
         if FACE_SCHEMA.names[0] in rows.schema.names:
             self.faces = (self.faces or 0) + len(rows) - rows[FACE_SCHEMA.names[0]].null_count
+
+    def merge(self, other: Summary) -> None:
+        """Add the counts of other images."""
+        self.statuses.update(other.statuses)
+        self.emotions.update(other.emotions)
+        self.confidence_sum += other.confidence_sum
+        if other.faces is not None:
+            self.faces = (self.faces or 0) + other.faces
 
     @property
     def images(self) -> int:
@@ -114,6 +146,7 @@ class Summary:
             "images_per_second": round(self.images_per_second, 1),
             "runtime": self.runtime,
             "threads": self.threads,
+            **({"workers": [worker.as_dict() for worker in self.workers]} if self.workers else {}),
             "profile_seconds": {stage: round(seconds, 3) for stage, seconds in asdict(self.profile).items()},
             "update": asdict(self.update) if self.update else None,
             "drift": self.drift.as_dict() if self.drift else None,

@@ -164,12 +164,12 @@ class Bench:
     def plan(self, folder: Path) -> Run:
         return execute(*self._tool(folder), "--out", self.work / "none.parquet", "--dry-run")
 
-    def ours(self, folder: Path) -> tuple[float, int, Run]:
+    def ours(self, folder: Path, *how: object) -> tuple[float, int, Run]:
         """Seconds from the listing to the file written, images, and the process."""
         out = self.work / "ours.parquet"
         for left in self.work.glob("ours.parquet*"):
             left.unlink()
-        run = execute(*self._tool(folder), "--out", out, "--quiet", "--overwrite")
+        run = execute(*self._tool(folder), "--out", out, "--quiet", "--overwrite", *how)
         told = json.loads(out.with_name("ours.parquet.run.json").read_text())["last_run"]
         return told["scoring_seconds"] + told["profile_seconds"]["list"], told["images"], run
 
@@ -211,6 +211,19 @@ def photos(bench: Bench) -> list[Figure]:
         idiom_s, _ = bench.idiom(folder)
         ours_s, images, _ = bench.ours(folder)
         figure.add(idiom_s / ours_s, ours=images / ours_s, idiom=images / idiom_s)
+    return [figure]
+
+
+def workers(bench: Bench) -> list[Figure]:
+    """Start-up is in neither: the clock of both runs begins with the first shard."""
+    figure = Figure("faces: images/s of two Ray workers against one process", 0.9, at_least=True)
+    folder, cut = bench.folder("faces"), ("--shard-size", 1000)
+    ray = ("--engine", "ray", "--num-workers", 2, "--cpus-per-worker", 1)
+    bench.ours(folder, *cut)
+    for _ in bench.rounds():
+        here_s, images, _ = bench.ours(folder, *cut, "--threads", 2)
+        ray_s, _, _ = bench.ours(folder, *cut, *ray)
+        figure.add(here_s / ray_s, here=images / here_s, ray=images / ray_s)
     return [figure]
 
 
@@ -258,7 +271,7 @@ def planning(bench: Bench) -> list[Figure]:
 
 
 PARTS: dict[str, Callable[[Bench], list[Figure]]] = {
-    part.__name__: part for part in (faces, photos, growth, start, planning)
+    part.__name__: part for part in (faces, photos, workers, growth, start, planning)
 }
 
 
