@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -18,6 +19,7 @@ from batch_emotion.storage.ahead import ReadAhead
 _STATUSES = tuple(status.value for status in Status)
 _UNKNOWN = -1
 _BATCH_BYTES = 8 * 2**20
+_TINY_BYTES = 3 * 2**10
 
 
 def stream(
@@ -40,7 +42,8 @@ def stream(
         limits: what is refused.
         batch_size: the most images in a batch.
         loader: what reads and decodes one image; each is taken whole where None.
-        workers: batches decoded at a time.
+        workers: batches decoded at a time; tiny files are decoded one batch at a time, as threads that have so little
+            to decode only wait for each other at Python's interpreter lock.
         with_faces: the loader finds faces, and the batches have the columns that say where.
         shard_size: no batch reaches over a multiple of so many rows of the slice.
         on_start: told the first row in the slice of each batch before any of its files is opened, in a worker's thread.
@@ -77,6 +80,8 @@ def stream(
 
     types = [tf.int64, tf.float64, tf.uint8, tf.int8, tf.int32, tf.int32, tf.string, tf.int64, tf.int64]
     types += [tf.int32, tf.float32] if with_faces else []
+    if not (with_faces or ahead) and _mean_bytes(plan) <= _TINY_BYTES:
+        workers = 1
     options = tf.data.Options()
     options.autotune.enabled = False
     options.threading.private_threadpool_size = workers + 1
@@ -124,11 +129,17 @@ def _load_ahead(load: Loader, ahead: ReadAhead, names: Sequence[str]) -> tuple[l
     return images, waited_s
 
 
+def _mean_bytes(plan: Plan) -> float:
+    """The size of a file of the plan, of those whose size is known; infinite where none is."""
+    known = len(plan) - plan.images["size"].null_count
+    return plan.total_bytes / known if known else math.inf
+
+
 def _bounds(plan: Plan, batch_size: int, shard_size: int | None) -> NDArray[np.int64]:
     """Where each batch begins, and the end; batches of large files are small, so that workers end at the same time."""
-    known = plan.images["size"].drop_null()
-    if len(known):
-        batch_size = max(1, min(batch_size, _BATCH_BYTES * len(known) // max(1, plan.total_bytes)))
+    mean_bytes = _mean_bytes(plan)
+    if math.isfinite(mean_bytes):
+        batch_size = max(1, min(batch_size, int(_BATCH_BYTES // max(1, mean_bytes))))
     shard_size = shard_size or max(1, len(plan))
     shards = range(0, len(plan), shard_size)
     return np.array(
