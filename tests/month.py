@@ -186,9 +186,9 @@ def _small_files() -> None:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[bool]:
-    """Make a folder that holds 512 KiB, where the system lets this process mount one; gives whether it did."""
+    """Make a folder that holds 2 MiB, where the system lets this process mount one; gives whether it did."""
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
     try:
         mounted = subprocess.run(mount, capture_output=True).returncode == 0
     except FileNotFoundError:
