@@ -65,8 +65,12 @@ def connected(options: EngineOptions) -> Iterator[int]:
 
 
 def _keep_to_this_machine() -> None:
-    """Have Ray listen to the loopback device alone, and to nobody without a secret; it looks at this when imported."""
+    """Have a Ray of this machine listen to loopback alone, to nobody without a secret, and work at full priority.
+
+    It looks at this when it is imported.
+    """
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # also goes for Linux, in spite of its name
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else workers yield to everything, the driver's own polling too
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else one is written into the home folder
 

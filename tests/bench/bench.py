@@ -217,7 +217,7 @@ def photos(bench: Bench) -> list[Figure]:
 def workers(bench: Bench) -> list[Figure]:
     """Start-up is in neither: the clock of both runs begins with the first shard."""
     figure = Figure("faces: images/s of two Ray workers against one process", 0.9, at_least=True)
-    folder, cut = bench.folder("faces"), ("--shard-size", 1000)
+    folder, cut = bench.folder("faces"), ("--shard-size", 5000)
     ray = ("--engine", "ray", "--num-workers", 2, "--cpus-per-worker", 1)
     bench.ours(folder, *cut)
     for _ in bench.rounds():

@@ -25,6 +25,7 @@ from batch_emotion.images.decode import decode, decode_whole
 from batch_emotion.images.detectors import HaarDetector
 from batch_emotion.images.faces import FaceLoader, find_faces
 from batch_emotion.images.synthetic import write_samples
+from batch_emotion.model.bundle import load_bundle
 from batch_emotion.records import FaceOptions, InputSpec, Limits
 from tests.composites import Box, iou, paste_head, skimage_file
 
@@ -124,6 +125,7 @@ def test_crops_are_as_fast_as_before(tmp_path: Path) -> None:
         for tree, root in trees.items():
             out = tmp_path / "r.parquet"
             command = [sys.executable, "-m", "batch_emotion", "predict", str(tmp_path / "crops"), "--out", str(out)]
+            command += ["--model", str(load_bundle("seed-cnn").folder)]
             environment = os.environ | {"PYTHONPATH": str(root)}
             subprocess.run([*command, "--quiet", "--overwrite"], env=environment, cwd=tmp_path, check=True)
             counts = json.loads((tmp_path / "r.parquet.run.json").read_text())["last_run"]
