@@ -10,9 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from batch_emotion import PredictOptions, predict
+from batch_emotion.results.stored import read_result
+from batch_emotion.storage.remote import output_place
 from tests.deadly import deadly_path
+from tests.store import Bucket
 
 
 def _command(source: Path, out: Path, *more: object) -> list[str]:
@@ -76,3 +80,20 @@ def test_a_driver_that_is_stopped_or_killed_leaves_no_worker_and_the_same_comman
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert pq.read_table(out).equals(pq.read_table(tmp_path / "local.parquet"))
     assert not work.exists()
+
+
+@pytest.mark.parametrize("name", ["r.parquet", "r"])
+def test_rays_result_on_a_store_is_the_local_one(faces: Path, tmp_path: Path, bucket: Bucket, name: str) -> None:
+    files = sorted(faces.rglob("*.png"))[:20]
+    for number, file in enumerate(files):
+        bucket.put(f"a b/50%#ü {number:02d}.png", file.read_bytes())
+    local, source = tmp_path / "local.parquet", bucket.uri("a b")
+    how = ("--model", "seed-cnn", "--shard-size", "6", "--quiet")
+    command = [sys.executable, "-m", "batch_emotion", "predict", source, *how, "--out"]
+    subprocess.run([*command, str(local)], check=True)
+    out = bucket.uri(f"results/50%#ü {name}")
+    done = subprocess.run([*command, out, "--engine", "ray", "--num-workers", "2"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = read_result(output_place(out))
+    assert rows["path"].to_pylist() == [f"{source}/50%#ü {number:02d}.png" for number in range(len(files))]
+    assert rows.equals(read_result(local))
