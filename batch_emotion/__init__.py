@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+DEFAULT_MODEL = "emotion-6"
 
 if TYPE_CHECKING:
     from batch_emotion.commands.annotate import AnnotateOptions
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from batch_emotion.records import FaceOptions
 
 __all__ = [
+    "DEFAULT_MODEL",
     "AnnotateOptions",
     "EvaluateOptions",
     "ExplainOptions",

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand
@@ -28,6 +28,16 @@ app = typer.Typer(
 )
 
 MODEL_HELP = "A bundled model's name, a bundle's folder, or a .keras or .h5 file (with --classes)."
+Model = Annotated[str, typer.Option(help=MODEL_HELP)]
+Classes = Annotated[
+    str | None, typer.Option(help="The classes of a .keras or .h5 file, in the order of its outputs, with commas.")
+]
+TrustPickle = Annotated[bool, typer.Option("--trust-pickle", help="Load a pickled model, which can run any code.")]
+RuntimeName = Annotated[
+    Literal["auto", "onnx", "tensorflow"],
+    typer.Option(help="What runs the network; auto: ONNX Runtime on a CPU, TensorFlow on a GPU."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
 
 
 def _version(wanted: bool) -> None:

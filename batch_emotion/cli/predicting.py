@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from batch_emotion.cli.app import MODEL_HELP, Command, app, class_names_of, command, root_of
+from batch_emotion import DEFAULT_MODEL
+from batch_emotion.cli.app import (
+    Classes,
+    Command,
+    Model,
+    Quiet,
+    RuntimeName,
+    TrustPickle,
+    app,
+    class_names_of,
+    command,
+    root_of,
+)
 from batch_emotion.cli.telling import ProgressBar, show_rows, show_summary
 from batch_emotion.errors import BundleError, SourceError, UsageError
 from batch_emotion.logs import LOG, begin_log, run_id
@@ -52,15 +64,9 @@ def predict(
     report: Annotated[
         Path | None, typer.Option(help="Write a page about the result here too: .html; see the command report.")
     ] = None,
-    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "emotion-6",
-    classes: Annotated[
-        str | None,
-        typer.Option(help="The classes of a .keras or .h5 file, in the order of its outputs, with commas."),
-    ] = None,
-    runtime: Annotated[
-        Literal["auto", "onnx", "tensorflow"],
-        typer.Option(help="What runs the network; auto: ONNX Runtime on a CPU, TensorFlow on a GPU."),
-    ] = "auto",
+    model: Model = DEFAULT_MODEL,
+    classes: Classes = None,
+    runtime: RuntimeName = "auto",
     precision: Annotated[
         Literal["float32", "mixed"],
         typer.Option(help="mixed: compute in float16 where it does little harm, for TensorFlow on a GPU."),
@@ -112,9 +118,7 @@ def predict(
         bool,
         typer.Option("--overwrite", help="Replace an output or unfinished run made from something else."),
     ] = False,
-    trust_pickle: Annotated[
-        bool, typer.Option("--trust-pickle", help="Load a pickled model, which can run any code.")
-    ] = False,
+    trust_pickle: TrustPickle = False,
     update: Annotated[
         bool, typer.Option(help="Keep the rows of unchanged images; score new and changed ones.")
     ] = False,
@@ -160,7 +164,7 @@ def predict(
         str | None, typer.Option(help="Of a Ray cluster; default: RAY_ADDRESS, else Ray is started here for the run.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done and write nothing.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Score images: one row per image with its emotion, confidence and probabilities."""
     from batch_emotion.commands.annotate import AnnotateOptions

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from batch_emotion.cli.app import MODEL_HELP, class_names_of, command, root_of
+from batch_emotion import DEFAULT_MODEL
+from batch_emotion.cli.app import Classes, Model, Quiet, TrustPickle, class_names_of, command, root_of
 from batch_emotion.logs import run_id
 
 
@@ -23,7 +24,7 @@ def merge(
         ),
     ],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Join the results of --task-index and --task-count to the one that a single run would make."""
     from batch_emotion.commands.merge import MergeOptions
@@ -73,7 +74,7 @@ def report(
     explain: Annotated[
         bool, typer.Option("--explain/--no-explain", help="Show where the model looks (Grad-CAM).")
     ] = True,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Make a page about a result: class mix, confidence, faces, failures, and scores where there are labels."""
     from batch_emotion.commands.report import ReportOptions
@@ -105,19 +106,14 @@ def explain(
         typer.Argument(metavar="IMAGE...", help="Image files, directories, globs, or one manifest."),
     ],
     out: Annotated[Path, typer.Option(help="A folder for the pictures, or for one image a .png.")],
-    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "seed-cnn",
-    classes: Annotated[
-        str | None,
-        typer.Option(help="The classes of a .keras or .h5 file, in the order of its outputs, with commas."),
-    ] = None,
+    model: Model = DEFAULT_MODEL,
+    classes: Classes = None,
     target: Annotated[str | None, typer.Option(help="Ask about this class; default: what the model says.")] = None,
     layer: Annotated[
         str | None, typer.Option(help="The layer whose maps are used; default: the last that keeps height and width.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures that are there.")] = False,
-    trust_pickle: Annotated[
-        bool, typer.Option("--trust-pickle", help="Load a pickled model, which can run any code.")
-    ] = False,
+    trust_pickle: TrustPickle = False,
 ) -> None:
     """Show where in an image the model looks (Grad-CAM): a picture for each image."""
     from batch_emotion.commands.explain import ExplainOptions

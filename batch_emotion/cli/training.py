@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from batch_emotion.cli.app import MODEL_HELP, class_names_of, command, command_again, root_of
+from batch_emotion.cli.app import (
+    MODEL_HELP,
+    Classes,
+    Quiet,
+    RuntimeName,
+    TrustPickle,
+    class_names_of,
+    command,
+    command_again,
+    root_of,
+)
 from batch_emotion.cli.telling import ProgressBar
 
 if TYPE_CHECKING:
@@ -90,7 +100,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Carry on from the last checkpoint.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a network on labelled images and write it as a bundle."""
     from batch_emotion.commands.train import TrainOptions
@@ -150,14 +160,8 @@ def evaluate(
         str | None,
         typer.Option(help=f"{MODEL_HELP} Default: that of predict; for a result, the bundled model that made it."),
     ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(help="The classes of a .keras or .h5 file, in the order of its outputs, with commas."),
-    ] = None,
-    runtime: Annotated[
-        Literal["auto", "onnx", "tensorflow"],
-        typer.Option(help="What runs the network; auto: ONNX Runtime on a CPU, TensorFlow on a GPU."),
-    ] = "auto",
+    classes: Classes = None,
+    runtime: RuntimeName = "auto",
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -178,10 +182,8 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1, help="Images shown to the network at a time.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an evaluation that is there.")] = False,
-    trust_pickle: Annotated[
-        bool, typer.Option("--trust-pickle", help="Load a pickled model, which can run any code.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")] = False,
+    trust_pickle: TrustPickle = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure how good a model is: scores with intervals, pictures and a page."""
     from batch_emotion.commands.evaluate import EvaluateOptions

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from batch_emotion import DEFAULT_MODEL
 from batch_emotion.commands.output import OnProgress, Progress
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.evaluation.document import evaluation_document
@@ -15,7 +16,7 @@ from batch_emotion.evaluation.gathering import Gathered, gather_images, gather_r
 from batch_emotion.images.decode import load_image
 from batch_emotion.images.sources import SourceOptions
 from batch_emotion.images.votes import read_votes
-from batch_emotion.model.bundle import DEFAULT_MODEL, load_bundle
+from batch_emotion.model.bundle import load_bundle
 from batch_emotion.model.runtime import RuntimeName
 from batch_emotion.records import InputSpec, Limits
 from batch_emotion.results.charts import confusion_chart, mistakes_sheet, reliability_chart

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from batch_emotion import DEFAULT_MODEL
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.decode import load_image
 from batch_emotion.images.sources import SourceOptions, make_plan
-from batch_emotion.model.bundle import DEFAULT_MODEL, Bundle, load_bundle
+from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.gradcam import GradCam
 from batch_emotion.records import Limits, Status
 from batch_emotion.reporting.pictures import as_rgb, heat_over

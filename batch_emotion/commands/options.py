@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from batch_emotion import DEFAULT_MODEL
 from batch_emotion.commands.annotate import AnnotateOptions
 from batch_emotion.commands.output import OutputOptions
 from batch_emotion.commands.reporting import ReportingOptions
@@ -12,7 +13,6 @@ from batch_emotion.engines.options import EngineOptions
 from batch_emotion.errors import UsageError
 from batch_emotion.images.detectors import open_detector
 from batch_emotion.images.sources import SourceOptions
-from batch_emotion.model.bundle import DEFAULT_MODEL
 from batch_emotion.model.runtime import Precision, RuntimeName
 from batch_emotion.records import FaceOptions, Limits, Task
 from batch_emotion.results.sinks import output_kind

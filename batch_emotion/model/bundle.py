@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_emotion import DEFAULT_MODEL
 from batch_emotion.errors import BundleError
 from batch_emotion.records import UNCERTAIN, InputSpec
 from batch_emotion.storage.commits import file_sha256
 
 FORMAT_VERSION = 1
-DEFAULT_MODEL = "emotion-6"
 GOLDEN_TOLERANCE = 1e-4
 KERAS_SUFFIXES = frozenset({".keras", ".h5", ".hdf5"})
 PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".joblib"})

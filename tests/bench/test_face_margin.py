@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
+from batch_emotion import DEFAULT_MODEL
 from batch_emotion.images.decode import decode, resize
 from batch_emotion.images.detectors import open_detector
 from batch_emotion.images.faces import crop_face, find_faces
-from batch_emotion.model.bundle import DEFAULT_MODEL, load_bundle
+from batch_emotion.model.bundle import load_bundle
 from batch_emotion.model.runtime import open_runtime
 from batch_emotion.records import FaceOptions, InputSpec, Limits
 from tests.composites import backdrop, iou

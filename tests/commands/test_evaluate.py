@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from batch_emotion import EvaluateOptions, PredictOptions, evaluate, load_bundle, predict
+from batch_emotion import DEFAULT_MODEL, EvaluateOptions, PredictOptions, evaluate, load_bundle, predict
 from batch_emotion.cli import run
 from batch_emotion.commands.evaluate import FILES
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, SourceError, UsageError
 from batch_emotion.images.decode import load_image
 from batch_emotion.images.sources import make_plan
-from batch_emotion.model.bundle import DEFAULT_MODEL, models_folder
+from batch_emotion.model.bundle import models_folder
 from batch_emotion.records import Limits, pixel_digests
 
 SIX = ("angry", "disgust", "fear", "happy", "sad", "surprise")

@@ -3,11 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from batch_emotion import PredictOptions, load_bundle, predict
+from batch_emotion import DEFAULT_MODEL, PredictOptions, load_bundle, predict
 from batch_emotion.commands.export import ExportOptions, export
 from batch_emotion.errors import UsageError
 from batch_emotion.images.synthetic import golden_pixels
-from batch_emotion.model.bundle import DEFAULT_MODEL
 
 
 def _reload(form: str, path: Path, pixels: np.ndarray) -> np.ndarray:

@@ -11,10 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from batch_emotion import ReportOptions, report
+from batch_emotion import DEFAULT_MODEL, ReportOptions, report
 from batch_emotion.cli import run
 from batch_emotion.errors import OutputMismatch, UsageError
-from batch_emotion.model.bundle import DEFAULT_MODEL
 from batch_emotion.reporting import page
 from tests.browser import browser_path, opened_browser
 from tests.reporting.made import CLASSES, random_table, result_table, write

@@ -13,11 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch_emotion import PredictOptions, predict
+from batch_emotion import DEFAULT_MODEL, PredictOptions, predict
 from batch_emotion.commands.output import OutputOptions
 from batch_emotion.commands.reporting import ReportingOptions
 from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch, SourceError, TimeLimitReached
-from batch_emotion.model.bundle import DEFAULT_MODEL
 from batch_emotion.records import Plan
 from batch_emotion.results.parts import Workspace
 from batch_emotion.results.stored import read_result
