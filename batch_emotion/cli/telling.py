@@ -57,6 +57,7 @@ class ProgressBar:
             unit=" images",
             file=sys.stderr,
             mininterval=10 if plain else 0.2,
+            delay=10 if plain else 0,  # a run of some seconds is told by its summary
             ascii=plain,
             bar_format="{n_fmt}/{total_fmt} images after {elapsed}{postfix}\n" if plain else None,
             dynamic_ncols=not plain,
