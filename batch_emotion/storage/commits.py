@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from batch_emotion.errors import UsageError
-from batch_emotion.storage.remote import COMMITTING_SCHEMES, Place, RemotePath
+from batch_emotion.storage.remote import Place, RemotePath
 
 
 def fsync_folder(folder: Path) -> None:
@@ -132,9 +132,6 @@ def check_parent(out: Place) -> None:
         if not out.absolute().parent.is_dir():
             raise UsageError(f"--out: the folder {out.absolute().parent} does not exist; make it first")
         return
-    if out.scheme not in COMMITTING_SCHEMES:
-        known = ", ".join(COMMITTING_SCHEMES)
-        raise UsageError(f"--out: {out.scheme}:// shows a result before it is whole; write to {known} or here")
     try:
         if out.is_in_bucket() is False:
             raise UsageError(f"--out: there is no bucket {out.scheme}://{out.bucket}; make it or correct its name")

@@ -1,4 +1,4 @@
-"""Places on object stores and other file systems that pyarrow opens, by URIs whose keys are taken as they are.
+"""Places on object stores that pyarrow opens, by URIs whose keys are taken as they are.
 
 ``FileSystem.from_uri`` would decode ``%``, refuse spaces and cut at ``#``; here only scheme and bucket are read.
 """
@@ -20,9 +20,8 @@ from batch_emotion.errors import UsageError
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _READ_AHEAD = 8 * 2**20
-COMMITTING_SCHEMES = ("s3", "gs", "gcs")
-"""Stores that show an object only when it is whole; by pyarrow, Azure and HDFS show it while it is written."""
-_SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs")
+_SCHEMES = ("s3", "gs", "gcs")
+"""Stores that show an object only when it is whole, which Azure's and HDFS do not by pyarrow."""
 
 
 @dataclass(frozen=True)
@@ -235,10 +234,7 @@ def open_filesystem(scheme: str, bucket: str) -> Any:
             retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=5),
             allow_delayed_open=True,  # so that a small object is one request
         )
-    if scheme in ("gs", "gcs"):
-        return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=20))
-    opened, _ = fs.FileSystem.from_uri(f"{scheme}://{bucket}/")
-    return opened
+    return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=20))
 
 
 def _region(bucket: str) -> str | None:
