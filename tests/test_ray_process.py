@@ -44,8 +44,12 @@ def _processes(word: bytes) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("signum", "code"),
+    [(signal.SIGKILL, -signal.SIGKILL), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.soak)],
+)
 def test_a_driver_that_is_stopped_or_killed_leaves_no_worker_and_the_same_command_carries_on(
-    faces: Path, tmp_path: Path
+    faces: Path, tmp_path: Path, signum: int, code: int
 ) -> None:
     source, hold = tmp_path / "faces", tmp_path / "hold"
     shutil.copytree(faces, source)
@@ -55,28 +59,20 @@ def test_a_driver_that_is_stopped_or_killed_leaves_no_worker_and_the_same_comman
     hold.touch()
     out, work = tmp_path / "r.parquet", tmp_path / "r.parquet.work"
     environment = os.environ | {"PYTHONPATH": deadly_path(tmp_path / "site"), "THIS_TEST": str(tmp_path)}
-    for signum, code in ((signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)):
-        process = subprocess.Popen(
-            _command(source, out, "--engine", "ray", "--num-workers", 1),
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-        )
-        _until(lambda: list(work.glob("begun-*")) and list(work.glob("part-*")), process)
-        process.send_signal(signum)
-        _, said = process.communicate(timeout=120)
-        assert process.returncode == code, said
-        assert "Traceback" not in said
-        _until(lambda: not _processes(f"THIS_TEST={tmp_path}".encode()))
-        if signum == signal.SIGTERM:
-            assert "the same command carries on" in said
-            assert list(work.glob("begun-*")) == [], "the shard was dropped, not suspected"
-            for part in work.glob("part-*"):
-                part.unlink()  # so that the next run begins with the same shards
-        assert not out.exists()
+    command = _command(source, out, "--engine", "ray", "--num-workers", 1)
+    process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    _until(lambda: list(work.glob("begun-*")) and list(work.glob("part-*")), process)
+    process.send_signal(signum)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == code, said
+    assert "Traceback" not in said
+    _until(lambda: not _processes(f"THIS_TEST={tmp_path}".encode()))
+    if signum == signal.SIGTERM:
+        assert "the same command carries on" in said
+        assert list(work.glob("begun-*")) == [], "the shard was dropped, not suspected"
+    assert not out.exists()
     hold.unlink()
-    done = subprocess.run(_command(source, out, "--quiet"), capture_output=True, text=True, env=environment)
+    done = subprocess.run([*command, "--quiet"], capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert pq.read_table(out).equals(pq.read_table(tmp_path / "local.parquet"))
     assert not work.exists()
