@@ -7,27 +7,18 @@ Ray's own ways are to try for ever, to give up everything, or to lose rows witho
 from __future__ import annotations
 
 import logging
-import pickle
-import queue
-import threading
-import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass
 
 from batch_emotion.engines.cluster import connected
 from batch_emotion.engines.options import EngineOptions
-from batch_emotion.engines.worker import Assignment, Shard, ShardReport, ShardWorker
+from batch_emotion.engines.worker import Assignment, Shard, ShardReport, WorkersLost
 from batch_emotion.errors import BatchEmotionError, Interrupted, TimeLimitReached
 from batch_emotion.results.parts import shards
 
-_RETRIES = 2
 _PATIENCE = 3
-_MOST_BLOCKS = 10_000
 
 _LOG = logging.getLogger("batch_emotion")
 
@@ -109,7 +100,7 @@ class _Driver:
             try:
                 for report in reports:
                     self._take(report)
-            except _WorkersLost as lost:
+            except WorkersLost as lost:
                 _LOG.info("workers lost", extra={"fields": {"said": str(lost)}})
                 return str(lost)
         return "they ended without a word"
@@ -134,85 +125,9 @@ class _Driver:
         )
 
 
-class _WorkersLost(Exception):
-    """Ray gave up a data set."""
-
-
 def _reports(
     batch: Sequence[Shard], assignment: Assignment, options: EngineOptions, workers: int
 ) -> Generator[ShardReport]:
-    """Run shards as one data set; gives the reports as they come.
+    from batch_emotion.engines.raydata import reports_of
 
-    Ray is waited for in another thread: its native code swallows what a signal raises in it.
-
-    Raises:
-        _WorkersLost: a shard's worker died more often than Ray tries again.
-    """
-    dataset = _dataset(batch, assignment, options, workers)
-    results: queue.SimpleQueue[ShardReport | BaseException | None] = queue.SimpleQueue()
-    stopped = threading.Event()
-
-    def consume() -> None:
-        try:
-            for block in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-                for cell in block["report"].to_pylist():
-                    results.put(pickle.loads(cell))
-                if stopped.is_set():
-                    break
-            results.put(None)
-        except BaseException as error:
-            results.put(error)
-
-    threading.Thread(target=consume, name="ray data", daemon=True).start()
-    try:
-        while (result := _next(results)) is not None:
-            if isinstance(result, BaseException):
-                raise _WorkersLost(" ".join(f"{type(result).__name__}: {result}".split())[:400]) from None
-            yield result
-    finally:
-        stopped.set()
-
-
-def _next(results: queue.SimpleQueue[Any]) -> Any:
-    while True:
-        try:
-            return results.get(timeout=0.5)
-        except queue.Empty:
-            continue
-
-
-def _dataset(batch: Sequence[Shard], assignment: Assignment, options: EngineOptions, workers: int) -> Any:
-    """The data set whose rows are the reports; max_errored_blocks stays 0, as it would lose shards without a word."""
-    import ray.data
-
-    context = ray.data.DataContext.get_current()
-    context.max_errored_blocks = 0
-    context.enable_progress_bars = context.enable_operator_progress_bars = False
-    context.print_on_execution_start = False
-    context.execution_no_progress_timeout_s = -1
-    items = ray.data.from_items([asdict(shard) for shard in batch], override_num_blocks=min(len(batch), _MOST_BLOCKS))
-    with warnings.catch_warnings():
-        # There is no other way yet to bound the retries of an actor's tasks.
-        warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated", DeprecationWarning)
-        return items.map_batches(
-            _OnRay,
-            fn_constructor_args=(assignment,),
-            batch_size=1,
-            batch_format="numpy",
-            compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=2),
-            num_cpus=options.cpus_per_worker,
-            num_gpus=options.gpus_per_worker or None,
-            max_restarts=-1,
-            max_task_retries=_RETRIES,
-        )
-
-
-class _OnRay:
-    """A worker as Ray Data calls it: columns of one row in, columns of one row out."""
-
-    def __init__(self, assignment: Assignment) -> None:
-        self._worker = ShardWorker(assignment)
-
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        shard = Shard(**{name: column[0].item() for name, column in row.items()})
-        return {"report": np.array([pickle.dumps(self._worker(shard))], object)}
+    return reports_of(batch, assignment, options, workers)

@@ -67,6 +67,10 @@ class ShardReport:
     failure: Exception | None = None
 
 
+class WorkersLost(Exception):
+    """Workers died more often than an engine tries again; says how."""
+
+
 @dataclass(frozen=True)
 class Assignment:
     """What all workers of a run have in common; it can be pickled.

@@ -16,7 +16,7 @@ from batch_emotion import PredictOptions, predict
 from batch_emotion.engines import ray
 from batch_emotion.engines.cluster import connected
 from batch_emotion.engines.options import EngineOptions
-from batch_emotion.engines.worker import Assignment, Shard, ShardReport
+from batch_emotion.engines.worker import Assignment, Shard, ShardReport, WorkersLost
 from batch_emotion.errors import BatchEmotionError, TimeLimitReached, UsageError
 from batch_emotion.results.parts import Workspace
 from tests.deadly import deadly_path
@@ -64,7 +64,7 @@ def test_what_is_missing_is_submitted_again_and_alone_where_it_was_in_hand_each_
         for shard in batch:
             workspace.begin(shard.number)
             if shard.number == 2 and len(batch) > 1:
-                raise ray._WorkersLost("died")
+                raise WorkersLost("died")
             workspace.commit(shard.number, ROWS)
             yield ShardReport(shard, "here")
 
@@ -80,7 +80,7 @@ def test_a_shard_that_ends_every_worker_ends_the_run_with_advice(
         for shard in batch:
             workspace.begin(shard.number)
             if shard.number == 2:
-                raise ray._WorkersLost("died")
+                raise WorkersLost("died")
             workspace.commit(shard.number, ROWS)
             yield ShardReport(shard, "here")
 
@@ -93,7 +93,7 @@ def test_a_shard_that_ends_every_worker_ends_the_run_with_advice(
 
 def test_workers_that_never_begin_end_the_run(drive: Callable[[Submit], list[list[Shard]]]) -> None:
     def submit(workspace: Workspace, batch: Sequence[Shard]) -> Iterator[ShardReport]:
-        raise ray._WorkersLost("no module named batch_emotion")
+        raise WorkersLost("no module named batch_emotion")
         yield
 
     with pytest.raises(BatchEmotionError, match="do not get to work: no module named batch_emotion"):
