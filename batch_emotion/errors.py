@@ -17,9 +17,17 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from enum import IntEnum
 from typing import ClassVar
+
+_SIGNED = re.compile(r"\?[^\s'\"]*\bsig=[^\s'\"]*")
+
+
+def one_line(error: BaseException | str) -> str:
+    """What an error says, on one line, without the signed query that a URL in it may have."""
+    return _SIGNED.sub("", " ".join(str(error).split()))
 
 
 class ExitCode(IntEnum):

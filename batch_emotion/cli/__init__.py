@@ -9,7 +9,7 @@ from batch_emotion.cli import predicting, results, training, bundles  # noqa: F4
 
 # isort: on
 from batch_emotion.cli.app import app
-from batch_emotion.errors import BatchEmotionError, ExitCode
+from batch_emotion.errors import BatchEmotionError, ExitCode, one_line
 from batch_emotion.logs import LOG, begin_log
 
 __all__ = ["app", "run"]
@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("BATCH_EMOTION_DEBUG"):
             raise
-        text = " ".join(str(error).split())
+        text = one_line(error)
         LOG.error(
             f"unexpected {type(error).__name__}: {text}; what is committed is kept, "
             "BATCH_EMOTION_DEBUG=1 shows the traceback"

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from batch_emotion.commands.output import result_told
 from batch_emotion.commands.reporting import Reporter, ReportingOptions
-from batch_emotion.errors import OutputMismatch, SourceError
+from batch_emotion.errors import OutputMismatch, SourceError, one_line
 from batch_emotion.records import Task
 from batch_emotion.results.parts import Fingerprint
 from batch_emotion.results.schema import first_rows
@@ -73,7 +73,7 @@ def _footer(part: Place) -> dict[str, Any]:
         footer = read_footer(part)
     except (OSError, pa.ArrowException, IndexError) as error:
         if isinstance(part, RemotePath) and isinstance(error, OSError):
-            raise SourceError(f"{part} cannot be read: {' '.join(str(error).split())}") from None
+            raise SourceError(f"{part} cannot be read: {one_line(error)}") from None
         footer = {"fingerprint": {}}
     if not footer["fingerprint"]:
         raise SourceError(

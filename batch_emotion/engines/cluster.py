@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from batch_emotion.cores import available_cores
 from batch_emotion.engines.options import EngineOptions
-from batch_emotion.errors import BatchEmotionError, UsageError
+from batch_emotion.errors import BatchEmotionError, UsageError, one_line
 
 _STORE_BYTES = 100 * 10**6
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -89,7 +89,7 @@ def _init(**how: object) -> None:
         where = (
             "Ray could not be started" if how["address"] == "local" else f"no Ray cluster answers at {how['address']}"
         )
-        raise BatchEmotionError(f"{where}: {' '.join(str(error).split())[:400]}") from error
+        raise BatchEmotionError(f"{where}: {one_line(error)[:400]}") from error
 
 
 def _with_gpus(workers: int, options: EngineOptions) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from batch_emotion import __version__
-from batch_emotion.errors import BatchEmotionError
+from batch_emotion.errors import BatchEmotionError, one_line
 from batch_emotion.records import Profile
 from batch_emotion.results.parts import Workspace
 from batch_emotion.results.summary import Summary
@@ -192,5 +192,5 @@ def _portable(error: Exception) -> Exception:
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
-        return BatchEmotionError(f"{type(error).__name__}: {' '.join(str(error).split())}")
+        return BatchEmotionError(f"{type(error).__name__}: {one_line(error)}")
     return error

@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.errors import SourceError, UsageError, one_line
 from batch_emotion.records import Status
 from batch_emotion.results.reading import result_classes
 from batch_emotion.results.schema import result_schema
@@ -71,7 +71,7 @@ class StoredResult:
                 with pq.ParquetFile(readable(file)) as opened:
                     yield from opened.iter_batches(_BATCH, columns=list(columns))
         except (OSError, pa.ArrowException) as error:
-            raise SourceError(f"{self.path} cannot be read: {' '.join(str(error).split())}") from None
+            raise SourceError(f"{self.path} cannot be read: {one_line(error)}") from None
 
     def rows(self, extra: Sequence[str] = ()) -> Iterator[Rows]:
         """All rows with what was said of them; ``extra`` names columns beside those that every report needs."""
@@ -133,7 +133,7 @@ def open_result(path: Place) -> StoredResult:
                 raise SourceError(f"the directory {path} holds no part-*.parquet; give a result of predict")
             schema = pq.read_schema(readable(files[0]))
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise SourceError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+        raise SourceError(f"{path} cannot be read: {one_line(error)}") from None
     class_names = result_classes(schema.empty_table())
     lacking = [name for name in _NEEDED if name not in schema.names]
     if lacking or len(class_names) < 2:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from batch_emotion.errors import SourceError
+from batch_emotion.errors import SourceError, one_line
 from batch_emotion.results.schema import result_schema
 from batch_emotion.results.sinks import output_kind
 from batch_emotion.storage.folders import part_files
@@ -32,7 +32,7 @@ def read_result(out: Place) -> pa.Table:
             case "parquet":
                 table = _read_parquet(out)
     except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{out} cannot be read: {' '.join(str(error).split())}") from None
+        raise SourceError(f"{out} cannot be read: {one_line(error)}") from None
     missing = [name for name in ("path", "status", "emotion") if name not in table.column_names]
     if missing:
         raise SourceError(f"{out} is not a result of this tool: it has no column {', '.join(missing)}")
