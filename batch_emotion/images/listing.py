@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.lib import StringBuilder
 
-from batch_emotion.errors import SourceError
+from batch_emotion.errors import SourceError, one_line
 from batch_emotion.images.walking import CHUNK, Entry, is_image
 from batch_emotion.storage.ahead import IN_FLIGHT, work_ahead
 from batch_emotion.storage.names import escape_name
-from batch_emotion.storage.objects import find_object, one_line, patiently, whole_seconds
+from batch_emotion.storage.objects import find_object, patiently, whole_seconds
 from batch_emotion.storage.remote import RemotePath
 
 
@@ -84,12 +84,12 @@ def _list(there: RemotePath) -> _Folder:
     if there.key.endswith("/"):  # pyarrow cannot list below an empty part of a key; one row says so
         return _Folder(pa.array([""], pa.string()), array("q", [-1]), array("q", [0]), [], 0)
     try:
-        listing: list[Any] = patiently(lambda: there.filesystem.get_file_info(FileSelector(there.key)))
+        listing: list[Any] = patiently(lambda: there.filesystem.get_file_info(FileSelector(there.path)))
     except (OSError, ValueError) as error:
-        raise SourceError(f"cannot list {there}: {one_line(error)}") from None
+        raise SourceError(f"cannot list {there}: {one_line(error)[:300]}") from None
     names, sizes, mtimes, folders, left_out = StringBuilder(), array("q"), array("q"), [], 0
     for found in listing:
-        name = found.path[len(there.key) + 1 :]
+        name = found.path[len(there.path) + 1 :]
         if name.startswith("."):
             continue
         if not found.is_file:

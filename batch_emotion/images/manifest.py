@@ -8,9 +8,9 @@ from typing import TextIO
 
 import pyarrow as pa
 
-from batch_emotion.errors import SourceError
+from batch_emotion.errors import SourceError, one_line
 from batch_emotion.storage.names import escape_name
-from batch_emotion.storage.remote import Place, RemotePath
+from batch_emotion.storage.remote import Place, RemotePath, readable
 
 MANIFEST_SUFFIXES = frozenset({".csv", ".parquet"})
 
@@ -27,8 +27,7 @@ def read_manifest(manifest: Place, path_column: str) -> tuple[pa.ChunkedArray, p
     try:
         table = _read_csv(manifest) if manifest.suffix.lower() == ".csv" else _read_parquet(manifest)
     except (ValueError, OSError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())
-        raise SourceError(f"the manifest {escape_name(str(manifest))} cannot be read: {reason}") from None
+        raise SourceError(f"the manifest {escape_name(str(manifest))} cannot be read: {one_line(error)}") from None
     names = table.column_names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -72,7 +71,9 @@ def _read_csv(manifest: Place) -> pa.Table:
 def _text_of(manifest: Place) -> TextIO:
     """The manifest as text, lossless whatever its bytes are."""
     stream = (
-        manifest.filesystem.open_input_stream(manifest.key) if isinstance(manifest, RemotePath) else manifest.open("rb")
+        manifest.filesystem.open_input_stream(manifest.path)
+        if isinstance(manifest, RemotePath)
+        else manifest.open("rb")
     )
     return io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
 
@@ -84,6 +85,5 @@ def _text(cell: object) -> str:
 def _read_parquet(manifest: Place) -> pa.Table:
     import pyarrow.parquet as pq
 
-    source = manifest.filesystem.open_input_file(manifest.key) if isinstance(manifest, RemotePath) else manifest
-    with pq.ParquetFile(source) as file:
+    with pq.ParquetFile(readable(manifest)) as file:
         return file.read().replace_schema_metadata(None)

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from batch_emotion.errors import UsageError
+from batch_emotion.errors import UsageError, one_line
 from batch_emotion.storage.remote import Place, RemotePath
 
 
@@ -126,15 +126,20 @@ def check_parent(out: Place) -> None:
     """Refuse an output that could not be written where it is to be.
 
     Raises:
-        UsageError: there is no such folder or bucket, or the store refuses or does not answer.
+        UsageError: there is no such folder or bucket, or the store refuses, is silent, or shows what is not whole.
     """
     if isinstance(out, Path):
         if not out.absolute().parent.is_dir():
             raise UsageError(f"--out: the folder {out.absolute().parent} does not exist; make it first")
         return
+    if not out.shows_whole:
+        raise UsageError(
+            f"--out: {out} would be seen before it is whole, for a blob is empty while pyarrow writes it; "
+            "write to this machine, or to s3:// or gs://, and copy the result"
+        )
     try:
         if out.is_in_bucket() is False:
-            raise UsageError(f"--out: there is no bucket {out.scheme}://{out.bucket}; make it or correct its name")
+            raise UsageError(f"--out: there is no bucket {out.root}; make it or correct its name")
         out.exists()
     except OSError as error:
         raise UsageError(f"--out: {store_advice(error, out.parent)}") from None
@@ -177,7 +182,7 @@ def write_advice(error: OSError, folder: Place) -> str:
 
 def store_advice(error: OSError, place: RemotePath) -> str:
     """What a store's refusal means and what to do about it, in words for the user."""
-    said = " ".join(str(error).split())
+    said = one_line(error)
     todo = next((todo for pattern, todo in _REFUSALS if re.search(pattern, said)), "mend that").format(place=place)
     return f"{place} cannot be used: {said}; {todo} and run the same command again, what is committed is kept"
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from batch_emotion.errors import BatchEmotionError, Interrupted, SourceError, UsageError
+from batch_emotion.errors import BatchEmotionError, Interrupted, SourceError, UsageError, one_line
 from batch_emotion.records import Status
 from batch_emotion.storage.names import unescape_name
 from batch_emotion.storage.reading import RUN_FAILURES, FileBytes, read_file
@@ -23,15 +23,17 @@ from batch_emotion.storage.remote import RemotePath, place
 
 _T = TypeVar("_T")
 
+_BEARABLE = 300
 _PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 _FAILURES = (OSError, ValueError, ImportError, pa.ArrowException)
 _PASSING = re.compile(
     r"NETWORK_CONNECTION|SLOW_DOWN|THROTTLING|SERVICE_UNAVAILABLE|REQUEST_TIMEOUT|INTERNAL_FAILURE"
     r"|HTTP status (?:5\d\d|429)|curlCode|UNAVAILABLE|RESOURCE_EXHAUSTED|DEADLINE_EXCEEDED"
+    r"|Azure Error: \[(?:\]|\w+\] (?:5\d\d|429))"
 )
 _FORBIDDEN = re.compile(
     r"ACCESS_DENIED|HTTP status 40[13]|INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|EXPIRED|TOKEN|CREDENTIALS"
-    r"|PERMISSION_DENIED|UNAUTHENTICATED|access token"
+    r"|PERMISSION_DENIED|UNAUTHENTICATED|access token|Azure Error: \[\w+\] 40[13]"
 )
 
 
@@ -64,7 +66,7 @@ def read_object(location: str, max_bytes: int) -> FileBytes:
         reason = one_line(error)
     if _PASSING.search(reason) and Interrupted.arrived is None and (trouble := bucket_trouble(there)):
         raise BatchEmotionError(f"{trouble}; what is committed is kept, the same command carries on")
-    return FileBytes(b"", Status.UNREADABLE, reason)
+    return FileBytes(b"", Status.UNREADABLE, reason[:_BEARABLE])
 
 
 def patiently(ask: Callable[[], _T]) -> _T:
@@ -83,20 +85,30 @@ def patiently(ask: Callable[[], _T]) -> _T:
 
 def bucket_trouble(there: RemotePath) -> str | None:
     """What keeps the bucket from being read, and what to do; None where it answers."""
+    root = there.root
     try:
-        found = there.filesystem.get_file_info(there.bucket)
+        found = root.filesystem.get_file_info(root.path)
     except _FAILURES as error:
-        return _trouble(there, error)
+        reason = one_line(error)
+        return None if _FORBIDDEN.search(reason) and _may_be_asked(root / "_") else _trouble(root, reason)
     if _is_absent(found):
-        return f"there is no bucket {there.scheme}://{there.bucket}; check its name and the endpoint"
+        return f"there is no {root.bucket_kind} {root}; check its name and the endpoint"
     return None
 
 
-def _trouble(there: RemotePath, error: BaseException) -> str:
-    bucket, reason = f"{there.scheme}://{there.bucket}", one_line(error)
+def _may_be_asked(there: RemotePath) -> bool:
+    """Whether a key may be asked for, there or not; Azure's signature for one container allows that alone."""
+    try:
+        there.filesystem.get_file_info(there.path)
+    except _FAILURES:
+        return False
+    return True
+
+
+def _trouble(root: RemotePath, reason: str) -> str:
     if _FORBIDDEN.search(reason):
-        return f"access to {bucket} is denied; give credentials that may list and read it ({reason})"
-    return f"{bucket} cannot be reached; check its name, the endpoint and the region ({reason})"
+        return f"access to {root} is denied; give credentials that may list and read it ({reason[:_BEARABLE]})"
+    return f"{root} cannot be reached; check its name, the endpoint and the region ({reason[:_BEARABLE]})"
 
 
 def find_object(there: RemotePath) -> Any:
@@ -105,13 +117,14 @@ def find_object(there: RemotePath) -> Any:
     Raises:
         SourceError: there is neither, or the bucket cannot be read.
     """
-    key = there.key.rstrip("/") if there.key.strip("/") == there.bucket else there.key
+    if there.key.strip("/") == there.bucket:
+        return _find_root(there.root)
     try:
-        found = there.filesystem.get_file_info(key)
+        found = there.filesystem.get_file_info(there.path)
     except pa.ArrowInvalid as error:
-        raise SourceError(f"cannot open {there}: {one_line(error)}") from None
+        raise SourceError(f"cannot open {there}: {one_line(error)[:_BEARABLE]}") from None
     except _FAILURES as error:
-        raise SourceError(_trouble(there, error)) from None
+        raise SourceError(_trouble(there.root, one_line(error))) from None
     if _is_absent(found):
         raise SourceError(
             bucket_trouble(there) or f"no such object or folder: {there}; a URI is taken as it is, not as a pattern"
@@ -119,9 +132,12 @@ def find_object(there: RemotePath) -> Any:
     return found
 
 
-def one_line(error: BaseException) -> str:
-    """What an error says, on one line of bearable length."""
-    return " ".join(str(error).split())[:300]
+def _find_root(root: RemotePath) -> Any:
+    from pyarrow.fs import FileInfo, FileType
+
+    if trouble := bucket_trouble(root):
+        raise SourceError(trouble)
+    return FileInfo(root.path, FileType.Directory)
 
 
 def whole_seconds(mtime_ns: int | None) -> int | None:
@@ -130,7 +146,7 @@ def whole_seconds(mtime_ns: int | None) -> int | None:
 
 
 def _read(there: RemotePath, max_bytes: int) -> FileBytes:
-    with there.filesystem.open_input_file(there.key) as file:
+    with there.filesystem.open_input_file(there.path) as file:
         size, mtime_ns = file.size(), _modified(there, file)
         if size > max_bytes:
             reason = f"{size} bytes, more than the limit of {max_bytes}"
@@ -145,13 +161,13 @@ def _modified(there: RemotePath, file: Any) -> int | None:
     """When the opened object was written, ns since the epoch; S3 has told it with its size, others must be asked."""
     told = (file.metadata() or {}).get("Last-Modified")
     if told is None:
-        return whole_seconds(there.filesystem.get_file_info(there.key).mtime_ns)
+        return whole_seconds(there.filesystem.get_file_info(there.path).mtime_ns)
     return int(datetime.fromisoformat(told.decode()).timestamp()) * 10**9
 
 
 def _absent(there: RemotePath) -> FileBytes:
     try:
-        is_there = not _is_absent(there.filesystem.get_file_info(there.key))
+        is_there = not _is_absent(there.filesystem.get_file_info(there.path))
     except _FAILURES:
         is_there = False
     if is_there:

@@ -1,6 +1,7 @@
 """Places on object stores that pyarrow opens, by URIs whose keys are taken as they are.
 
-``FileSystem.from_uri`` would decode ``%``, refuse spaces and cut at ``#``; here only scheme and bucket are read.
+``FileSystem.from_uri`` would decode ``%``, refuse spaces and cut at ``#``; here only scheme, bucket and Azure's account
+are read.
 """
 
 from __future__ import annotations
@@ -14,14 +15,21 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any
 
 from batch_emotion.errors import UsageError
+from batch_emotion.storage.azure import is_container, open_azure
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _READ_AHEAD = 8 * 2**20
-_SCHEMES = ("s3", "gs", "gcs")
-"""Stores that show an object only when it is whole, which Azure's and HDFS do not by pyarrow."""
+_BUCKETS = ("s3", "gs", "gcs")
+"""Stores that show an object only when it is whole."""
+
+_CONTAINERS = ("abfs", "abfss")
+"""Azure's, which pyarrow can only read so: it empties a blob when writing begins, and fills it when that ends."""
+
+_OPENING = Lock()
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class RemotePath:
 
     Attributes:
         scheme: the store's kind, lower case.
-        key: the bucket, a slash and the raw key, as pyarrow's file systems take it.
+        key: the bucket, a slash and the raw key.
     """
 
     scheme: str
@@ -41,8 +49,28 @@ class RemotePath:
 
     @property
     def bucket(self) -> str:
-        """The first part of the key: a bucket, a container, or a host with its port."""
+        """The first part of the key: a bucket, or a container, with or without its account's host."""
         return self.key.partition("/")[0]
+
+    @property
+    def bucket_kind(self) -> str:
+        """What the store's users call it."""
+        return "container" if self.scheme in _CONTAINERS else "bucket"
+
+    @property
+    def root(self) -> RemotePath:
+        """The bucket as a place."""
+        return RemotePath(self.scheme, self.bucket)
+
+    @property
+    def path(self) -> str:
+        """The key as pyarrow's file systems take it: of a container its name alone."""
+        return self.bucket.partition("@")[0] + self.key[len(self.bucket) :]
+
+    @property
+    def shows_whole(self) -> bool:
+        """Whether its store shows what is written only when it is whole."""
+        return self.scheme in _BUCKETS
 
     @property
     def name(self) -> str:
@@ -78,38 +106,39 @@ class RemotePath:
     @property
     def filesystem(self) -> Any:
         """The ``pyarrow.fs.FileSystem`` that opens the key."""
-        return open_filesystem(self.scheme, self.bucket)
+        with _OPENING:  # so that many readers open it once
+            return open_filesystem(self.scheme, self.bucket)
 
     def exists(self) -> bool:
         """Whether there is an object of this key, or one below it."""
         from pyarrow.fs import FileType
 
-        return bool(self.filesystem.get_file_info(self.key).type != FileType.NotFound)
+        return bool(self.filesystem.get_file_info(self.path).type != FileType.NotFound)
 
     def is_in_bucket(self) -> bool | None:
         """Whether its bucket is there; None where that may not be asked, as where only some keys are allowed."""
         from pyarrow.fs import FileType
 
         try:
-            return bool(self.filesystem.get_file_info(self.bucket).type != FileType.NotFound)
+            return bool(self.filesystem.get_file_info(self.root.path).type != FileType.NotFound)
         except OSError:
             return None
 
     def is_file(self) -> bool:
         """Whether there is an object of this key."""
-        return bool(self.filesystem.get_file_info(self.key).is_file)
+        return bool(self.filesystem.get_file_info(self.path).is_file)
 
     def is_dir(self) -> bool:
         """Whether there is anything below this key."""
         from pyarrow.fs import FileType
 
-        return bool(self.filesystem.get_file_info(self.key).type == FileType.Directory)
+        return bool(self.filesystem.get_file_info(self.path).type == FileType.Directory)
 
     def iterdir(self) -> Iterator[RemotePath]:
         """What is in this folder, from one listing; nothing where there is no such folder."""
         from pyarrow.fs import FileSelector
 
-        for found in self.filesystem.get_file_info(FileSelector(self.key.rstrip("/"), allow_not_found=True)):
+        for found in self.filesystem.get_file_info(FileSelector(self.path.rstrip("/"), allow_not_found=True)):
             yield self / found.base_name
 
     def glob(self, pattern: str) -> Iterator[RemotePath]:
@@ -118,12 +147,12 @@ class RemotePath:
 
     def open(self, mode: str = "r", encoding: str | None = None, newline: str | None = None) -> IO[Any]:
         """Read it from the beginning on; a mode without ``b`` gives text."""
-        stream = self.filesystem.open_input_stream(self.key, buffer_size=_READ_AHEAD)
+        stream = self.filesystem.open_input_stream(self.path, buffer_size=_READ_AHEAD)
         return stream if "b" in mode else io.TextIOWrapper(stream, encoding, newline=newline)
 
     def read_bytes(self) -> bytes:
         """The whole content."""
-        with self.filesystem.open_input_file(self.key) as file:
+        with self.filesystem.open_input_file(self.path) as file:
             content: bytes = file.read()
         return content
 
@@ -137,7 +166,7 @@ class RemotePath:
         The store shows an object only when its last byte has arrived and the stream is closed, which happens in this
         one call or not at all: after a write that failed, closing fails too.
         """
-        stream = self.filesystem.open_output_stream(self.key)
+        stream = self.filesystem.open_output_stream(self.path)
         stream.write(data)
         stream.close()
 
@@ -158,14 +187,14 @@ class RemotePath:
     def unlink(self, missing_ok: bool = False) -> None:
         """Delete the object."""
         try:
-            self.filesystem.delete_file(self.key)
+            self.filesystem.delete_file(self.path)
         except FileNotFoundError:
             if not missing_ok:
                 raise
 
     def rename(self, target: RemotePath) -> RemotePath:
         """Copy the object and delete it; killed in between, it is there twice."""
-        self.filesystem.move(self.key, target.key)
+        self.filesystem.move(self.path, target.path)
         return target
 
     def mkdir(self, exist_ok: bool = False) -> None:
@@ -173,7 +202,7 @@ class RemotePath:
 
     def rmtree(self) -> None:
         """Delete all that is below this key."""
-        self.filesystem.delete_dir(self.key)
+        self.filesystem.delete_dir(self.path)
 
 
 Place = Path | RemotePath
@@ -197,11 +226,14 @@ def place(text: str) -> Place:
     scheme, key = found[1].lower(), found[2]
     if scheme == "file":
         return Path(key)
-    if scheme not in _SCHEMES:
-        raise UsageError(f"cannot open {scheme}:// ({text}); known are: file, {', '.join(_SCHEMES)}")
-    if not key.partition("/")[0]:
+    if scheme not in _BUCKETS + _CONTAINERS:
+        raise UsageError(f"cannot open {scheme}:// ({text}); known are: {', '.join(('file', *_BUCKETS, *_CONTAINERS))}")
+    there = RemotePath(scheme, key)
+    if scheme in _CONTAINERS and not is_container(there.bucket):
+        raise UsageError(f"{text} names no container; write {scheme}://CONTAINER@ACCOUNT.dfs.core.windows.net/folder")
+    if not there.bucket:
         raise UsageError(f"{text} names no bucket; write {scheme}://bucket/folder")
-    return RemotePath(scheme, key)
+    return there
 
 
 def output_place(text: str) -> Place:
@@ -216,12 +248,16 @@ def output_place(text: str) -> Place:
 
 def readable(path: Place) -> Any:
     """What pyarrow reads a file by: its path here, or the opened object on a store."""
-    return path if isinstance(path, Path) else path.filesystem.open_input_file(path.key)
+    return path if isinstance(path, Path) else path.filesystem.open_input_file(path.path)
 
 
 @lru_cache
 def open_filesystem(scheme: str, bucket: str) -> Any:
-    """The ``pyarrow.fs.FileSystem`` of a store, one for each process; credentials are its own matter."""
+    """The ``pyarrow.fs.FileSystem`` of a store, one for each process; credentials are its own matter.
+
+    Raises:
+        UsageError: as ``open_azure``.
+    """
     from pyarrow import fs
 
     if scheme == "s3":
@@ -234,6 +270,8 @@ def open_filesystem(scheme: str, bucket: str) -> Any:
             retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=5),
             allow_delayed_open=True,  # so that a small object is one request
         )
+    if scheme in _CONTAINERS:
+        return open_azure(bucket)
     return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=20))
 
 
