@@ -33,7 +33,7 @@ def train(
         ),
     ],
     out: Annotated[Path, typer.Option(help="The bundle's folder.")],
-    arch: Annotated[str, typer.Option(help="The network: seed-cnn or pyramid.")] = "seed-cnn",
+    arch: Annotated[str, typer.Option(help="The network: seed-cnn, pyramid or wide-pyramid.")] = "seed-cnn",
     classes: Annotated[
         str, typer.Option(help="The classes, in the order of the outputs, with commas.")
     ] = "angry,disgust,fear,happy,sad,surprise",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from batch_emotion.errors import BundleError
@@ -46,12 +47,17 @@ def _seed_cnn(shape: tuple[int, int, int], classes: int) -> Any:
     )
 
 
-def _pyramid(shape: tuple[int, int, int], classes: int) -> Any:
+def _pyramid(
+    shape: tuple[int, int, int],
+    classes: int,
+    levels: Sequence[tuple[int, int]] = ((16, 1), (32, 2), (96, 2), (192, 2), (256, 2)),
+) -> Any:
+    """Levels: (channels, convolutions) of each scale, the largest maps first."""
     from keras import Input, Model, layers
 
     pixels = Input(shape, name="pixels")
     maps = layers.Rescaling(1 / 127.5, -1.0, name="rescaling")(pixels)
-    for level, (channels, convolutions) in enumerate([(16, 1), (32, 2), (96, 2), (192, 2), (256, 2)], 1):
+    for level, (channels, convolutions) in enumerate(levels, 1):
         if level > 1:
             maps = layers.MaxPooling2D(name=f"pool_{level}")(maps)
         for number in range(1, convolutions + 1):
@@ -75,6 +81,11 @@ ARCHITECTURES: dict[str, Architecture] = {
         "nine batch-normalised convolutions on 48x48 grey, their work spread over five scales; 1.7 million parameters",
         InputSpec(image_size=(48, 48), color_mode="grayscale"),
         _pyramid,
+    ),
+    "wide-pyramid": Architecture(
+        "a pyramid with more channels on its large maps, at twice the cost; 2.3 million parameters",
+        InputSpec(image_size=(48, 48), color_mode="grayscale"),
+        partial(_pyramid, levels=((32, 1), (64, 2), (128, 2), (256, 2), (256, 2))),
     ),
 }
 
