@@ -174,7 +174,8 @@ def predict(
     from batch_emotion.commands.reporting import ReportingOptions
     from batch_emotion.engines.options import EngineOptions
     from batch_emotion.images.sources import SourceOptions, is_one_image
-    from batch_emotion.records import FaceOptions, Limits, Task
+    from batch_emotion.plan import Task
+    from batch_emotion.records import FaceOptions, Limits
     from batch_emotion.results.update import UpdateOptions
     from batch_emotion.storage.remote import output_place
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.decode import decode_whole, load
-from batch_emotion.records import Face, Limits, Plan, Status
+from batch_emotion.plan import Plan
+from batch_emotion.records import Face, Limits, Status
 from batch_emotion.results.colours import class_colours
 from batch_emotion.results.drawing import draw_faces, jpeg_bytes
 from batch_emotion.storage.commits import committing_folder, restore_output

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from batch_emotion.commands.remaining import Prepared
 from batch_emotion.engines.options import EngineOptions
 from batch_emotion.engines.worker import Assignment, ShardReport
-from batch_emotion.records import Plan, Profile
+from batch_emotion.plan import Plan
+from batch_emotion.records import Profile
 from batch_emotion.results.parts import Workspace
 from batch_emotion.results.summary import Summary, WorkerPace
 

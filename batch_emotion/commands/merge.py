@@ -11,7 +11,7 @@ import pyarrow as pa
 from batch_emotion.commands.output import result_told
 from batch_emotion.commands.reporting import Reporter, ReportingOptions
 from batch_emotion.errors import OutputMismatch, SourceError
-from batch_emotion.records import Task
+from batch_emotion.plan import Task
 from batch_emotion.results.parts import Fingerprint
 from batch_emotion.results.schema import first_rows
 from batch_emotion.results.sinks import check_target, write_result

@@ -24,7 +24,8 @@ from batch_emotion.images.detectors import open_detector
 from batch_emotion.images.sources import make_plan
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
 from batch_emotion.model.runtime import resolve_runtime
-from batch_emotion.records import FaceOptions, Plan, Profile, Task
+from batch_emotion.plan import Plan, Task
+from batch_emotion.records import FaceOptions, Profile
 from batch_emotion.results.parts import Fingerprint, Workspace
 from batch_emotion.results.reading import read_rows
 from batch_emotion.results.schema import check_attributes

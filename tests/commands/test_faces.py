@@ -17,7 +17,7 @@ from batch_emotion.cli import run
 from batch_emotion.commands.merge import MergeOptions, merge
 from batch_emotion.commands.output import OutputOptions
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, SourceError, UsageError
-from batch_emotion.records import Task
+from batch_emotion.plan import Task
 from batch_emotion.results.parts import Workspace
 from batch_emotion.results.stored import read_result
 from batch_emotion.results.summary import Summary

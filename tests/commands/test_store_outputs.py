@@ -20,7 +20,7 @@ from batch_emotion.commands.merge import MergeOptions, merge
 from batch_emotion.commands.output import OutputOptions
 from batch_emotion.commands.reporting import ReportingOptions
 from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch
-from batch_emotion.records import Task
+from batch_emotion.plan import Task
 from batch_emotion.results.parts import Workspace
 from batch_emotion.results.stored import read_result
 from batch_emotion.results.summary import read_run
