@@ -1,4 +1,4 @@
-"""The types that travel between the stages: the plan, the batches of pixels, the status of an image."""
+"""The types that travel between the stages: what a model wants to be shown, batches of pixels, an image's status."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,17 +26,6 @@ CHECKSUM = "sha256"
 """The column of the files' contents, in plans and results of runs with ``--checksum``."""
 
 ColorMode = Literal["rgb", "grayscale"]
-
-PLAN_SCHEMA = pa.schema(
-    [
-        pa.field("index", pa.int64(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("location", pa.string(), nullable=False),
-        pa.field("size", pa.int64()),
-        pa.field("mtime_ns", pa.int64()),
-    ]
-)
-
 
 FACE_SCHEMA = pa.schema(
     [
@@ -71,83 +59,9 @@ SCORABLE = (Status.OK, Status.NO_FACE)
 """What is no failure: the image was read, and every face in it scored."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Every image of a run, in the order of the source.
-
-    Attributes:
-        images: one row per image, with the columns of ``PLAN_SCHEMA``.
-        attributes: the manifest's own columns, verbatim, of the same length; no columns where there is no manifest.
-        left_out: how many files a walk passed over for their extension.
-    """
-
-    images: pa.Table
-    attributes: pa.Table
-    left_out: int = 0
-
-    def __len__(self) -> int:
-        return int(self.images.num_rows)
-
-    @property
-    def total_bytes(self) -> int:
-        """Bytes of all files whose size is known."""
-        return int(pc.sum(self.images["size"]).as_py() or 0)
-
-    def slice(self, offset: int, length: int) -> Plan:
-        """The contiguous part of the plan that starts at row ``offset``; it copies nothing."""
-        return Plan(self.images.slice(offset, length), self.attributes.slice(offset, length))
-
-    def take(self, rows: NDArray[np.int64]) -> Plan:
-        """The plan of these rows alone, numbered anew from 0."""
-        images, attributes = self.images.take(rows), self.attributes.take(rows)
-        return Plan(images.set_column(0, PLAN_SCHEMA.field("index"), [_numbers(len(rows))]), attributes, self.left_out)
-
-    def repeat(self, rows: NDArray[np.int64]) -> Plan:
-        """The plan with these of its rows, each with the number it has here."""
-        return Plan(self.images.take(rows), self.attributes.take(rows))
-
-    @cached_property
-    def digest(self) -> str:
-        """Hex sha256 of all that the plan says, whatever the chunks it is held in."""
-        return table_digest(self.images, self.attributes)
-
-
-def _numbers(count: int) -> pa.Array:
-    import numpy as np
-
-    return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(np.arange(count, dtype=np.int64))])
-
-
-def table_digest(*tables: pa.Table) -> str:
-    """Hex sha256 of the tables' schemas and values, independent of how they are cut into chunks."""
-    sha = hashlib.sha256()
-    for table in tables:
-        sha.update(str(table.schema.remove_metadata()).encode())
-        for batch in _even_batches(table):
-            sha.update(batch.serialize())
-    return sha.hexdigest()
-
-
 def pixel_digests(pixels: NDArray[np.uint8]) -> list[str]:
     """The first 16 hex digits of the sha256 of each image's pixels, uint8 (N, H, W, C): equal where the pixels are."""
     return [hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in pixels]
-
-
-def _even_batches(table: pa.Table, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
-    for start in range(0, table.num_rows, rows):
-        yield from table.slice(start, rows).combine_chunks().to_batches()
-
-
-@dataclass(frozen=True)
-class Task:
-    """One of ``count`` runs that share a plan without talking to each other; ``index`` counts from 0."""
-
-    index: int = 0
-    count: int = 1
-
-    def rows(self, images: int) -> range:
-        """The rows of the plan that are this task's."""
-        return range(images * self.index // self.count, images * (self.index + 1) // self.count)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from batch_emotion.images.loading import make_loader
 from batch_emotion.images.pipeline import is_far, stream
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.runtime import Precision, Runtime, RuntimeName, open_runtime
-from batch_emotion.records import FaceOptions, ImageBatch, InputSpec, Limits, Plan, Profile, pixel_digests
+from batch_emotion.plan import Plan
+from batch_emotion.records import FaceOptions, ImageBatch, InputSpec, Limits, Profile, pixel_digests
 from batch_emotion.results.schema import assemble
 
 _IN_FLIGHT = 3

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import batch_emotion
-
-ROOT = Path(batch_emotion.__file__).parents[1]
+from tests.children import path_with
 
 SITE = """
 import os, signal, sys, time
@@ -37,6 +34,4 @@ def deadly_path(folder: Path) -> str:
     ``crash`` and ``full disk`` are whole contents of a file; ``kill once FILE`` and ``hold FILE`` follow an image, and
     mean nothing when the file is gone.
     """
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(SITE)
-    return os.pathsep.join([str(folder), str(ROOT)])
+    return path_with(folder, SITE)

@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 import pytest
 
-import batch_emotion
 from batch_emotion import PredictOptions, predict
 from batch_emotion.commands.output import OutputOptions
 from batch_emotion.commands.predict import PredictResult
@@ -26,8 +25,8 @@ from batch_emotion.commands.reporting import ReportingOptions
 from batch_emotion.errors import BatchEmotionError, OutputBusy, SourceError
 from batch_emotion.results.stored import read_result
 from batch_emotion.results.update import UpdateOptions
+from tests.children import path_with
 
-ROOT = Path(batch_emotion.__file__).parents[1]
 SHARD = 4
 _IN_CHILD = """
 import os, signal, time, batch_emotion.storage.commits as storage, batch_emotion.images.decode as decode
@@ -50,9 +49,7 @@ class Month:
     def __init__(self, folder: Path, disk: Path, faces: Sequence[Path], name: str, images: int) -> None:
         self.source, self.out, self.metrics = folder / "photos", disk / name, folder / "x.prom"
         self._disk, self._faces, self._rng, self._made = disk, faces, random.Random(0), 0
-        self._site = folder / "site"
-        self._site.mkdir()
-        (self._site / "sitecustomize.py").write_text(_IN_CHILD)
+        self._python_path = path_with(folder / "site", _IN_CHILD)
         self.source.mkdir()
         for _ in range(images):
             self._add()
@@ -151,7 +148,7 @@ class Month:
         return [sys.executable, "-m", "batch_emotion", *arguments]
 
     def _environment(self, **variables: str) -> dict[str, str]:
-        return os.environ | {"PYTHONPATH": os.pathsep.join([str(self._site), str(ROOT)])} | variables
+        return os.environ | {"PYTHONPATH": self._python_path} | variables
 
     def _told(self) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(self.out.with_name(self.out.name + ".run.json").read_text())["last_run"]

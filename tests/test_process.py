@@ -16,10 +16,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-import batch_emotion
 from batch_emotion import PredictOptions, predict
+from tests.children import CRASHING, ROOT, path_with
 
-ROOT = Path(batch_emotion.__file__).parents[1]
 KILL_AT = """
 import os, signal, batch_emotion.storage.commits as storage
 before, _, name = os.environ["KILL_AT"].partition(" ")
@@ -44,15 +43,6 @@ def held(data, *how):
     return real(data, *how)
 decode.decode = held
 """
-CRASH = """
-import os, batch_emotion.images.decode as decode
-real = decode.decode
-def crashing(data, *how):
-    if data == b"crash":
-        os.abort()
-    return real(data, *how)
-decode.decode = crashing
-"""
 
 
 def _command(*arguments: object) -> list[str]:
@@ -63,16 +53,8 @@ def _predict(source: Path, out: Path) -> list[str]:
     return _command("predict", source, "--out", out, "--shard-size", 6, "--batch-size", 3)
 
 
-def _environment(site: Path | None = None, **variables: str) -> dict[str, str]:
-    path = [str(ROOT)] if site is None else [str(site), str(ROOT)]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path)} | variables
-
-
-def _site(folder: Path, code: str) -> Path:
-    """Make a ``sitecustomize`` that every child process runs first."""
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(code)
-    return folder
+def _environment(path: str = str(ROOT), **variables: str) -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": path} | variables
 
 
 def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
@@ -95,11 +77,11 @@ def whole(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_kills_at_every_rename_lose_nothing(faces: Path, tmp_path: Path, whole: Path) -> None:
-    site, out = _site(tmp_path / "site", KILL_AT), tmp_path / "r.parquet"
+    path, out = path_with(tmp_path / "site", KILL_AT), tmp_path / "r.parquet"
     work = tmp_path / "r.parquet.work"
     for name in ("fingerprint.json", "part-000004.parquet", "r.parquet", "run.json"):
         for moment in ("before", "after"):
-            environment = _environment(site, KILL_AT=f"{moment} {name}")
+            environment = _environment(path, KILL_AT=f"{moment} {name}")
             killed = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=environment)
             assert killed.returncode == -signal.SIGKILL, (moment, name, killed.stderr)
             folder = tmp_path if name in ("r.parquet", "run.json") else work
@@ -123,7 +105,7 @@ def test_signals_stop_a_run_with_their_codes_and_the_same_command_carries_on(
     faces: Path, tmp_path: Path, whole: Path, hold: Path
 ) -> None:
     out, work = tmp_path / "r.parquet", tmp_path / "r.parquet.work"
-    environment = _environment(_site(tmp_path / "site", HELD), HOLD=str(hold))
+    environment = _environment(path_with(tmp_path / "site", HELD), HOLD=str(hold))
     for signum, code, moment in (
         (signal.SIGINT, 130, "imports"),
         (signal.SIGTERM, 143, "imports"),
@@ -178,7 +160,7 @@ def test_an_image_that_kills_the_process_is_a_row_at_the_next_start_and_native_m
         (source / f"{name}.png").write_bytes(bytes(data))
         (source / f"{name}-cut.png").write_bytes(bytes(data[: len(data) // 2]))
     (source / "7.png").write_bytes(b"crash")
-    out, environment = tmp_path / "r.parquet", _environment(_site(tmp_path / "site", CRASH))
+    out, environment = tmp_path / "r.parquet", _environment(path_with(tmp_path / "site", CRASHING))
     first, again = (
         subprocess.run([*_predict(source, out), "--quiet"], capture_output=True, text=True, env=environment)
         for _ in range(2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 # isort: off
-from batch_emotion.cli import predicting, results, training, bundles  # noqa: F401 - in the order that --help shows
+from batch_emotion.cli import predicting, jobs, results, training, bundles  # noqa: F401 - in the order that --help shows
 
 # isort: on
 from batch_emotion.cli.app import app

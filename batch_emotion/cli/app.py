@@ -90,3 +90,11 @@ def root_of(text: str | None) -> Place | None:
     from batch_emotion.storage.remote import place
 
     return None if text is None else place(text)
+
+
+def seconds_of(option: str, text: str) -> float:
+    """The seconds of ``90``, ``45s``, ``90m``, ``2h``, ``1d`` or a sum of such as ``1h30m``."""
+    units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+    if not re.fullmatch(r"\s*([\d.]+[smhd]\s*)+|\s*[\d.]+\s*", text):
+        raise UsageError(f"{option} must be a time such as 2h, 90m, 1h30m or 45s, not {text!r}")
+    return sum(float(number) * units[unit] for number, unit in re.findall(r"([\d.]+)([smhd]?)", text))

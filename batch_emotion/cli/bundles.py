@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from batch_emotion.cli.app import command
 from batch_emotion.errors import ExitCode
-
-if TYPE_CHECKING:
-    pass
 
 
 @command()

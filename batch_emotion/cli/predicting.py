@@ -1,11 +1,10 @@
-"""``predict``, and ``run``, which is the same from a job file."""
+"""``predict``: its options from the command line or the environment, and what is said of the outcome."""
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,13 +16,13 @@ from batch_emotion.cli.app import (
     Quiet,
     RuntimeName,
     TrustPickle,
-    app,
     class_names_of,
     command,
     root_of,
+    seconds_of,
 )
 from batch_emotion.cli.telling import ProgressBar, show_rows, show_summary
-from batch_emotion.errors import BundleError, SourceError, UsageError
+from batch_emotion.errors import UsageError
 from batch_emotion.logs import LOG, begin_log, run_id
 
 if TYPE_CHECKING:
@@ -174,7 +173,8 @@ def predict(
     from batch_emotion.commands.reporting import ReportingOptions
     from batch_emotion.engines.options import EngineOptions
     from batch_emotion.images.sources import SourceOptions, is_one_image
-    from batch_emotion.records import FaceOptions, Limits, Task
+    from batch_emotion.plan import Task
+    from batch_emotion.records import FaceOptions, Limits
     from batch_emotion.results.update import UpdateOptions
     from batch_emotion.storage.remote import output_place
 
@@ -211,7 +211,7 @@ def predict(
         output=OutputOptions(
             UpdateOptions(prune, max_prune, retry_failures, checksum) if update else None,
             wait,
-            None if time_limit is None else _seconds("--time-limit", time_limit),
+            None if time_limit is None else seconds_of("--time-limit", time_limit),
         ),
         report=ReportingOptions(job, metrics_file, compared_with, max_drift, tuple(sys.argv), run_id()),
         faces=face_options if faces else None,
@@ -256,36 +256,6 @@ def _write_report(out: Place, page: Path, sources: list[str], root: str | None, 
         typer.echo(f"Report: {page}", err=True)
 
 
-@command("run", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
-def run_job(
-    context: typer.Context,
-    job: Annotated[Path, typer.Argument(metavar="JOB", help="A TOML file; its keys are the options of predict.")],
-    check: Annotated[
-        bool, typer.Option("--check", help="Show the options, where each comes from, and the plan; run nothing.")
-    ] = False,
-) -> None:
-    """Run predict with the options of a job file.
-
-    Any option of predict may follow JOB. The command line comes first, then the environment (BATCH_EMOTION_<OPTION>),
-    then the file, then the default.
-    """
-    from batch_emotion.commands.jobfile import job_context, option_lines
-
-    predicting: Any = typer.main.get_command(app).commands["predict"]  # type: ignore[attr-defined]
-    kinds = get_type_hints(predict)
-    scoring = job_context(predicting, kinds, job, context.args)
-    with scoring:
-        if check:
-            typer.echo("\n".join(option_lines(scoring, kinds, job)))
-            scoring.params["dry_run"] = True
-        try:
-            predicting.invoke(scoring)
-        except SourceError as error:
-            raise SourceError(f"{job}: sources: {error}") from None
-        except BundleError as error:
-            raise BundleError(f"{job}: model: {error}") from None
-
-
 def _show_plan(options: PredictOptions) -> None:
     from batch_emotion.commands.predict import plan_prediction
     from batch_emotion.model.bundle import load_bundle
@@ -296,11 +266,3 @@ def _show_plan(options: PredictOptions) -> None:
     typer.echo(
         f"{len(plan)} images, {plan.total_bytes / _MIB:.1f} MiB, {count} shards of {options.shard_size}; {plan.left_out} files left out for their extension"
     )
-
-
-def _seconds(option: str, text: str) -> float:
-    """The seconds of ``90``, ``45s``, ``90m``, ``2h``, ``1d`` or a sum of such as ``1h30m``."""
-    units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-    if not re.fullmatch(r"\s*([\d.]+[smhd]\s*)+|\s*[\d.]+\s*", text):
-        raise UsageError(f"{option} must be a time such as 2h, 90m, 1h30m or 45s, not {text!r}")
-    return sum(float(number) * units[unit] for number, unit in re.findall(r"([\d.]+)([smhd]?)", text))

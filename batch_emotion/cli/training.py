@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,9 +19,6 @@ from batch_emotion.cli.app import (
     root_of,
 )
 from batch_emotion.cli.telling import ProgressBar
-
-if TYPE_CHECKING:
-    pass
 
 
 @command()

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.decode import decode_whole, load
-from batch_emotion.records import Face, Limits, Plan, Status
+from batch_emotion.plan import Plan
+from batch_emotion.records import Face, Limits, Status
 from batch_emotion.results.colours import class_colours
 from batch_emotion.results.drawing import draw_faces, jpeg_bytes
 from batch_emotion.storage.commits import committing_folder, restore_output
@@ -61,7 +62,11 @@ class AnnotateOptions:
 
 
 def annotate(
-    options: AnnotateOptions, plan: Plan, rows: Iterable[pa.Table], class_names: Sequence[str], limits: Limits
+    options: AnnotateOptions,
+    plan: Plan,
+    rows: Iterable[pa.Table | pa.RecordBatch],
+    class_names: Sequence[str],
+    limits: Limits,
 ) -> int:
     """Write the copies, ``000042-<name>.jpg`` for the image of row 42 of the plan; gives how many.
 
@@ -104,7 +109,7 @@ def annotate(
     return written
 
 
-def _images(tables: Iterable[pa.Table]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+def _images(tables: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """Each image's row in the plan and its faces, the largest first."""
     image, faces = -1, list[dict[str, Any]]()
     for table in tables:

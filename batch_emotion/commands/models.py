@@ -1,4 +1,4 @@
-"""``models``: what models there are, what their cards say, and whether they are whole."""
+"""``models --verify``: whether models are whole and say what they said."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from batch_emotion.images.synthetic import golden_pixels
-from batch_emotion.model.bundle import GOLDEN_TOLERANCE, Bundle, bundled_models, load_bundle
+from batch_emotion.model.bundle import GOLDEN_TOLERANCE, Bundle
 from batch_emotion.model.runtime import open_runtime
 
 
@@ -25,11 +25,6 @@ class Verification:
     def passed(self) -> bool:
         """Whether all is well."""
         return not self.damaged and all(gap <= GOLDEN_TOLERANCE for gap in self.deviations.values())
-
-
-def list_models() -> list[Bundle]:
-    """The bundled models."""
-    return [load_bundle(name) for name in bundled_models()]
 
 
 def verify(bundle: Bundle) -> Verification:

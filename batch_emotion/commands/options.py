@@ -14,7 +14,8 @@ from batch_emotion.errors import UsageError
 from batch_emotion.images.detectors import open_detector
 from batch_emotion.images.sources import SourceOptions
 from batch_emotion.model.runtime import Precision, RuntimeName
-from batch_emotion.records import FaceOptions, Limits, Task
+from batch_emotion.plan import Task
+from batch_emotion.records import FaceOptions, Limits
 from batch_emotion.results.sinks import output_kind
 from batch_emotion.storage.commits import check_parent
 from batch_emotion.storage.remote import Place

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from batch_emotion import __version__
-from batch_emotion.commands.engine import score_here, score_on_ray
+from batch_emotion.commands.engine import Scoring
 from batch_emotion.commands.remaining import Finished, Prepared, bring_up_to_date, make_anew
 from batch_emotion.commands.reporting import Reporter
 from batch_emotion.engines.options import EngineOptions
@@ -117,10 +117,7 @@ def write_output(
     if len(kept) < len(cut):
         limit = options.time_limit_s
         left = None if limit is None else limit - reporter.record.seconds
-        if engine.name == "ray":
-            score_on_ray(engine, work.plan, prepared, workspace, seen, left, tell)
-        else:
-            score_here(work.plan, prepared, workspace, seen, left, tell)
+        Scoring(work.plan, prepared, workspace, seen, left, tell).run(engine)
     summary.scored, summary.seconds = seen.scored, seen.seconds
     summary.runtime, summary.threads, summary.workers = seen.runtime, seen.threads, seen.workers
     told: dict[str, Any] = {}

@@ -24,11 +24,12 @@ from batch_emotion.images.detectors import open_detector
 from batch_emotion.images.sources import make_plan
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
 from batch_emotion.model.runtime import resolve_runtime
-from batch_emotion.records import FaceOptions, Plan, Profile, Task
+from batch_emotion.plan import Plan, Task
+from batch_emotion.records import FaceOptions, Profile
 from batch_emotion.results.parts import Fingerprint, Workspace
-from batch_emotion.results.reading import read_rows
 from batch_emotion.results.schema import check_attributes
 from batch_emotion.results.sinks import output_kind
+from batch_emotion.results.stored import open_result
 from batch_emotion.results.summary import Summary, run_file
 from batch_emotion.scoring import ScorerSpec
 from batch_emotion.storage.locks import hold_output
@@ -120,8 +121,7 @@ def _to_output(out: Place, options: PredictOptions, on_progress: OnProgress) -> 
 def _annotate(options: PredictOptions, prepared: Prepared, result: pa.Table | Place) -> None:
     if options.annotate is None:
         return
-    columns = pa.schema([prepared.schema.field(name) for name in COLUMNS])
-    rows = [result.select(columns.names)] if isinstance(result, pa.Table) else read_rows(result, columns)
+    rows = [result.select(COLUMNS)] if isinstance(result, pa.Table) else open_result(result).batches(COLUMNS)
     annotate(options.annotate, prepared.plan, rows, prepared.bundle.card.class_names, options.limits)
 
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from batch_emotion.errors import OutputMismatch
 from batch_emotion.model.bundle import Bundle
-from batch_emotion.records import CHECKSUM, Plan
+from batch_emotion.plan import Plan
+from batch_emotion.records import CHECKSUM
 from batch_emotion.results.parts import Fingerprint, Workspace
 from batch_emotion.results.schema import result_schema
 from batch_emotion.results.sinks import check_target, output_digest

@@ -19,10 +19,10 @@ from batch_emotion.reporting.looks import look_at
 from batch_emotion.reporting.page import Looks, report_page
 from batch_emotion.reporting.pictures import PictureSource
 from batch_emotion.reporting.samples import Sample
-from batch_emotion.reporting.stream import StoredResult, open_result
 from batch_emotion.results.charts import Kind
 from batch_emotion.results.colours import DARK, LIGHT
 from batch_emotion.results.page import GENERATOR, Picture
+from batch_emotion.results.stored import StoredResult, open_result
 from batch_emotion.storage.commits import commit_text, committing_folder, restore_output
 from batch_emotion.storage.remote import Place
 

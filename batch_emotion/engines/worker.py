@@ -22,7 +22,7 @@ from batch_emotion.results.parts import Workspace
 from batch_emotion.results.summary import Summary
 
 if TYPE_CHECKING:
-    from batch_emotion.records import Plan
+    from batch_emotion.plan import Plan
     from batch_emotion.scoring import Scorer, ScorerSpec
 
 _LOG = logging.getLogger("batch_emotion")

@@ -19,7 +19,8 @@ from batch_emotion.images.pipeline import stream
 from batch_emotion.images.sources import SourceOptions, make_plan
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
 from batch_emotion.model.runtime import RuntimeName, open_runtime
-from batch_emotion.records import Limits, Plan, Status, pixel_digests
+from batch_emotion.plan import Plan
+from batch_emotion.records import Limits, Status, pixel_digests
 from batch_emotion.results.reading import folder_labels, is_result, result_classes, result_probabilities
 from batch_emotion.results.summary import read_run
 from batch_emotion.scoring import Scorer

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 
-from batch_emotion.records import CHECKSUM, Plan
+from batch_emotion.plan import Plan
+from batch_emotion.records import CHECKSUM
 from batch_emotion.storage.reading import read_file
 
 

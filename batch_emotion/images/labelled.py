@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
 from batch_emotion.images.sources import SourceOptions, make_plan
-from batch_emotion.records import Plan
+from batch_emotion.plan import Plan
 
 TRAIN_FOLDERS = ("train", "training")
 VALIDATION_FOLDERS = ("val", "valid", "validation", "test")

@@ -21,7 +21,7 @@ from pyarrow.lib import StringBuilder
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.images.manifest import MANIFEST_SUFFIXES, read_manifest
 from batch_emotion.images.walking import CHUNK, Entry, Walk, in_order, is_image, local_entry
-from batch_emotion.records import PLAN_SCHEMA, Plan
+from batch_emotion.plan import PLAN_SCHEMA, Plan
 from batch_emotion.storage.locations import locate
 from batch_emotion.storage.names import escape_name, unescape_name
 from batch_emotion.storage.remote import Place, RemotePath, is_uri, place

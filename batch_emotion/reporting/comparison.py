@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import UsageError
+from batch_emotion.reporting.rows import Rows, read_rows
 from batch_emotion.reporting.samples import Keeper
-from batch_emotion.reporting.stream import Rows, StoredResult
+from batch_emotion.results.stored import StoredResult
 
 MOST_CHANGED = 24
 _FACE_STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -113,7 +114,7 @@ class Comparison:
 
 def _read(other: StoredResult) -> _Others:
     keys, said, confidence = [], [], []
-    for rows in other.rows():
+    for rows in read_rows(other):
         keys.append(_keys(rows.table))
         said.append(rows.said.astype(np.int16))
         confidence.append(rows.confidence)

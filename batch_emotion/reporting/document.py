@@ -15,9 +15,10 @@ from batch_emotion import __version__
 from batch_emotion.reporting.comparison import Comparison
 from batch_emotion.reporting.groups import Groups
 from batch_emotion.reporting.labels import Labels, classes_of
+from batch_emotion.reporting.rows import Rows, read_rows
 from batch_emotion.reporting.samples import Columns, Keeper, Sample
-from batch_emotion.reporting.stream import Rows, StoredResult
 from batch_emotion.reporting.tally import NOT_FAILURES, Judgement, Tally
+from batch_emotion.results.stored import StoredResult
 from batch_emotion.results.summary import read_run
 
 FORMAT_VERSION = 1
@@ -79,7 +80,7 @@ def report_document(
     comparison = Comparison(result, other) if other else None
     choice = _Choice(result)
     extra = [name for name in (group_by, labels.column if labels else None) if name]
-    for rows in result.rows(extra):
+    for rows in read_rows(result, extra):
         truth = texts = None
         if labels is not None:
             texts = labels.of(rows.table)

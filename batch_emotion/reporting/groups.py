@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import UsageError
-from batch_emotion.reporting.stream import Rows
+from batch_emotion.reporting.rows import Rows
 
 MOST_VALUES = 10_000
 MOST_GROUPS = 30

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.images.manifest import MANIFEST_SUFFIXES, read_manifest
-from batch_emotion.reporting.stream import StoredResult
+from batch_emotion.results.stored import StoredResult
 from batch_emotion.storage.remote import Place, is_uri
 
 FOLDERS = "folders"

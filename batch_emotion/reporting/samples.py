@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from batch_emotion.reporting.stream import Rows
+from batch_emotion.reporting.rows import Rows
 
 Columns = Mapping[str, pa.Array]
 _BOX = ("box_x", "box_y", "box_w", "box_h")

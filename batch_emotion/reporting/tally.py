@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from batch_emotion.model.calibration import confidence_bin
 from batch_emotion.model.measuring import BINS
 from batch_emotion.records import UNCERTAIN
-from batch_emotion.reporting.stream import Rows
+from batch_emotion.reporting.rows import Rows
 from batch_emotion.results.schema import count_values
 
 HISTOGRAM_BINS = 20

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from batch_emotion.records import CHECKSUM, SCORABLE, Plan, Status
+from batch_emotion.plan import Plan
+from batch_emotion.records import CHECKSUM, SCORABLE, Status
 from batch_emotion.results.schema import whole_column
 
 Numbers = NDArray[np.int64]

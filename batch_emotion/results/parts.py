@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch
-from batch_emotion.records import Plan
+from batch_emotion.plan import Plan
 from batch_emotion.storage.commits import commit_text, committing, remove_folder, rename_file
 from batch_emotion.storage.remote import Place, readable
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
-from batch_emotion.storage.folders import part_files
-from batch_emotion.storage.remote import Place, readable
 
 _DEEPEST = 8
 
@@ -64,19 +60,3 @@ def _floats(column: pa.ChunkedArray, name: str) -> NDArray[np.float32]:
     except pa.ArrowException:
         raise SourceError(f"the column {name} of the result holds something that is not a number") from None
     return numbers
-
-
-def read_rows(out: Place, columns: pa.Schema) -> Iterator[pa.Table]:
-    """These columns of an output of this tool: all of its rows in their order, some thousands at a time."""
-    if out.suffix.lower() == ".csv":
-        convert = pyarrow.csv.ConvertOptions(
-            column_types=columns, include_columns=columns.names, strings_can_be_null=True
-        )
-        parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
-        with pyarrow.csv.open_csv(readable(out), parse_options=parse, convert_options=convert) as batches:
-            yield from (pa.Table.from_batches([batch]) for batch in batches)
-        return
-    for part in part_files(out) if out.is_dir() else [out]:
-        with pq.ParquetFile(readable(part)) as file:
-            for batch in file.iter_batches(columns=columns.names):
-                yield pa.Table.from_batches([batch]).select(columns.names)

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
-from batch_emotion.records import CHECKSUM, FACE_SCHEMA, UNCERTAIN, ImageBatch, Plan, Status
+from batch_emotion.plan import Plan
+from batch_emotion.records import CHECKSUM, FACE_SCHEMA, UNCERTAIN, ImageBatch, Status
 
 
 def result_schema(

@@ -16,13 +16,14 @@ from batch_emotion import AnnotateOptions, FaceOptions, PredictOptions, predict
 from batch_emotion.cli import run
 from batch_emotion.commands.merge import MergeOptions, merge
 from batch_emotion.commands.output import OutputOptions
-from batch_emotion.errors import BatchEmotionError, OutputMismatch, SourceError, UsageError
-from batch_emotion.records import Task
+from batch_emotion.errors import OutputMismatch, SourceError, UsageError
+from batch_emotion.plan import Task
 from batch_emotion.results.parts import Workspace
 from batch_emotion.results.stored import read_result
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.update import UpdateCounts, UpdateOptions
 from tests.composites import Box, backdrop, iou, photo, write_photo
+from tests.stopping import failing_at
 
 ANY = FaceOptions()
 
@@ -94,23 +95,14 @@ def test_there_is_a_row_for_each_face_and_one_for_each_image_without(
 
 
 def test_rows_do_not_depend_on_batches_shards_memory_or_a_stop(
-    tmp_path: Path, photos: tuple[Path, dict[str, list[Box]]], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, photos: tuple[Path, dict[str, list[Box]]]
 ) -> None:
     folder, _ = photos
     whole = predict(_options(folder, batch_size=256, shard_size=4096)).table
     assert whole is not None
-    commit = Workspace.commit
-
-    def failing(self: Workspace, shard: int, rows: pa.Table) -> None:
-        if shard == 1:
-            raise BatchEmotionError("the lights went out")
-        commit(self, shard, rows)
-
-    monkeypatch.setattr(Workspace, "commit", failing)
     out = tmp_path / "cut.parquet"
-    with pytest.raises(BatchEmotionError, match="lights"):
+    with failing_at(1):
         predict(_options(folder, out))
-    monkeypatch.setattr(Workspace, "commit", commit)
     Workspace(out).begin(2)  # as if a process had died there
     result = predict(_options(folder, out))
     assert result.summary.scored == 4

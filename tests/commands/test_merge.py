@@ -7,7 +7,7 @@ import pytest
 from batch_emotion import PredictOptions, predict
 from batch_emotion.commands.merge import MergeOptions, merge
 from batch_emotion.errors import OutputMismatch, SourceError, UsageError
-from batch_emotion.records import Task
+from batch_emotion.plan import Task
 from batch_emotion.results.stored import read_result
 
 
@@ -67,7 +67,7 @@ def test_gaps_overlaps_other_plans_and_other_files_are_refused(tmp_path: Path, f
         ([parts[0], strict, parts[2]], r"min-confidence \(0.0 then, 0.5 now\)"),
         ([parts[0], parts[1], short], "not whole: it holds 15 rows of 16 images"),
         ([*parts, foreign], "not a Parquet result of predict"),
-        ([*parts, tmp_path / "gone.parquet"], "not a Parquet result of predict"),
+        ([*parts, tmp_path / "gone.parquet"], "no such file or directory"),
     ):
         with pytest.raises(SourceError, match=words):
             merge(MergeOptions(tuple(given), tmp_path / "r.parquet"))

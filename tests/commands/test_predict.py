@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import PredictOptions, load_bundle, predict
-from batch_emotion.errors import BatchEmotionError, ExitCode, OutputBusy, OutputMismatch, UsageError
+from batch_emotion.errors import ExitCode, OutputBusy, OutputMismatch, UsageError
 from batch_emotion.images.decode import load_image
 from batch_emotion.images.sources import SourceOptions
 from batch_emotion.records import Limits
-from batch_emotion.results.parts import Workspace
 from batch_emotion.storage.locks import output_lock
+from tests.stopping import failing_at
 
 
 def _options(source: Path, out: Path | None, **changes: object) -> PredictOptions:
@@ -79,26 +79,15 @@ def test_the_runtimes_agree(faces: Path, runtime: str) -> None:
     assert np.abs(_p(table) - _keras_probabilities(table["path"].to_pylist())).max() <= 1e-4
 
 
-def test_a_stopped_run_carries_on_and_equals_an_uninterrupted_one(
-    tmp_path: Path, faces: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stopped_run_carries_on_and_equals_an_uninterrupted_one(tmp_path: Path, faces: Path) -> None:
     predict(_options(faces, tmp_path / "whole.parquet"))
-    commit = Workspace.commit
-
-    def failing(self: Workspace, shard: int, rows: pa.Table) -> None:
-        if shard == 2:
-            raise BatchEmotionError("the lights went out")
-        commit(self, shard, rows)
-
-    monkeypatch.setattr(Workspace, "commit", failing)
     out = tmp_path / "cut.parquet"
-    with pytest.raises(BatchEmotionError, match="lights"):
+    with failing_at(2):
         predict(_options(faces, out))
     assert json.loads((tmp_path / "cut.parquet.run.json").read_text())["last_run"]["exit_code"] == 1
     assert not out.exists()
     with pytest.raises(OutputMismatch, match=r"min-confidence \(0.0 then, 0.9 now\)"):
         predict(_options(faces, out, min_confidence=0.9))
-    monkeypatch.setattr(Workspace, "commit", commit)
     assert list((tmp_path / "cut.parquet.work").glob("begun-*")) == []
     result = predict(_options(faces, out))
     assert result.summary.scored == 48 - 20

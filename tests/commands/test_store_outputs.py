@@ -9,7 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import dataset
@@ -20,12 +19,13 @@ from batch_emotion.commands.merge import MergeOptions, merge
 from batch_emotion.commands.output import OutputOptions
 from batch_emotion.commands.reporting import ReportingOptions
 from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch
-from batch_emotion.records import Task
+from batch_emotion.plan import Task
 from batch_emotion.results.parts import Workspace
 from batch_emotion.results.stored import read_result
 from batch_emotion.results.summary import read_run
 from batch_emotion.results.update import UpdateOptions
 from batch_emotion.storage.remote import Place, output_place
+from tests.stopping import failing_at
 from tests.store import FORBIDDEN, Bucket
 
 SHARD = 10
@@ -85,22 +85,11 @@ def test_a_result_on_a_store_equals_the_local_one_and_behaves_like_it(
 
 
 @pytest.mark.parametrize("name", ["r.parquet", "r"])
-def test_a_stopped_run_carries_on_in_another_process(
-    tmp_path: Path, faces: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_a_stopped_run_carries_on_in_another_process(tmp_path: Path, faces: Path, bucket: Bucket, name: str) -> None:
     predict(_options(faces, tmp_path / name))
     out = output_place(bucket.uri(name))
-    commit = Workspace.commit
-
-    def failing(self: Workspace, shard: int, rows: pa.Table) -> None:
-        if shard == 2:
-            raise BatchEmotionError("the lights went out")
-        commit(self, shard, rows)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Workspace, "commit", failing)
-        with pytest.raises(BatchEmotionError, match="lights"):
-            predict(_options(faces, out))
+    with failing_at(2):
+        predict(_options(faces, out))
     assert read_run(out)["last_run"]["exit_code"] == 1
     assert not out.exists()
     assert Workspace(out).committed == {0, 1}
@@ -112,21 +101,10 @@ def test_a_stopped_run_carries_on_in_another_process(
     assert not Workspace(out).folder.exists()
 
 
-def test_an_update_takes_over_what_a_stopped_run_left(
-    faces: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_update_takes_over_what_a_stopped_run_left(faces: Path, bucket: Bucket) -> None:
     out = output_place(bucket.uri("r"))
-    commit = Workspace.commit
-
-    def failing(self: Workspace, shard: int, rows: pa.Table) -> None:
-        if shard == 3:
-            raise BatchEmotionError("the lights went out")
-        commit(self, shard, rows)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Workspace, "commit", failing)
-        with pytest.raises(BatchEmotionError, match="lights"):
-            predict(_options(faces, out))
+    with failing_at(3):
+        predict(_options(faces, out))
     bucket.put("r/part-000000-0123abcd.parquet", b"half a folder, without its manifest")
     Workspace(out).begin(4)  # as if a process had died there
     result = predict(_options(faces, out, output=OutputOptions(UpdateOptions())))

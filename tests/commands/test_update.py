@@ -17,7 +17,7 @@ from batch_emotion import DEFAULT_MODEL, PredictOptions, predict
 from batch_emotion.commands.output import OutputOptions
 from batch_emotion.commands.reporting import ReportingOptions
 from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch, SourceError, TimeLimitReached
-from batch_emotion.records import Plan
+from batch_emotion.plan import Plan
 from batch_emotion.results.parts import Workspace
 from batch_emotion.results.stored import read_result
 from batch_emotion.results.update import UpdateOptions

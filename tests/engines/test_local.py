@@ -7,7 +7,8 @@ import pytest
 
 from batch_emotion.engines import local
 from batch_emotion.images.sources import make_plan
-from batch_emotion.records import InputSpec, Limits, Plan
+from batch_emotion.plan import Plan
+from batch_emotion.records import InputSpec, Limits
 from batch_emotion.results.parts import Workspace
 from batch_emotion.scoring import Scorer
 

@@ -9,31 +9,17 @@ import numpy as np
 import pytest
 
 from batch_emotion.errors import BatchEmotionError
-from batch_emotion.images import decode
 from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
 from batch_emotion.records import InputSpec, Limits, Status
 from batch_emotion.storage.reading import FileBytes
-
-SITE = """
-import os
-import batch_emotion.images.decode as decode
-_decode = decode.decode
-def crashing(data, *how):
-    if data == b"crash":
-        os.abort()
-    return _decode(data, *how)
-decode.decode = crashing
-"""
+from tests.children import CRASHING, ROOT, path_with
 
 
 @pytest.fixture
 def crashing_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the child process die of the content ``crash``, through a sitecustomize that only it reads."""
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "sitecustomize.py").write_text(SITE)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(Path(decode.__file__).parents[2])]))
+    monkeypatch.setenv("PYTHONPATH", path_with(tmp_path / "site", CRASHING))
 
 
 @pytest.mark.usefixtures("crashing_child")
@@ -61,10 +47,9 @@ def test_what_is_read_already_is_decoded_in_the_child(tmp_path: Path) -> None:
 
 
 def test_an_image_that_stalls_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "sitecustomize.py").write_text(SITE.replace("os.abort()", "import time; time.sleep(600)"))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(Path(decode.__file__).parents[2])]))
+    monkeypatch.setenv(
+        "PYTHONPATH", path_with(tmp_path / "site", CRASHING.replace("os.abort()", "import time; time.sleep(600)"))
+    )
     (tmp_path / "culprit.jpg").write_bytes(b"crash")
     with IsolatedLoader(partial(make_loader, InputSpec((4, 4)), Limits()), patience_s=0.5) as load:
         (image,) = load(str(tmp_path / "culprit.jpg"))
@@ -84,7 +69,7 @@ def test_a_script_without_a_main_guard_is_not_run_again_by_the_child(tmp_path: P
         "    (image,) = load('good.png')\n"
         "    print(image.status.value, image.error)\n"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(decode.__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "script.py"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
     assert done.stdout == "once\nok None\n", done.stderr

@@ -6,7 +6,8 @@ import pytest
 
 from batch_emotion.images.pipeline import stream
 from batch_emotion.images.sources import make_plan
-from batch_emotion.records import DecodedImage, InputSpec, Limits, Plan, Status
+from batch_emotion.plan import Plan
+from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
 
 SPEC = InputSpec((8, 8))
 LIMITS = Limits()

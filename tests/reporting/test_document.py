@@ -6,12 +6,12 @@ import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
-import batch_emotion.reporting.stream as stream
+import batch_emotion.results.stored as stored
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.model.calibration import expected_calibration_error
 from batch_emotion.reporting.document import report_document
 from batch_emotion.reporting.labels import find_labels
-from batch_emotion.reporting.stream import open_result
+from batch_emotion.results.stored import open_result
 from tests.reporting.made import CLASSES, random_table, result_table, write
 
 
@@ -30,8 +30,8 @@ def table() -> pa.Table:
 def test_the_numbers_are_those_of_the_rows(
     name: str, table: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "_BATCH", 64)
-    monkeypatch.setattr(stream, "_CSV_BLOCK", 4096)
+    monkeypatch.setattr(stored, "_BATCH", 64)
+    monkeypatch.setattr(stored, "_CSV_BLOCK", 4096)
     told, samples = _gathered(write(table, tmp_path / name))
     rows = [row for row in table.to_pylist() if row["status"] == "ok"]
     assert (told["rows"], told["images"], told["scored"], told["failures"]) == (500, 500, len(rows), 500 - len(rows))
@@ -75,7 +75,7 @@ def test_the_cut_into_batches_changes_nothing(tmp_path: Path, monkeypatch: pytes
     confident = np.tile([[1.0, 0, 0], [0, 1, 0]], (150, 1))
     path = write(result_table([f"{at}.jpg" for at in range(300)], confident), tmp_path / "r.parquet", row_group=300)
     whole, chosen = _gathered(path)
-    monkeypatch.setattr(stream, "_BATCH", 17)
+    monkeypatch.setattr(stored, "_BATCH", 17)
     cut, again = _gathered(path)
     assert {**whole, "made": ""} == {**cut, "made": ""}
     assert chosen == again
@@ -195,7 +195,7 @@ def test_columns_that_cannot_be_grouped_by_are_refused(tmp_path: Path) -> None:
 
 
 def test_two_results_are_compared_image_by_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "_BATCH", 50)
+    monkeypatch.setattr(stored, "_BATCH", 50)
     table, later = random_table(400), random_table(400, seed=1)
     order = np.random.default_rng(2).permutation(400)[:390]
     here = write(table, tmp_path / "a.parquet")
@@ -239,11 +239,9 @@ def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
     (tmp_path / "folder").mkdir()
     (tmp_path / "notes.txt").write_text("x")
-    for name in ("m.csv", "broken.parquet", "folder", "gone.parquet"):
+    for name in ("m.csv", "broken.parquet", "folder", "gone.parquet", "notes.txt"):
         with pytest.raises(SourceError):
             open_result(tmp_path / name)
-    with pytest.raises(UsageError):
-        open_result(tmp_path / "notes.txt")
     table = random_table(10)
     damaged = write(table, tmp_path / "r.csv")
     damaged.write_text(damaged.read_text().replace(str(table["height"][0].as_py()), "tall"))

@@ -2,12 +2,12 @@ import json
 from collections import Counter
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import numpy as np
 import pytest
 
 from batch_emotion.errors import UsageError
 from batch_emotion.results.drift import Mix, drift, read_mix
+from tests.reporting.made import result_table, write
 
 
 def _mix(ok: int, bad: int, confidence: float, **emotions: int) -> Mix:
@@ -29,15 +29,8 @@ def test_where_nothing_was_scored_only_failures_are_compared() -> None:
 
 
 def test_a_baseline_is_a_result_or_its_run_json(tmp_path: Path) -> None:
-    rows = pa.table(
-        {
-            "path": ["a", "b", "c"],
-            "status": ["ok", "ok", "missing"],
-            "emotion": ["sad", "happy", None],
-            "confidence": pa.array([0.5, 1.0, None], pa.float32()),
-        }
-    )
-    pq.write_table(rows, tmp_path / "r.parquet")
+    probabilities = np.array([[0.25, 0.25, 0.5], [0, 1, 0], [0, 0, 0]])
+    write(result_table(["a", "b", "c"], probabilities, ["ok", "ok", "missing"]), tmp_path / "r.parquet")
     expected = Mix(Counter(ok=2, missing=1), Counter(sad=1, happy=1), 0.75)
     assert read_mix(tmp_path / "r.parquet") == expected
     counts = {"statuses": {"ok": 2, "missing": 1}, "emotions": {"sad": 1, "happy": 1}, "mean_confidence": 0.75}
@@ -47,7 +40,7 @@ def test_a_baseline_is_a_result_or_its_run_json(tmp_path: Path) -> None:
     for name, words in (
         ("gone.json", "run.json of a finished"),
         ("other.json", "run.json of a finished"),
-        ("x.csv", "cannot be read"),
+        ("x.csv", "no such file or directory"),
     ):
         with pytest.raises(UsageError, match=f"--baseline.*{words}"):
             read_mix(tmp_path / name)

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+import batch_emotion.results.stored as stored
+from batch_emotion.errors import SourceError
+from batch_emotion.results.stored import open_result, read_result
+from tests.reporting.made import CLASSES, random_table, write
+
+OWN = {"id": pa.array(["007", "", None, "NA", "a\nb"] * 40), "p_value": pa.array(["1", "2"] * 100)}
+
+
+@pytest.mark.parametrize("name", ["r.parquet", "r.csv", "r"])
+@pytest.mark.parametrize("rows", [200, 0])
+def test_a_result_reads_back_as_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, rows: int
+) -> None:
+    monkeypatch.setattr(stored, "_BATCH", 64)
+    monkeypatch.setattr(stored, "_CSV_BLOCK", 4096)
+    table = random_table(200, columns=OWN).slice(0, rows)
+    result = open_result(write(table, tmp_path / name))
+    assert result.class_names == CLASSES
+    assert result.schema == table.schema
+    assert result.read().equals(table)
+    batches = list(result.batches(["status", "id"]))
+    assert len(batches) > 2 or not rows
+    assert pa.Table.from_batches(batches, pa.schema([table.schema.field(name) for name in ("status", "id")])).equals(
+        table.select(["status", "id"])
+    )
+
+
+def test_parts_of_different_results_are_refused(tmp_path: Path) -> None:
+    write(random_table(10), tmp_path / "r")
+    write(random_table(10, columns={"id": pa.array(["x"] * 10)}), tmp_path / "r" / "part-000002.parquet")
+    with pytest.raises(SourceError, match=r"part-000002.parquet has other columns than .*part-000000.parquet"):
+        read_result(tmp_path / "r")
