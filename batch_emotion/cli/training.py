@@ -149,7 +149,8 @@ def evaluate(
     data: Annotated[
         Path,
         typer.Argument(
-            help="Labelled images as for train, of which val/ is taken where there is one, or a result of predict."
+            help="Labelled images as for train, of which val/ is taken where there is one, or a result of predict: "
+            "a file or a directory."
         ),
     ],
     out: Annotated[Path, typer.Option(help="The evaluation's folder.")],

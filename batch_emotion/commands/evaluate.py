@@ -12,7 +12,7 @@ from batch_emotion import DEFAULT_MODEL
 from batch_emotion.commands.output import OnProgress, Progress
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.evaluation.document import evaluation_document
-from batch_emotion.evaluation.gathering import Gathered, gather_images, gather_result, is_result_file
+from batch_emotion.evaluation.gathering import Gathered, find_result, gather_images, gather_result
 from batch_emotion.images.decode import load_image
 from batch_emotion.images.sources import SourceOptions
 from batch_emotion.images.votes import read_votes
@@ -123,12 +123,9 @@ def _check_target(out: Path, overwrite: bool) -> None:
 
 
 def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
-    if is_result_file(options.data, options.path_column):
-        return gather_result(options.data, options.model, options.labels, options.root, options.limits)
-    if options.data.is_dir() and any(options.data.glob("part-*.parquet")):
-        raise UsageError(
-            f"{options.data} holds the parts of a result; write the result to .parquet or .csv to evaluate it"
-        )
+    result = find_result(options.data)
+    if result is not None:
+        return gather_result(result, options.model, options.labels, options.root, options.limits)
     if options.labels is not None:
         raise UsageError(f"--labels goes with a result of predict, and {options.data} is none")
     bundle = load_bundle(options.model or DEFAULT_MODEL, options.class_names, options.trust_pickle)

@@ -153,7 +153,7 @@ def _looks(options: ReportOptions, result: StoredResult, samples: Samples, pictu
         return Looks(None, "it was not asked for")
     if not samples.unsure:
         return Looks([])
-    bundle, unknown = find_maker(options.result, options.model, result.class_names)
+    bundle, unknown = find_maker(result, options.model)
     if bundle is None and result.footer.get("model") in bundled_models():  # its run.json was left elsewhere
         named = load_bundle(result.footer["model"])
         bundle = named if named.sha256 == result.footer.get("model_sha256") else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,17 @@ from numpy.typing import NDArray
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.labelled import LabelOptions, evaluation_folder, read_labelled
-from batch_emotion.images.manifest import MANIFEST_SUFFIXES, read_manifest
 from batch_emotion.images.pipeline import stream
-from batch_emotion.images.sources import SourceOptions, make_plan
+from batch_emotion.images.sources import SourceOptions, make_plan, plan_paths
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
 from batch_emotion.model.runtime import RuntimeName, open_runtime
 from batch_emotion.plan import Plan
 from batch_emotion.records import Limits, Status, pixel_digests
-from batch_emotion.results.reading import folder_labels, is_result, result_classes, result_probabilities
+from batch_emotion.results.reading import folder_labels
+from batch_emotion.results.stored import StoredResult, open_result, result_probabilities
 from batch_emotion.results.summary import read_run
 from batch_emotion.scoring import Scorer
+from batch_emotion.storage.folders import part_files
 from batch_emotion.storage.remote import Place
 
 OnBatch = Callable[[int, int, int], None]
@@ -59,11 +61,17 @@ class Gathered:
     model: dict[str, Any]
 
 
-def is_result_file(data: Path, path_column: str = "path") -> bool:
-    """Whether DATA is a file that ``predict`` wrote, and no other manifest."""
-    if data.suffix.lower() not in MANIFEST_SUFFIXES or not data.is_file():
-        return False
-    return is_result(read_manifest(data, path_column)[1])
+def find_result(data: Path) -> StoredResult | None:
+    """DATA as what ``predict`` wrote; None where it is a folder of images or another manifest.
+
+    Raises:
+        SourceError: it is a directory of parts that cannot be read.
+    """
+    if data.is_dir():
+        return open_result(data) if part_files(data) else None
+    with suppress(SourceError):
+        return open_result(data)
+    return None
 
 
 def gather_images(
@@ -121,12 +129,12 @@ def gather_images(
 
 
 def gather_result(
-    data: Path, model: str | Path | None, labels: Path | None, root: Place | None, limits: Limits
+    result: StoredResult, model: str | Path | None, labels: Path | None, root: Place | None, limits: Limits
 ) -> Gathered:
     """Read a result of ``predict`` and join it with labels.
 
     Args:
-        data: the result.
+        result: the result.
         model: what made it, which says what it was trained on; where None, the bundled model that the result names.
         labels: a manifest with path and label; where None, the result's own column ``label``, else the folders in its
             paths say what the images show.
@@ -136,20 +144,20 @@ def gather_result(
     Raises:
         UsageError: the labels or the model do not go with the result.
     """
-    plan = make_plan([str(data)], SourceOptions(root=root or Path()))
-    table = plan.attributes
-    class_names = result_classes(table)
-    if not len(plan):
-        raise SourceError(f"{data} has no rows")
+    table, class_names = result.read(), result.class_names
+    if not len(table):
+        raise SourceError(f"{result.path} has no rows")
+    plan = plan_paths(table["path"], root or Path(), table)
     labels_of_rows = _labels_of_result(plan, labels, class_names)
-    bundle, unknown = find_maker(data, model, class_names)
+    bundle, unknown = find_maker(result, model)
     statuses = table["status"].to_pylist()
     in_training = None
-    if "face_index" in table.column_names:
+    if result.has_faces:
         unknown = "its rows are faces in photos, whose pixels are not those of the training images"
     elif bundle is not None:
         in_training, unknown = _read_again(plan, bundle, statuses, limits)
-    told = _told(bundle, "") if bundle else {"name": _fingerprint(data).get("model_name", "unknown"), "sha256": None}
+    fingerprint = _fingerprint(result.path)
+    told = _told(bundle, "") if bundle else {"name": fingerprint.get("model_name", "unknown"), "sha256": None}
     return Gathered(
         Plan(plan.images, table.select([])),
         labels_of_rows,
@@ -158,9 +166,9 @@ def gather_result(
         result_probabilities(table, class_names),
         in_training,
         unknown,
-        {"name": data.name, "kind": "result"},
+        {"name": result.path.name, "kind": "result"},
         labels_of_rows.count(""),
-        told | {"class_names": list(class_names), "runtime": _fingerprint(data).get("runtime", "unknown")},
+        told | {"class_names": list(class_names), "runtime": fingerprint.get("runtime", "unknown")},
     )
 
 
@@ -190,9 +198,9 @@ def _label(cell: object) -> str:
     return "" if cell is None else str(cell).strip().lower()
 
 
-def find_maker(data: Place, model: str | Path | None, class_names: tuple[str, ...]) -> tuple[Bundle | None, str]:
+def find_maker(result: StoredResult, model: str | Path | None) -> tuple[Bundle | None, str]:
     """The bundle that made a result, or why there is none at hand."""
-    fingerprint = _fingerprint(data)
+    fingerprint = _fingerprint(result.path)
     if model is None:
         name = fingerprint.get("model_name", "")
         bundle = load_bundle(name) if name in bundled_models() else None
@@ -200,13 +208,13 @@ def find_maker(data: Place, model: str | Path | None, class_names: tuple[str, ..
             return None, "the model that made the result is not a bundled one; name it with --model"
         return bundle, ""
     bundle = load_bundle(model)
-    if bundle.card.class_names != class_names:
+    if bundle.card.class_names != result.class_names:
         raise UsageError(
             f"{bundle.card.name} has the classes {', '.join(bundle.card.class_names)}, "
-            f"but {data} has {', '.join(class_names)}; give the model that made it"
+            f"but {result.path} has {', '.join(result.class_names)}; give the model that made it"
         )
     if fingerprint.get("model", bundle.sha256) != bundle.sha256:
-        raise UsageError(f"{data} was made by another model than {bundle.card.name}; give the one that made it")
+        raise UsageError(f"{result.path} was made by another model than {bundle.card.name}; give the one that made it")
     return bundle, ""
 
 
@@ -228,9 +236,9 @@ def _read_again(
     return np.isin(digests, list(known)), ""
 
 
-def _fingerprint(data: Place) -> dict[str, Any]:
-    result = read_run(data).get("result") or {}
-    fingerprint: dict[str, Any] = result.get("fingerprint") or {}
+def _fingerprint(out: Place) -> dict[str, Any]:
+    told = read_run(out).get("result") or {}
+    fingerprint: dict[str, Any] = told.get("fingerprint") or {}
     return fingerprint
 
 

@@ -191,6 +191,15 @@ def _pieces(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
 
 def _plan_of_manifest(manifest: Place, options: SourceOptions) -> Plan:
     paths, attributes = read_manifest(manifest, options.path_column)
+    return plan_paths(paths, options.root or manifest.parent, attributes)
+
+
+def plan_paths(paths: pa.ChunkedArray, root: Place, attributes: pa.Table) -> Plan:
+    """The plan of a table's paths, relative ones starting from ``root``; ``attributes`` are its other columns.
+
+    Raises:
+        SourceError: a store cannot be read.
+    """
     cells = (
         cell or ""
         for chunk in paths.chunks
@@ -198,7 +207,7 @@ def _plan_of_manifest(manifest: Place, options: SourceOptions) -> Plan:
         for cell in chunk.slice(start, CHUNK).to_pylist()
     )
     named = ((cell, unescape_name(cell)) for cell in cells)
-    return Plan(_plan_table(_located(options.root or manifest.parent, named)), attributes)
+    return Plan(_plan_table(_located(root, named)), attributes)
 
 
 def _plan_table(entries: Iterable[Entry]) -> pa.Table:

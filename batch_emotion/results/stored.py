@@ -104,6 +104,9 @@ def open_result(path: Place) -> StoredResult:
     if lacking or len(class_names) < 2:
         what = f"no column {', '.join(lacking)}" if lacking else "no probabilities p_<class>"
         raise SourceError(f"{path} has {what}; give a result of predict")
+    for name in class_names:
+        if not pa.types.is_floating(schema.field(f"p_{name}").type):
+            raise SourceError(f"{path}: the column p_{name} holds no numbers; give a result of predict")
     prefix = b"batch_emotion."
     footer = {
         key.removeprefix(prefix).decode(): value.decode("utf-8", "replace")
@@ -125,7 +128,10 @@ def read_result(path: Place) -> pa.Table:
 def result_probabilities(rows: pa.Table | pa.RecordBatch, class_names: Sequence[str]) -> NDArray[np.float32]:
     """The probabilities of N rows of a result, float32 (N, K), NaN in rows that have none."""
     return np.column_stack(
-        [pc.fill_null(rows[f"p_{name}"], float("nan")).to_numpy(zero_copy_only=False) for name in class_names]
+        [
+            pc.fill_null(rows[f"p_{name}"].cast(pa.float32()), float("nan")).to_numpy(zero_copy_only=False)
+            for name in class_names
+        ]
     )
 
 

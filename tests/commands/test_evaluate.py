@@ -86,10 +86,10 @@ def test_images_of_the_training_data_are_found_and_taken_out(data: Path, informe
     assert unknown["without_duplicates"] is None
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "csv"])
-def test_a_result_gives_the_same_figures_as_its_images(suffix: str, data: Path, informed: Path, tmp_path: Path) -> None:
-    result = tmp_path / f"r.{suffix}"
-    predict(PredictOptions((str(data),), result, model=informed))
+@pytest.mark.parametrize("name", ["r.parquet", "r.csv", "r"])
+def test_a_result_gives_the_same_figures_as_its_images(name: str, data: Path, informed: Path, tmp_path: Path) -> None:
+    result = tmp_path / name
+    predict(PredictOptions((str(data),), result, model=informed, shard_size=20))
     by_images = evaluate(EvaluateOptions(data, tmp_path / "e", informed)).evaluation
     by_result = evaluate(EvaluateOptions(result, tmp_path / "f", informed)).evaluation
     assert _figures(by_result) == _figures(by_images)
@@ -218,8 +218,9 @@ def test_what_cannot_be_judged_is_refused_and_nothing_is_written(data: Path, tmp
         evaluate(EvaluateOptions(data, tmp_path / "e", labels=tmp_path / "l.csv"))
     with pytest.raises(UsageError, match="make it first"):
         evaluate(EvaluateOptions(data, tmp_path / "no" / "e"))
-    predict(PredictOptions((str(data / "happy"),), tmp_path / "parts"))
-    with pytest.raises(UsageError, match="holds the parts of a result"):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "part-000000.parquet").write_bytes(b"PAR1")
+    with pytest.raises(SourceError, match="parts cannot be read"):
         evaluate(EvaluateOptions(tmp_path / "parts", tmp_path / "e"))
     assert not (tmp_path / "e").exists()
 
