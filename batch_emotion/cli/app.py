@@ -27,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)"
+
 MODEL_HELP = "A bundled model's name, a bundle's folder, or a .keras or .h5 file (with --classes)."
 Model = Annotated[str, typer.Option(help=MODEL_HELP)]
 Classes = Annotated[
@@ -95,6 +97,6 @@ def root_of(text: str | None) -> Place | None:
 def seconds_of(option: str, text: str) -> float:
     """The seconds of ``90``, ``45s``, ``90m``, ``2h``, ``1d`` or a sum of such as ``1h30m``."""
     units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-    if not re.fullmatch(r"\s*([\d.]+[smhd]\s*)+|\s*[\d.]+\s*", text):
+    if not re.fullmatch(rf"\s*({_NUMBER}[smhd]\s*)+|\s*{_NUMBER}\s*", text):
         raise UsageError(f"{option} must be a time such as 2h, 90m, 1h30m or 45s, not {text!r}")
-    return sum(float(number) * units[unit] for number, unit in re.findall(r"([\d.]+)([smhd]?)", text))
+    return sum(float(number) * units[unit] for number, unit in re.findall(rf"({_NUMBER})([smhd]?)", text))

@@ -122,6 +122,7 @@ def test_predict_takes_the_environment_too(
         ('sources = ["."]\nout = "r.csv"\nmetrics-file = "no/x.prom"', "--metrics-file: the folder"),
         ('sources = ["."]\nout = "r.csv"\nbaseline = "no.json"', "--baseline: there is no no.json"),
         ('sources = ["."]\nout = "r.csv"\ntime-limit = "soon"', "--time-limit must be a time such as 2h"),
+        ('sources = ["."]\nout = "r.csv"\ntime-limit = "1.2.3h"', "--time-limit must be a time such as 2h"),
         ('out = "r.csv"', "Missing argument"),
     ],
 )
