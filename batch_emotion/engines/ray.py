@@ -128,6 +128,6 @@ class _Driver:
 def _reports(
     batch: Sequence[Shard], assignment: Assignment, options: EngineOptions, workers: int
 ) -> Generator[ShardReport]:
-    from batch_emotion.engines.raydata import reports_of
+    from batch_emotion.engines.raydata import reports_of  # imports Ray, which by now is set up
 
     return reports_of(batch, assignment, options, workers)

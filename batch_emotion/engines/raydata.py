@@ -21,6 +21,7 @@ from ray.data._internal.execution.execution_callback import ExecutionCallback
 
 from batch_emotion.engines.options import EngineOptions
 from batch_emotion.engines.worker import Assignment, Shard, ShardReport, ShardWorker, WorkersLost
+from batch_emotion.errors import one_line
 
 _RETRIES = 2
 _MOST_BLOCKS = 10_000
@@ -49,7 +50,7 @@ def reports_of(
     try:
         while (result := reader.next()) is not None:
             if isinstance(result, BaseException):
-                raise WorkersLost(" ".join(f"{type(result).__name__}: {result}".split())[:400]) from None
+                raise WorkersLost(one_line(f"{type(result).__name__}: {result}")[:400]) from None
             yield result
     finally:
         reader.stop()

@@ -21,7 +21,7 @@ from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
 from batch_emotion.model.runtime import RuntimeName, open_runtime
 from batch_emotion.plan import Plan
 from batch_emotion.records import Limits, Status, pixel_digests
-from batch_emotion.results.reading import folder_labels
+from batch_emotion.results.labels import folder_labels
 from batch_emotion.results.stored import StoredResult, open_result, result_probabilities
 from batch_emotion.results.summary import read_run
 from batch_emotion.scoring import Scorer

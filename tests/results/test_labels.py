@@ -1,4 +1,4 @@
-from batch_emotion.results.reading import folder_labels
+from batch_emotion.results.labels import folder_labels
 
 
 def test_labels_are_the_folders_of_the_level_that_names_classes() -> None:
