@@ -23,6 +23,7 @@ from batch_emotion.model.checkpoints import (
     read_history,
     weights_file,
 )
+from batch_emotion.model.normalization import fuse_normalization, fused_batch_normalization
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,9 @@ def fit(
     kept = build()
     history = read_history(checkpoints / "history.csv")
     if history:
-        model = keras.models.load_model(checkpoint_file(checkpoints, len(history)), safe_mode=True)
+        fused = fused_batch_normalization()
+        checkpoint = checkpoint_file(checkpoints, len(history))
+        model = keras.models.load_model(checkpoint, custom_objects={fused.__name__: fused}, safe_mode=True)
         kept.load_weights(weights_file(checkpoints, len(history)))
     else:
         model = _build_for_training(build, recipe)
@@ -129,7 +132,7 @@ def _build_for_training(build: Callable[[], Any], recipe: Recipe) -> Any:
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if recipe.precision == "mixed" else "float32")
     try:
-        return build()
+        return fuse_normalization(build())
     finally:
         keras.config.set_dtype_policy(policy)
 
