@@ -161,9 +161,9 @@ def evaluate(
     classes: Classes = None,
     runtime: RuntimeName = "auto",
     labels: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="For a result: a manifest with path and label; default: its column label, or the folders in its paths."
+            help="For a result: a manifest with path and label, or 'folders'; default: its column label, or the folders in its paths."
         ),
     ] = None,
     path_column: Annotated[str, typer.Option(help="A manifest's column of paths.")] = "path",

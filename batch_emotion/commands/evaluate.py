@@ -43,7 +43,8 @@ class EvaluateOptions:
         class_names: the classes of a bare Keras file.
         trust_pickle: load a pickled model, which can run any code.
         runtime: what runs the network.
-        labels: for a result, a manifest with path and label; where None its folders say what the images show.
+        labels: for a result, a manifest with path and label, or ``folders``; where None, the result's column ``label``,
+            else its folders say what the images show.
         path_column: a manifest's column that holds the paths.
         root: where relative paths start; a manifest's own folder, for a result the working directory, where None.
         votes: a table of how many people saw what in each image.
@@ -59,7 +60,7 @@ class EvaluateOptions:
     class_names: tuple[str, ...] | None = None
     trust_pickle: bool = False
     runtime: RuntimeName = "auto"
-    labels: Path | None = None
+    labels: str | None = None
     path_column: str = "path"
     root: Place | None = None
     votes: Path | None = None

@@ -16,12 +16,12 @@ from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.labelled import LabelOptions, evaluation_folder, read_labelled
 from batch_emotion.images.pipeline import stream
-from batch_emotion.images.sources import SourceOptions, make_plan, plan_paths
+from batch_emotion.images.sources import SourceOptions, plan_paths
+from batch_emotion.labels import FOLDERS, find_labels
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
 from batch_emotion.model.runtime import RuntimeName, open_runtime
 from batch_emotion.plan import Plan
 from batch_emotion.records import Limits, Status, pixel_digests
-from batch_emotion.results.labels import folder_labels
 from batch_emotion.results.stored import StoredResult, open_result, result_probabilities
 from batch_emotion.results.summary import read_run
 from batch_emotion.scoring import Scorer
@@ -129,15 +129,15 @@ def gather_images(
 
 
 def gather_result(
-    result: StoredResult, model: str | Path | None, labels: Path | None, root: Place | None, limits: Limits
+    result: StoredResult, model: str | Path | None, labels: str | None, root: Place | None, limits: Limits
 ) -> Gathered:
     """Read a result of ``predict`` and join it with labels.
 
     Args:
         result: the result.
         model: what made it, which says what it was trained on; where None, the bundled model that the result names.
-        labels: a manifest with path and label; where None, the result's own column ``label``, else the folders in its
-            paths say what the images show.
+        labels: a manifest with path and label, or ``folders``; where None, the result's own column ``label``, else the
+            folders in its paths say what the images show.
         root: where relative paths start; the working directory where None.
         limits: what is refused when images are read to find those of the training data.
 
@@ -147,8 +147,9 @@ def gather_result(
     table, class_names = result.read(), result.class_names
     if not len(table):
         raise SourceError(f"{result.path} has no rows")
-    plan = plan_paths(table["path"], root or Path(), table)
-    labels_of_rows = _labels_of_result(plan, labels, class_names)
+    root = root or Path()
+    labels_of_rows = _labels_of_rows(result, table, labels, root)
+    plan = plan_paths(table["path"], root, table)
     bundle, unknown = find_maker(result, model)
     statuses = table["status"].to_pylist()
     in_training = None
@@ -172,30 +173,14 @@ def gather_result(
     )
 
 
-def _labels_of_result(plan: Plan, labels: Path | None, class_names: tuple[str, ...]) -> list[str]:
+def _labels_of_rows(result: StoredResult, table: pa.Table, wanted: str | None, root: Place) -> list[str]:
+    wanted = wanted or (None if "label" in result.schema.names else FOLDERS)
+    labels = find_labels(result, wanted, root)
     if labels is None:
-        if "label" in plan.attributes.column_names:
-            return [_label(cell) for cell in plan.attributes["label"].to_pylist()]
-        found = folder_labels(plan.images["path"].to_pylist(), class_names)
-        if not any(found):
-            raise UsageError(
-                "no path of the result has a folder named like a class; say what the images show with --labels"
-            )
-        return found
-    given = make_plan([str(labels)])
-    if "label" not in given.attributes.column_names:
-        raise SourceError(f"{labels} has no column 'label'; --labels wants a manifest with the columns path and label")
-    texts = [_label(cell) for cell in given.attributes["label"].to_pylist()]
-    by_path = dict(zip(given.images["path"].to_pylist(), texts, strict=True))
-    by_location = dict(zip(given.images["location"].to_pylist(), texts, strict=True))
-    return [
-        by_path.get(path) or by_location.get(location, "")
-        for path, location in zip(plan.images["path"].to_pylist(), plan.images["location"].to_pylist(), strict=True)
-    ]
-
-
-def _label(cell: object) -> str:
-    return "" if cell is None else str(cell).strip().lower()
+        raise UsageError(
+            "nothing can be judged without labels; --labels wants a manifest with path and label, or folders"
+        )
+    return [label or "" for batch in table.to_batches() for label in labels.of(batch).to_pylist()]
 
 
 def find_maker(result: StoredResult, model: str | Path | None) -> tuple[Bundle | None, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def fuse_normalization(model: Any) -> Any:
-    """A copy of an uncompiled Keras model, with fresh weights in the same order, that trains with fused normalisation."""
+    """A copy of an uncompiled Keras model that trains with fused normalisation; fresh weights, in the same order."""
     import keras
 
     def copy(layer: Any) -> Any:
@@ -27,7 +27,7 @@ def fused_batch_normalization() -> Any:
     import keras
     import tensorflow as tf
 
-    class FusedBatchNormalization(keras.layers.BatchNormalization):
+    class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
         def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
             if not training:
                 return super().call(inputs, training=training, mask=mask)

@@ -118,7 +118,7 @@ def test_a_result_is_joined_with_given_labels(faces: Path, tmp_path: Path) -> No
     labels.write_text(
         "path,label\n" + "".join(f"{path},{'Sad' if n < 3 else 'bored'}\n" for n, path in enumerate(paths[:-1]))
     )
-    told = evaluate(EvaluateOptions(result, tmp_path / "e", labels=labels)).evaluation
+    told = evaluate(EvaluateOptions(result, tmp_path / "e", labels=str(labels))).evaluation
     assert told["all"]["per_class"]["sad"]["support"] == told["all"]["images"] == 3
     assert {label: each["images"] for label, each in told["left_out"].items()} == {"bored": 4}
     assert told["data"]["unlabelled"] == 1
@@ -127,7 +127,7 @@ def test_a_result_is_joined_with_given_labels(faces: Path, tmp_path: Path) -> No
         "path,label\n" + "".join(f"../{Path(path).relative_to(faces.parent.parent)},sad\n" for path in paths)
     )
     shutil.copy(relative, faces.parent / "relative.csv")
-    told = evaluate(EvaluateOptions(result, tmp_path / "f", labels=faces.parent / "relative.csv")).evaluation
+    told = evaluate(EvaluateOptions(result, tmp_path / "f", labels=str(faces.parent / "relative.csv"))).evaluation
     assert told["all"]["per_class"]["sad"]["support"] == 8
 
 
@@ -136,6 +136,20 @@ def test_a_result_without_any_label_is_refused(faces: Path, tmp_path: Path) -> N
     predict(PredictOptions((str(tmp_path / "photos"),), tmp_path / "r.parquet"))
     with pytest.raises(UsageError, match="--labels"):
         evaluate(EvaluateOptions(tmp_path / "r.parquet", tmp_path / "e"))
+    with pytest.raises(UsageError, match="without labels"):
+        evaluate(EvaluateOptions(tmp_path / "r.parquet", tmp_path / "e", labels="none"))
+
+
+def test_the_folders_can_be_preferred_to_the_column(faces: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "m.csv"
+    lines = [f"{path},sad" for path in sorted((faces / "happy").iterdir())]
+    manifest.write_text("\n".join(["path,label", *lines]) + "\n")
+    predict(PredictOptions((str(manifest),), tmp_path / "r.parquet"))
+    for labels, name in ((None, "sad"), ("folders", "happy")):
+        told = evaluate(
+            EvaluateOptions(tmp_path / "r.parquet", tmp_path / (labels or "column"), labels=labels)
+        ).evaluation
+        assert told["all"]["per_class"][name]["support"] == len(lines) == 8
 
 
 def test_agreement_counts_the_clear_majorities_whatever_the_label(data: Path, informed: Path, tmp_path: Path) -> None:
@@ -215,7 +229,7 @@ def test_what_cannot_be_judged_is_refused_and_nothing_is_written(data: Path, tmp
         with pytest.raises(error):
             evaluate(EvaluateOptions(tmp_path / source, tmp_path / "e"))
     with pytest.raises(UsageError, match="--labels goes with a result"):
-        evaluate(EvaluateOptions(data, tmp_path / "e", labels=tmp_path / "l.csv"))
+        evaluate(EvaluateOptions(data, tmp_path / "e", labels=str(tmp_path / "l.csv")))
     with pytest.raises(UsageError, match="make it first"):
         evaluate(EvaluateOptions(data, tmp_path / "no" / "e"))
     (tmp_path / "parts").mkdir()

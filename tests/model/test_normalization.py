@@ -24,7 +24,8 @@ def test_fused_normalization_learns_what_keras_own_does(count: int) -> None:
     plain = ARCHITECTURES["pyramid"].build((16, 16, 1), 3)
     fused = fuse_normalization(plain)
     kinds = [type(layer) for layer in fused.layers]
-    assert kinds.count(fused_batch_normalization()) == 9 and keras.layers.BatchNormalization not in kinds
+    assert kinds.count(fused_batch_normalization()) == 9
+    assert keras.layers.BatchNormalization not in kinds
     assert [layer.name for layer in fused.layers] == [layer.name for layer in plain.layers]
     fused.set_weights(plain.get_weights())
     before = plain.get_weights()
@@ -36,6 +37,4 @@ def test_fused_normalization_learns_what_keras_own_does(count: int) -> None:
     assert any(np.abs(one - other).max() > 1e-3 for one, other in zip(before, weights, strict=True))
     for one, other in zip(weights, fused_weights, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
-    np.testing.assert_allclose(
-        fused.predict_on_batch(pixels), plain.predict_on_batch(pixels), rtol=1e-3, atol=1e-4
-    )
+    np.testing.assert_allclose(fused.predict_on_batch(pixels), plain.predict_on_batch(pixels), rtol=1e-3, atol=1e-4)

@@ -8,9 +8,9 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 import batch_emotion.results.stored as stored
 from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.labels import find_labels
 from batch_emotion.model.calibration import expected_calibration_error
 from batch_emotion.reporting.document import report_document
-from batch_emotion.reporting.labels import find_labels
 from batch_emotion.results.stored import open_result
 from tests.reporting.made import CLASSES, random_table, result_table, write
 

@@ -55,7 +55,10 @@ def find_labels(result: StoredResult, wanted: str | None, root: Place) -> Labels
         return ByColumn()
     level, share = _best_level(result)
     if wanted == FOLDERS and not share:
-        raise UsageError(f"no path of {result.path} has a folder named like one of {', '.join(result.class_names)}")
+        raise UsageError(
+            f"no path of {result.path} has a folder named like one of {', '.join(result.class_names)}; "
+            "--labels takes a manifest with path and label"
+        )
     return ByFolder(level) if share and (wanted == FOLDERS or share >= 0.5) else None
 
 
