@@ -83,6 +83,10 @@ def train(
     precision: Annotated[
         Literal["float32", "mixed"], typer.Option(help="Mixed: bfloat16 arithmetic; the bundle is float32.")
     ] = "float32",
+    mirror: Annotated[
+        bool,
+        typer.Option("--mirror", help="Have the finished network see each image and its mirror image; twice the cost."),
+    ] = False,
     summary: Annotated[str, typer.Option(help="One line on the model for its card.")] = "",
     about: Annotated[
         Path | None,
@@ -129,6 +133,7 @@ def train(
             augmentation=Augmentation(flip, rotation, shift, zoom, brightness, contrast, erase, mixup),
             class_weights=class_weights,
             precision=precision,
+            mirror=mirror,
             patience=patience,
             seed=seed,
         ),

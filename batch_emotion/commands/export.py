@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.model.bundle import load_bundle
@@ -35,7 +35,7 @@ def export(options: ExportOptions) -> None:
     """Write the network; every format takes pixels of 0-255 and gives the bundle's probabilities.
 
     Raises:
-        UsageError: the format is unknown, the output is there, or the bundle lacks the network.
+        UsageError: the format is unknown or cannot hold the network, the output is there, or the bundle lacks it.
     """
     if options.format not in get_args(ExportFormat):
         raise UsageError(f"no format {options.format!r}; there are: {', '.join(get_args(ExportFormat))}")
@@ -66,6 +66,19 @@ def export(options: ExportOptions) -> None:
 
                 joblib.dump(bundle.keras_model(), temporary)
             case "h5":
+                model = bundle.keras_model()
+                if not _is_made_of_layers(model):
+                    raise UsageError(
+                        f"an h5 file cannot hold {bundle.card.name}, which sees mirror images too; "
+                        "choose another --format"
+                    )
                 partial = temporary.with_suffix(".h5")
-                bundle.keras_model().save(partial)
+                model.save(partial)
                 partial.replace(temporary)
+
+
+def _is_made_of_layers(model: Any) -> bool:
+    """Whether Keras can read the network from HDF5, in which it knows of no operations beside layers."""
+    import keras
+
+    return isinstance(model, keras.Sequential) or all(isinstance(each, keras.Layer) for each in model.operations)

@@ -191,7 +191,7 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
 
 def _lasting(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe a resumed training must share; a constant rate may go on for longer than was first asked."""
-    free = {"patience"} if recipe.schedule == "cosine" else {"epochs", "patience"}
+    free = {"patience", "mirror"} | (set() if recipe.schedule == "cosine" else {"epochs"})
     return {key: value for key, value in asdict(recipe).items() if key not in free}
 
 

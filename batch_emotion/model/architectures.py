@@ -10,6 +10,9 @@ from typing import Any
 from batch_emotion.errors import BundleError
 from batch_emotion.records import InputSpec
 
+MIRROR = "with_mirror_image"
+"""The layer behind which the mirror images follow the images."""
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -103,6 +106,25 @@ def layer_table(model: Any) -> list[dict[str, Any]]:
     ]
 
 
+def with_mirror(model: Any) -> Any:
+    """A copy of a network, a chain of layers, that sees each image and its mirror image at twice the cost.
+
+    Both go through the layers as one batch, and the last layer is given the mean of what they came to: the
+    probabilities are the geometric mean of those of the two, scaled to a sum of 1.
+    """
+    from keras import Input, Model, layers, ops
+
+    *body, head = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
+    pixels = Input(model.input_shape[1:], name="pixels")
+    tensor = layers.Concatenate(axis=0, name=MIRROR)([pixels, ops.flip(pixels, axis=2)])
+    for layer in body:
+        tensor = type(layer).from_config(layer.get_config())(tensor)
+    features = ops.mean(ops.reshape(tensor, (2, -1, *tensor.shape[1:])), axis=0)
+    copy = Model(pixels, type(head).from_config(head.get_config())(features), name=model.name)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
 def start_from(model: Any, class_names: Sequence[str], other: Any, other_class_names: Sequence[str]) -> None:
     """Take over the weights of another network of the same architecture, in place.
 
@@ -111,8 +133,8 @@ def start_from(model: Any, class_names: Sequence[str], other: Any, other_class_n
     Raises:
         BundleError: the other network is built differently.
     """
-    *body, head = model.layers
-    *other_body, other_head = other.layers
+    *body, head = [layer for layer in model.layers if layer.weights]
+    *other_body, other_head = [layer for layer in other.layers if layer.weights]
     shapes = [[weight.shape for weight in layer.weights] for layer in body]
     if shapes != [[weight.shape for weight in layer.weights] for layer in other_body]:
         raise BundleError("the network to start from is built differently; give one of the same --arch")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.errors import BundleError
+from batch_emotion.model.architectures import MIRROR
 
 
 class _Step(NamedTuple):
@@ -30,6 +31,7 @@ class GradCam:
         import keras
 
         inputs, steps = _graph(model)
+        self._mirrored = any(step.layer.name == MIRROR for step in steps)
         found = _find_step(model, steps, layer)
         self.layer = str(found.layer.name)
         """The name of the layer whose maps are used."""
@@ -61,6 +63,8 @@ class GradCam:
         gradients = tape.gradient(chosen, maps)
         weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)
         heat = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1)).numpy().astype(np.float32)
+        if self._mirrored:
+            heat = heat[: len(pixels)] + heat[len(pixels) :, :, ::-1]
         highest = heat.max(axis=(1, 2), keepdims=True)
         scaled: NDArray[np.float32] = np.divide(heat, highest, out=np.zeros_like(heat), where=highest > 0)
         return scaled

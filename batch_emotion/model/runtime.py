@@ -115,7 +115,7 @@ def in_mixed_precision(model: Any) -> Any:
 
     def lower(layer: Any) -> Any:
         config = layer.get_config()
-        if layer is not model.layers[-1]:
+        if isinstance(layer, keras.Layer) and layer is not model.layers[-1]:
             config["dtype"] = "mixed_float16"
         return type(layer).from_config(config)
 

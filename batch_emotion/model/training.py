@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_emotion.model.architectures import with_mirror
 from batch_emotion.model.augmentation import Augmentation, augment, mixup
 from batch_emotion.model.checkpoints import (
     Epoch,
@@ -43,6 +44,7 @@ class Recipe:
         augmentation: how far images are varied.
         class_weights: weigh every class alike, whatever its share of the images.
         precision: ``float32``; or ``mixed``: bfloat16 arithmetic on float32 weights, faster on processors that have it.
+        mirror: make the finished network see each image and its mirror image, at twice the cost.
         patience: stop after so many epochs without a better validation loss and keep the best; None never stops.
         seed: of every random choice.
     """
@@ -58,6 +60,7 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     class_weights: bool = False
     precision: Literal["float32", "mixed"] = "float32"
+    mirror: bool = False
     patience: int | None = None
     seed: int = 0
 
@@ -123,7 +126,7 @@ def fit(
         on_epoch(line)
     if recipe.patience is not None:
         kept.load_weights(best_weights_file(checkpoints))
-    return kept, history
+    return with_mirror(kept) if recipe.mirror else kept, history
 
 
 def _build_for_training(build: Callable[[], Any], recipe: Recipe) -> Any:

@@ -53,3 +53,19 @@ def test_every_format_gives_the_bundles_predictions(tmp_path: Path, form: str, n
         assert one is not None
         assert other is not None
         assert one["emotion"] == other["emotion"]
+
+
+@pytest.mark.parametrize("form", ["joblib", "keras", "savedmodel", "onnx"])
+def test_a_network_that_sees_mirror_images_travels(tmp_path: Path, form: str) -> None:
+    bundle = load_bundle("fer2013-6")
+    export(ExportOptions("fer2013-6", form, tmp_path / "network"))  # type: ignore[arg-type]
+    path = tmp_path / "network"
+    if form == "keras":
+        path = path.rename(tmp_path / "network.keras")
+    assert np.abs(_reload(form, path, golden_pixels(bundle.card.input)) - bundle.golden()).max() <= 1e-4
+
+
+def test_a_network_that_hdf5_cannot_hold_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot hold fer2013-6"):
+        export(ExportOptions("fer2013-6", "h5", tmp_path / "network.h5"))
+    assert not list(tmp_path.iterdir())

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from batch_emotion.errors import BundleError
-from batch_emotion.model.architectures import ARCHITECTURES, start_from
+from batch_emotion.model.architectures import ARCHITECTURES, layer_table, start_from, with_mirror
+from batch_emotion.model.runtime import OnnxRuntime, TensorFlowRuntime, onnx_bytes
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -39,3 +40,31 @@ def test_another_network_is_no_start() -> None:
     seed = ARCHITECTURES["seed-cnn"].build((64, 64, 3), 6)
     with pytest.raises(BundleError, match="--arch"):
         start_from(six, tuple("abcdef"), seed, tuple("abcdef"))
+
+
+@pytest.mark.parametrize("name", ["seed-cnn", "pyramid"])
+def test_a_mirrored_network_says_the_geometric_mean_of_both_in_every_runtime(name: str) -> None:
+    architecture = ARCHITECTURES[name]
+    model = architecture.build(architecture.spec.shape, 3)
+    both = with_mirror(model)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, *architecture.spec.shape), np.uint8)
+    one, other = (np.asarray(model.predict_on_batch(each.astype(np.float32))) for each in (pixels, pixels[:, :, ::-1]))
+    assert np.abs(one - other).max() > 1e-4
+    wanted = np.sqrt(one * other)
+    wanted /= wanted.sum(axis=1, keepdims=True)
+    network = onnx_bytes(both)
+    for runtime in (TensorFlowRuntime(both), OnnxRuntime(network)):
+        np.testing.assert_allclose(runtime.predict_proba(pixels), wanted, atol=1e-5)
+        np.testing.assert_allclose(runtime.predict_proba(pixels[:1]), wanted[:1], atol=1e-5)
+    mixed = TensorFlowRuntime(both, "mixed").predict_proba(pixels)
+    np.testing.assert_allclose(mixed, wanted, atol=2e-2)
+    weights = {layer["name"]: layer["parameters"] for layer in layer_table(model) if layer["parameters"]}
+    assert {layer["name"]: layer["parameters"] for layer in layer_table(both) if layer["parameters"]} == weights
+
+
+def test_a_plain_network_starts_from_a_mirrored_one() -> None:
+    mirrored, plain = (ARCHITECTURES["pyramid"].build((48, 48, 1), 2) for _ in range(2))
+    start_from(plain, ("a", "b"), with_mirror(mirrored), ("b", "a"))
+    for mine, source in zip(plain.layers[:-1], mirrored.layers[:-1], strict=True):
+        assert all(map(np.array_equal, mine.get_weights(), source.get_weights()))
+    assert np.array_equal(plain.layers[-1].get_weights()[0], mirrored.layers[-1].get_weights()[0][:, ::-1])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from batch_emotion.errors import BundleError
-from batch_emotion.model.architectures import ARCHITECTURES
+from batch_emotion.model.architectures import ARCHITECTURES, with_mirror
 from batch_emotion.model.gradcam import GradCam
 
 WEIGHTS = np.array([[1.0, -1.0, 0.5], [0.2, 0.9, -0.3]], np.float32)
@@ -43,6 +43,16 @@ def test_the_map_is_the_one_of_the_paper(form: str) -> None:
     wanted = np.maximum((pixels.astype(np.float64) * WEIGHTS.T[classes][:, None, None, :]).sum(axis=-1), 0)
     wanted /= wanted.max(axis=(1, 2), keepdims=True)
     np.testing.assert_allclose(heat, wanted, atol=1e-5)
+
+
+def test_what_a_mirrored_network_sees_in_both_is_added_up() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1), np.uint8)
+    cam = GradCam(with_mirror(ARCHITECTURES["pyramid"].build((48, 48, 1), 3)), "relu_3_2")
+    heat, mirrored = (cam.heat(each, np.array([0, 2])) for each in (pixels, pixels[:, :, ::-1]))
+    assert heat.shape == (2, 12, 12)
+    assert heat.max() == pytest.approx(1)
+    np.testing.assert_allclose(heat, mirrored[:, :, ::-1], atol=1e-4)
+    assert np.abs(heat - mirrored).max() > 1e-3
 
 
 def test_nothing_speaks_for_a_class_in_a_black_image() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -6,7 +7,7 @@ import pytest
 
 from batch_emotion.model.augmentation import Augmentation, augment, mixup
 from batch_emotion.model.checkpoints import read_history
-from batch_emotion.model.training import LabelledPixels, Recipe, fit
+from batch_emotion.model.training import LabelledPixels, Recipe, fit, predict_proba
 
 
 def _data(count: int, seed: int) -> LabelledPixels:
@@ -140,3 +141,17 @@ def test_the_average_lags_behind_the_weights(tmp_path: Path) -> None:
         _, history = fit(_model, _data(64, 0), _data(32, 1), Recipe(epochs=2, ema=ema), folder, lambda line: None)
         losses[folder] = history[-1]["val_loss"]
     assert losses[slow] > losses[quick]
+
+
+def test_a_mirrored_network_is_the_trained_one_seen_from_both_sides(tmp_path: Path) -> None:
+    recipe, watch = Recipe(epochs=2), _data(32, 1)
+    plain, _ = fit(_model, _data(64, 0), watch, recipe, tmp_path, lambda line: None)
+    seen: list[float] = []
+    mirrored, _ = fit(
+        _model, _data(64, 0), watch, replace(recipe, mirror=True), tmp_path, lambda line: seen.append(line["epoch"])
+    )
+    assert not seen
+    assert all(map(np.array_equal, plain.get_weights(), mirrored.get_weights()))
+    turned = np.ascontiguousarray(watch.pixels[:, :, ::-1])
+    assert not np.allclose(predict_proba(plain, watch.pixels), predict_proba(plain, turned), atol=1e-5)
+    np.testing.assert_allclose(predict_proba(mirrored, watch.pixels), predict_proba(mirrored, turned), atol=1e-5)
