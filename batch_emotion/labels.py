@@ -118,7 +118,7 @@ class ByManifest:
 
 def _by_manifest(result: StoredResult, manifest: Path, root: Place) -> ByManifest:
     if manifest.suffix.lower() not in MANIFEST_SUFFIXES or not manifest.is_file():
-        raise UsageError(f"--labels wants a .csv or .parquet file, {FOLDERS!r} or {NONE!r}, and {manifest} is none")
+        raise UsageError(f"--labels: there is no .csv or .parquet file {manifest}; give one with path and label")
     paths, columns = read_manifest(manifest, "path")
     if "label" not in columns.column_names:
         raise SourceError(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from batch_emotion.errors import OutputMismatch, UsageError
+from batch_emotion.model.architectures import is_mirrored
 from batch_emotion.model.bundle import load_bundle
 from batch_emotion.storage.commits import committing, committing_folder
 
@@ -67,7 +68,7 @@ def export(options: ExportOptions) -> None:
                 joblib.dump(bundle.keras_model(), temporary)
             case "h5":
                 model = bundle.keras_model()
-                if not _is_made_of_layers(model):
+                if is_mirrored(model):  # by operations that are no layers, which Keras cannot read back from HDF5
                     raise UsageError(
                         f"an h5 file cannot hold {bundle.card.name}, which sees mirror images too; "
                         "choose another --format"
@@ -75,10 +76,3 @@ def export(options: ExportOptions) -> None:
                 partial = temporary.with_suffix(".h5")
                 model.save(partial)
                 partial.replace(temporary)
-
-
-def _is_made_of_layers(model: Any) -> bool:
-    """Whether Keras can read the network from HDF5, in which it knows of no operations beside layers."""
-    import keras
-
-    return isinstance(model, keras.Sequential) or all(isinstance(each, keras.Layer) for each in model.operations)

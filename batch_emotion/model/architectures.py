@@ -10,8 +10,7 @@ from typing import Any
 from batch_emotion.errors import BundleError
 from batch_emotion.records import InputSpec
 
-MIRROR = "with_mirror_image"
-"""The layer behind which the mirror images follow the images."""
+_MIRROR = "with_mirror_image"
 
 
 @dataclass(frozen=True)
@@ -116,13 +115,18 @@ def with_mirror(model: Any) -> Any:
 
     *body, head = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
     pixels = Input(model.input_shape[1:], name="pixels")
-    tensor = layers.Concatenate(axis=0, name=MIRROR)([pixels, ops.flip(pixels, axis=2)])
+    tensor = layers.Concatenate(axis=0, name=_MIRROR)([pixels, ops.flip(pixels, axis=2)])
     for layer in body:
         tensor = type(layer).from_config(layer.get_config())(tensor)
     features = ops.mean(ops.reshape(tensor, (2, -1, *tensor.shape[1:])), axis=0)
     copy = Model(pixels, type(head).from_config(head.get_config())(features), name=model.name)
     copy.set_weights(model.get_weights())
     return copy
+
+
+def is_mirrored(model: Any) -> bool:
+    """Whether a network is one of ``with_mirror``; the mirror images are then the second half of every batch within."""
+    return any(layer.name == _MIRROR for layer in model.layers)
 
 
 def start_from(model: Any, class_names: Sequence[str], other: Any, other_class_names: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.errors import BundleError
-from batch_emotion.model.architectures import MIRROR
+from batch_emotion.model.architectures import is_mirrored
 
 
 class _Step(NamedTuple):
@@ -31,7 +31,7 @@ class GradCam:
         import keras
 
         inputs, steps = _graph(model)
-        self._mirrored = any(step.layer.name == MIRROR for step in steps)
+        self._mirrored = is_mirrored(model)
         found = _find_step(model, steps, layer)
         self.layer = str(found.layer.name)
         """The name of the layer whose maps are used."""

@@ -24,7 +24,7 @@ import numpy as np
 
 from batch_emotion import EvaluateOptions, evaluate
 from batch_emotion.cores import available_cores
-from batch_emotion.model.architectures import MIRROR
+from batch_emotion.model.architectures import is_mirrored
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
 from batch_emotion.model.human_card import human_card
 from batch_emotion.model.publishing import record_evaluation
@@ -41,8 +41,7 @@ def mflops(model: Any) -> float:
         if layer.weights and len(layer.weights[0].shape) in (2, 4):
             positions = np.prod(layer.output.shape[1:-1], dtype=int)
             total += int(positions) * int(np.prod(layer.weights[0].shape))
-    mirrored = any(layer.name == MIRROR for layer in model.layers)
-    return total * (2 if mirrored else 1) / 1e6
+    return total * (2 if is_mirrored(model) else 1) / 1e6
 
 
 def paces(bundles: list[Bundle], turns: int) -> dict[str, dict[str, float]]:

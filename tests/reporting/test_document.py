@@ -137,7 +137,7 @@ def test_labels_come_from_where_they_are_said_to(tmp_path: Path) -> None:
     manifest.write_text("path,label\nelsewhere.jpg,sad\n")
     with pytest.raises(UsageError, match="none of the paths"):
         _gathered(path, str(manifest))
-    with pytest.raises(UsageError, match="wants a"):
+    with pytest.raises(UsageError, match=r"no \.csv or \.parquet file labels\.txt"):
         _gathered(path, "labels.txt")
 
 
