@@ -8,19 +8,18 @@ The calls most programs need are here; each loads its heavy imports when it is f
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-DEFAULT_MODEL = "emotion-6"
+from batch_emotion._version import DEFAULT_MODEL, __version__
 
 if TYPE_CHECKING:
-    from batch_emotion.commands.annotate import AnnotateOptions
     from batch_emotion.commands.evaluate import EvaluateOptions, evaluate
     from batch_emotion.commands.explain import ExplainOptions, explain
-    from batch_emotion.commands.options import PredictOptions
     from batch_emotion.commands.predict import predict
     from batch_emotion.commands.report import ReportOptions, report
     from batch_emotion.commands.train import TrainOptions, train
     from batch_emotion.model.bundle import load_bundle
     from batch_emotion.records import FaceOptions
+    from batch_emotion.runs.annotate import AnnotateOptions
+    from batch_emotion.runs.checks import PredictOptions
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -41,13 +40,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AnnotateOptions": "batch_emotion.commands.annotate",
+    "AnnotateOptions": "batch_emotion.runs.annotate",
     "FaceOptions": "batch_emotion.records",
     "EvaluateOptions": "batch_emotion.commands.evaluate",
     "evaluate": "batch_emotion.commands.evaluate",
     "ExplainOptions": "batch_emotion.commands.explain",
     "explain": "batch_emotion.commands.explain",
-    "PredictOptions": "batch_emotion.commands.options",
+    "PredictOptions": "batch_emotion.runs.checks",
     "predict": "batch_emotion.commands.predict",
     "ReportOptions": "batch_emotion.commands.report",
     "report": "batch_emotion.commands.report",

@@ -20,9 +20,9 @@ def main() -> None:
     _watch_signals()
     try:
         _mute_native_messages()
-        from batch_emotion.cli import run
+        from batch_emotion.cli import main as run_command_line
 
-        code = run(sys.argv[1:])
+        code = run_command_line(sys.argv[1:])
     except Interrupted as interrupted:
         _say_goodbye(interrupted)
         code = int(interrupted.exit_code)
@@ -75,7 +75,7 @@ def _is_importing(frame: FrameType | None) -> bool:
 
 
 def _say_goodbye(interrupted: Interrupted) -> None:
-    logs = sys.modules.get("batch_emotion.logs")  # not imported here: the main thread may hold the import lock
+    logs = sys.modules.get("batch_emotion.cli.logs")  # not imported here: the main thread may hold the import lock
     if logs is not None and logs.is_json():
         logs.LOG.error(f"stopped by {interrupted}; what is committed is kept, the same command carries on")
         return

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import PredictOptions, predict
-from tests.children import CRASHING, ROOT, path_with
+from tests.support.children import CRASHING, ROOT, path_with
 
 KILL_AT = """
 import os, signal, batch_emotion.storage.commits as storage

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import PredictOptions, predict
-from batch_emotion.results.stored import read_result
-from batch_emotion.storage.remote import output_place
-from tests.deadly import deadly_path
-from tests.store import Bucket
+from batch_emotion.results.reader import read_result
+from batch_emotion.storage.places import output_place
+from tests.support.deadly import deadly_path
+from tests.support.store import Bucket
 
 
 def _command(source: Path, out: Path, *more: object) -> list[str]:

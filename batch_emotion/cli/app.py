@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand
 
-from batch_emotion import __version__
+from batch_emotion._version import __version__
 from batch_emotion.errors import UsageError
 
 if TYPE_CHECKING:
-    from batch_emotion.storage.remote import Place
+    from batch_emotion.storage.places import Place
 
 app = typer.Typer(
     name="batch-emotion",
@@ -89,7 +89,7 @@ def class_names_of(text: str) -> tuple[str, ...]:
 
 def root_of(text: str | None) -> Place | None:
     """The folder, here or on a store, that --root names."""
-    from batch_emotion.storage.remote import place
+    from batch_emotion.storage.places import place
 
     return None if text is None else place(text)
 

@@ -8,24 +8,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from batch_emotion import DEFAULT_MODEL
-from batch_emotion.commands.output import OnProgress, Progress
+from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.evaluation.document import evaluation_document
 from batch_emotion.evaluation.gathering import Gathered, find_result, gather_images, gather_result
+from batch_emotion.evaluation.page import evaluation_page
 from batch_emotion.images.decode import load_image
-from batch_emotion.images.sources import SourceOptions
-from batch_emotion.images.votes import read_votes
+from batch_emotion.labels.votes import read_votes
 from batch_emotion.model.bundle import load_bundle
 from batch_emotion.model.runtime import RuntimeName
 from batch_emotion.records import InputSpec, Limits
-from batch_emotion.results.charts import confusion_chart, mistakes_sheet, reliability_chart
-from batch_emotion.results.colours import DARK, LIGHT
-from batch_emotion.results.evaluation_page import evaluation_page
-from batch_emotion.results.page import Picture
+from batch_emotion.runs.output import OnProgress, Progress
+from batch_emotion.sources.planning import SourceOptions
 from batch_emotion.storage.commits import committing_folder, restore_output
 from batch_emotion.storage.locks import output_lock
-from batch_emotion.storage.remote import Place
+from batch_emotion.storage.places import Place
+from batch_emotion.visualization.charts import confusion_chart, mistakes_sheet, reliability_chart
+from batch_emotion.visualization.html import Picture
+from batch_emotion.visualization.palette import DARK, LIGHT
 
 FILES = ("evaluation.json", "evaluation.html", "confusion_matrix.png", "reliability.png", "mistakes.png")
 _THUMBNAIL = InputSpec((96, 96))

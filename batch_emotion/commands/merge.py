@@ -8,19 +8,19 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from batch_emotion.commands.output import result_told
-from batch_emotion.commands.reporting import Reporter, ReportingOptions
 from batch_emotion.errors import OutputMismatch, SourceError
 from batch_emotion.plan import Task
-from batch_emotion.results.parts import Fingerprint
+from batch_emotion.results.fingerprint import Fingerprint
+from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.results.schema import first_rows
-from batch_emotion.results.sinks import check_target, write_result
-from batch_emotion.results.stored import StoredResult, open_result
 from batch_emotion.results.summary import Summary
+from batch_emotion.results.writer import check_target, write_result
+from batch_emotion.runs.outcome import Reporter, ReportingOptions
+from batch_emotion.runs.output import result_told
 from batch_emotion.storage.commits import check_parent
-from batch_emotion.storage.folders import restore_parts
 from batch_emotion.storage.locks import hold_output
-from batch_emotion.storage.remote import Place
+from batch_emotion.storage.part_folders import restore_parts
+from batch_emotion.storage.places import Place
 
 
 @dataclass(frozen=True)

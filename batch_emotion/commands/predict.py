@@ -11,29 +11,30 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from batch_emotion.commands.annotate import COLUMNS, annotate
-from batch_emotion.commands.options import PredictOptions, check_options
-from batch_emotion.commands.output import OnProgress, Outcome, Progress, write_output
-from batch_emotion.commands.remaining import Prepared
-from batch_emotion.commands.reporting import Reporter
 from batch_emotion.cores import available_cores
 from batch_emotion.errors import ExitCode
-from batch_emotion.images.checksum import with_checksums
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.detectors import open_detector
-from batch_emotion.images.sources import make_plan
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
 from batch_emotion.model.runtime import resolve_runtime
 from batch_emotion.plan import Plan, Task
 from batch_emotion.records import FaceOptions, Profile
-from batch_emotion.results.parts import Fingerprint, Workspace
+from batch_emotion.results.fingerprint import Fingerprint
+from batch_emotion.results.reader import open_result
 from batch_emotion.results.schema import check_attributes
-from batch_emotion.results.sinks import output_kind
-from batch_emotion.results.stored import open_result
 from batch_emotion.results.summary import Summary, run_file
+from batch_emotion.results.workspace import Workspace
+from batch_emotion.results.writer import output_kind
+from batch_emotion.runs.annotate import COLUMNS, annotate
+from batch_emotion.runs.checks import PredictOptions, check_options
+from batch_emotion.runs.outcome import Reporter
+from batch_emotion.runs.output import OnProgress, Outcome, Progress, write_output
+from batch_emotion.runs.resume import Prepared
 from batch_emotion.scoring import ScorerSpec
+from batch_emotion.sources.checksum import with_checksums
+from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.locks import hold_output
-from batch_emotion.storage.remote import Place
+from batch_emotion.storage.places import Place
 
 _LOG = logging.getLogger("batch_emotion")
 

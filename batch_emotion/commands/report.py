@@ -10,7 +10,7 @@ from typing import Any
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.evaluation.gathering import find_maker
-from batch_emotion.labels import find_labels
+from batch_emotion.labels.results import find_labels
 from batch_emotion.model.bundle import bundled_models, load_bundle
 from batch_emotion.records import Limits
 from batch_emotion.reporting.document import Samples, report_document
@@ -19,12 +19,12 @@ from batch_emotion.reporting.looks import look_at
 from batch_emotion.reporting.page import Looks, report_page
 from batch_emotion.reporting.pictures import PictureSource
 from batch_emotion.reporting.samples import Sample
-from batch_emotion.results.charts import Kind
-from batch_emotion.results.colours import DARK, LIGHT
-from batch_emotion.results.page import GENERATOR, Picture
-from batch_emotion.results.stored import StoredResult, open_result
+from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.storage.commits import commit_text, committing_folder, restore_output
-from batch_emotion.storage.remote import Place
+from batch_emotion.storage.places import Place
+from batch_emotion.visualization.charts import Kind
+from batch_emotion.visualization.html import GENERATOR, Picture
+from batch_emotion.visualization.palette import DARK, LIGHT
 
 _PAGE_SUFFIXES = (".html", ".htm")
 _LOOKS = 12

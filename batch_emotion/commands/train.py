@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.decode import DECODER
-from batch_emotion.images.labelled import LabelledPlan, LabelOptions, labelled_splits, read_labelled, split
 from batch_emotion.images.pipeline import stream
 from batch_emotion.images.synthetic import golden_pixels
+from batch_emotion.labels.training import LabelledPlan, LabelOptions, labelled_splits, read_labelled, split
 from batch_emotion.model.about import About
 from batch_emotion.model.architectures import ARCHITECTURES, start_from
-from batch_emotion.model.assessment import assess, calibrate
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
-from batch_emotion.model.checkpoints import Epoch
-from batch_emotion.model.publishing import write_bundle
-from batch_emotion.model.training import LabelledPixels, Recipe, fit
 from batch_emotion.records import InputSpec, Limits, Status, pixel_digests
 from batch_emotion.storage.commits import commit_text
 from batch_emotion.storage.locks import output_lock
+from batch_emotion.training.assessment import assess, calibrate
+from batch_emotion.training.checkpoints import Epoch
+from batch_emotion.training.fit import LabelledPixels, Recipe, fit
+from batch_emotion.training.save import write_bundle
 
 SIX_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise")
 

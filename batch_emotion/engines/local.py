@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from batch_emotion.errors import Interrupted, TimeLimitReached
 from batch_emotion.plan import Plan
-from batch_emotion.results.parts import Workspace, shards
+from batch_emotion.results.workspace import Workspace, shards
 from batch_emotion.scoring import Scorer
 
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from batch_emotion import __version__
+from batch_emotion._version import __version__
 from batch_emotion.errors import BatchEmotionError, one_line
 from batch_emotion.records import Profile
-from batch_emotion.results.parts import Workspace
 from batch_emotion.results.summary import Summary
+from batch_emotion.results.workspace import Workspace
 
 if TYPE_CHECKING:
     from batch_emotion.plan import Plan

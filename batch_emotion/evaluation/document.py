@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_emotion import __version__
+from batch_emotion._version import __version__
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.evaluation.gathering import Gathered
-from batch_emotion.images.votes import Votes, match_tails
-from batch_emotion.model.measuring import BINS, LEVEL, RESAMPLES, measure, proportion, reliability
+from batch_emotion.labels.votes import Votes, match_tails
+from batch_emotion.metrics import BINS, LEVEL, RESAMPLES, measure, proportion, reliability
 from batch_emotion.records import Status
 
 FORMAT_VERSION = 1

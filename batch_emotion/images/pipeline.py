@@ -15,7 +15,7 @@ from batch_emotion.errors import Interrupted
 from batch_emotion.images.loading import Loader, make_loader
 from batch_emotion.plan import Plan
 from batch_emotion.records import FACE_SCHEMA, DecodedImage, Face, ImageBatch, InputSpec, Limits, Status
-from batch_emotion.storage.ahead import ReadAhead
+from batch_emotion.storage.prefetch import ReadAhead
 
 _STATUSES = tuple(status.value for status in Status)
 _UNKNOWN = -1

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_emotion import DEFAULT_MODEL
+from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import BundleError
 from batch_emotion.records import UNCERTAIN, InputSpec
 from batch_emotion.storage.commits import file_sha256

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from batch_emotion.errors import UsageError
 from batch_emotion.reporting.rows import Rows, read_rows
 from batch_emotion.reporting.samples import Keeper
-from batch_emotion.results.stored import StoredResult
+from batch_emotion.results.reader import StoredResult
 
 MOST_CHANGED = 24
 _FACE_STEP = np.uint64(0x9E3779B97F4A7C15)

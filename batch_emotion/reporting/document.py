@@ -11,14 +11,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from batch_emotion import __version__
-from batch_emotion.labels import Labels, classes_of
+from batch_emotion._version import __version__
+from batch_emotion.labels.results import Labels, classes_of
 from batch_emotion.reporting.comparison import Comparison
 from batch_emotion.reporting.groups import Groups
 from batch_emotion.reporting.rows import Rows, read_rows
 from batch_emotion.reporting.samples import Columns, Keeper, Sample
 from batch_emotion.reporting.tally import NOT_FAILURES, Judgement, Tally
-from batch_emotion.results.stored import StoredResult
+from batch_emotion.results.reader import StoredResult
 from batch_emotion.results.summary import read_run
 
 FORMAT_VERSION = 1

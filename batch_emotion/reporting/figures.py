@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from batch_emotion.results.charts import Kind, confusion_chart, reliability_chart
-from batch_emotion.results.colours import Scheme
-from batch_emotion.results.report_charts import MOST_PANELS, confidence_chart, groups_chart, mix_chart
+from batch_emotion.reporting.charts import MOST_PANELS, confidence_chart, groups_chart, mix_chart
+from batch_emotion.visualization.charts import Kind, confusion_chart, reliability_chart
+from batch_emotion.visualization.palette import Scheme
 
 FIGURE_NAMES = ("class_mix", "confidence", "confusion_matrix", "reliability", "groups")
 

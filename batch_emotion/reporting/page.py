@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from batch_emotion.reporting.document import Samples
 from batch_emotion.reporting.samples import Sample
-from batch_emotion.results.colours import class_colours
-from batch_emotion.results.page import Picture, percent, render, script, shorten, thumbnail_uri
+from batch_emotion.visualization.html import Picture, percent, render, script, shorten, thumbnail_uri
+from batch_emotion.visualization.palette import class_colours
 
 PICTURE_BYTES = 2_500_000
 """The most that all thumbnails of a page may take up, as text."""

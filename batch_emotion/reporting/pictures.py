@@ -15,9 +15,9 @@ from batch_emotion.cores import available_cores
 from batch_emotion.images.decode import load_image, resize
 from batch_emotion.records import InputSpec, Limits
 from batch_emotion.reporting.samples import Sample
+from batch_emotion.storage.escaping import unescape_name
 from batch_emotion.storage.locations import locate
-from batch_emotion.storage.names import unescape_name
-from batch_emotion.storage.remote import Place
+from batch_emotion.storage.places import Place
 
 THUMBNAIL = 96
 _LONGEST = 2048

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.records import Status
-from batch_emotion.results.stored import StoredResult, result_probabilities
+from batch_emotion.results.reader import StoredResult, result_probabilities
 
 _COLUMNS = (
     "path",

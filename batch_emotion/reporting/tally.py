@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from batch_emotion.model.calibration import confidence_bin
-from batch_emotion.model.measuring import BINS
+from batch_emotion.metrics import BINS, confidence_bin
 from batch_emotion.records import UNCERTAIN
 from batch_emotion.reporting.rows import Rows
 from batch_emotion.results.schema import count_values

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.records import SCORABLE
+from batch_emotion.results.reader import read_result
 from batch_emotion.results.schema import count_values, first_rows
-from batch_emotion.results.stored import read_result
-from batch_emotion.storage.remote import Place
+from batch_emotion.storage.places import Place
 
 
 @dataclass(frozen=True)

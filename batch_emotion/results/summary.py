@@ -16,7 +16,7 @@ from batch_emotion.results.drift import Drift, Mix
 from batch_emotion.results.schema import count_values, first_rows
 from batch_emotion.results.update import UpdateCounts
 from batch_emotion.storage.commits import commit_text
-from batch_emotion.storage.remote import Place, RemotePath
+from batch_emotion.storage.places import Place, RemotePath
 
 
 @dataclass

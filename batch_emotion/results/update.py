@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, PruneRefused
 from batch_emotion.plan import Plan
 from batch_emotion.records import CHECKSUM, Status
-from batch_emotion.results.imagerows import ImageRows, Numbers
+from batch_emotion.results.image_rows import ImageRows, Numbers
 from batch_emotion.results.schema import name_emotions, whole_column
 
 

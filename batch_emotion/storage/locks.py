@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_state_path
 
 from batch_emotion.errors import OutputBusy
-from batch_emotion.storage.remote import Place
+from batch_emotion.storage.places import Place
 
 
 def lock_file(out: Place) -> Path:

@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from batch_emotion.errors import BatchEmotionError, Interrupted, SourceError, UsageError, one_line
 from batch_emotion.records import Status
-from batch_emotion.storage.names import unescape_name
+from batch_emotion.storage.escaping import unescape_name
+from batch_emotion.storage.places import RemotePath, place
 from batch_emotion.storage.reading import RUN_FAILURES, FileBytes, read_file
-from batch_emotion.storage.remote import RemotePath, place
 
 _T = TypeVar("_T")
 

@@ -8,8 +8,8 @@ import stat
 from typing import NamedTuple
 
 from batch_emotion.records import Status
-from batch_emotion.storage.names import unescape_name
-from batch_emotion.storage.remote import is_uri
+from batch_emotion.storage.escaping import unescape_name
+from batch_emotion.storage.places import is_uri
 
 
 class FileBytes(NamedTuple):

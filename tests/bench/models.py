@@ -26,9 +26,9 @@ from batch_emotion import EvaluateOptions, evaluate
 from batch_emotion.cores import available_cores
 from batch_emotion.model.architectures import is_mirrored
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
-from batch_emotion.model.human_card import human_card
-from batch_emotion.model.publishing import record_evaluation
+from batch_emotion.model.model_card import human_card
 from batch_emotion.model.runtime import open_runtime
+from batch_emotion.training.save import record_evaluation
 
 YARDSTICK = "seed-cnn"
 BATCH = 256

@@ -20,7 +20,7 @@ from batch_emotion.images.faces import crop_face, find_faces
 from batch_emotion.model.bundle import load_bundle
 from batch_emotion.model.runtime import open_runtime
 from batch_emotion.records import FaceOptions, InputSpec, Limits
-from tests.composites import backdrop, iou
+from tests.support.composites import backdrop, iou
 
 pytestmark = pytest.mark.bench
 

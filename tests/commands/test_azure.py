@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import PredictOptions, predict
-from batch_emotion.cli import run
-from batch_emotion.images.sources import SourceOptions, make_plan
+from batch_emotion.cli import main
 from batch_emotion.records import Status
+from batch_emotion.sources.planning import SourceOptions, make_plan
+from batch_emotion.storage.places import open_filesystem, place
 from batch_emotion.storage.reading import read_file
-from batch_emotion.storage.remote import open_filesystem, place
-from tests.azurite import Container
+from tests.support.azurite import Container
 
 NAMES = ["a b.png", "100%.png", "a%20b.png", "h#1.png", "st*r.png", "q?.png", "Z@x.png", "日本.png", "ü/x+y&z.png"]
 
@@ -86,7 +86,7 @@ def test_a_container_that_cannot_be_read_is_one_line(
     (tmp_path / "m.csv").write_text(f"path\n{uri}\n")
 
     def said(source: str) -> str:
-        assert run(["predict", source, "--out", str(tmp_path / "r.parquet")]) == 2
+        assert main(["predict", source, "--out", str(tmp_path / "r.parquet")]) == 2
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         return error
@@ -117,4 +117,4 @@ def test_a_result_that_was_copied_there_is_read(container: Container, faces: Pat
         container.put_folder(out, f"{name}/")
     else:
         container.put(name, out.read_bytes())
-    assert run(["report", container.uri(name), "--out", str(tmp_path / "r.html")]) == 0
+    assert main(["report", container.uri(name), "--out", str(tmp_path / "r.html")]) == 0

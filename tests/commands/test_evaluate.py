@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from batch_emotion import DEFAULT_MODEL, EvaluateOptions, PredictOptions, evaluate, load_bundle, predict
-from batch_emotion.cli import run
+from batch_emotion.cli import main
 from batch_emotion.commands.evaluate import FILES
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, SourceError, UsageError
 from batch_emotion.images.decode import load_image
-from batch_emotion.images.sources import make_plan
 from batch_emotion.model.bundle import models_folder
 from batch_emotion.records import Limits, pixel_digests
+from batch_emotion.sources.planning import make_plan
 
 SIX = ("angry", "disgust", "fear", "happy", "sad", "surprise")
 
@@ -265,7 +265,7 @@ def test_a_validation_folder_is_what_is_judged(faces: Path, tmp_path: Path) -> N
 def test_the_command_prints_a_table_of_80_columns(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["evaluate", str(data), "--out", str(tmp_path / "e")]) == 0
+    assert main(["evaluate", str(data), "--out", str(tmp_path / "e")]) == 0
     said = capsys.readouterr()
     lines = said.out.splitlines()
     assert max(map(len, lines)) <= 80
@@ -273,7 +273,7 @@ def test_the_command_prints_a_table_of_80_columns(
     assert any(line.startswith("accuracy") and "without duplicates" in lines[2] for line in lines)
     assert "left out: 4 images of neutral" in said.err
     assert "not scored: 1 corrupt" in said.err
-    assert run(["evaluate", str(data), "--out", str(tmp_path / "q"), "--quiet"]) == 0
+    assert main(["evaluate", str(data), "--out", str(tmp_path / "q"), "--quiet"]) == 0
     said = capsys.readouterr()
     assert said.out + said.err == ""
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from batch_emotion import ExplainOptions, PredictOptions, explain, predict
-from batch_emotion.cli import run
+from batch_emotion.cli import main
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.reporting.pictures import heat_over
 
@@ -34,7 +34,7 @@ def test_another_class_gives_another_picture(faces: Path, tmp_path: Path, capsys
     face = str(faces / "happy" / "happy-0001.png")
     pictures = []
     for target in ("sad", "Happy"):
-        assert run(["explain", face, "--out", str(tmp_path / f"{target}.png"), "--target", target]) == 0
+        assert main(["explain", face, "--out", str(tmp_path / f"{target}.png"), "--target", target]) == 0
         pictures.append((tmp_path / f"{target}.png").read_bytes())
     assert pictures[0] != pictures[1]
     assert capsys.readouterr().out.count(face) == 2

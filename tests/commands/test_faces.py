@@ -13,17 +13,17 @@ import pytest
 from PIL import Image
 
 from batch_emotion import AnnotateOptions, FaceOptions, PredictOptions, predict
-from batch_emotion.cli import run
+from batch_emotion.cli import main
 from batch_emotion.commands.merge import MergeOptions, merge
-from batch_emotion.commands.output import OutputOptions
 from batch_emotion.errors import OutputMismatch, SourceError, UsageError
 from batch_emotion.plan import Task
-from batch_emotion.results.parts import Workspace
-from batch_emotion.results.stored import read_result
+from batch_emotion.results.reader import read_result
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.update import UpdateCounts, UpdateOptions
-from tests.composites import Box, backdrop, iou, photo, write_photo
-from tests.stopping import failing_at
+from batch_emotion.results.workspace import Workspace
+from batch_emotion.runs.output import OutputOptions
+from tests.support.composites import Box, backdrop, iou, photo, write_photo
+from tests.support.stopping import failing_at
 
 ANY = FaceOptions()
 
@@ -223,7 +223,7 @@ def test_usage_errors_leave_nothing(tmp_path: Path, photos: tuple[Path, dict[str
             predict(options)
     with pytest.raises(SourceError, match="box_x"):
         predict(_options(tmp_path / "m.csv", out))
-    assert run(["predict", str(folder), "--out", str(out), "--max-faces", "3"]) == 2
+    assert main(["predict", str(folder), "--out", str(out), "--max-faces", "3"]) == 2
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -245,14 +245,14 @@ def test_the_command_line_shows_faces(
     photos: tuple[Path, dict[str, list[Box]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, _ = photos
-    assert run(["predict", "--faces", str(folder / "a.jpg"), "--annotate", str(tmp_path / "copies")]) == 0
+    assert main(["predict", "--faces", str(folder / "a.jpg"), "--annotate", str(tmp_path / "copies")]) == 0
     said = capsys.readouterr().out.splitlines()
     assert [": happy (" in line for line in said].count(True) == 2
     assert (tmp_path / "copies" / "000000-a.jpg").is_file()
-    assert run(["predict", "--faces", str(folder / "b.jpg")]) == 0
+    assert main(["predict", "--faces", str(folder / "b.jpg")]) == 0
     assert capsys.readouterr().out == f"{folder / 'b.jpg'}: no face was found\n"
     options = ["--faces", "--max-faces", "1", "--min-face-size", "40", "--face-margin", "0.1", "--max-failures", "1"]
-    assert run(["predict", str(folder), "--out", str(tmp_path / "r.csv"), *options]) == 0
+    assert main(["predict", str(folder), "--out", str(tmp_path / "r.csv"), *options]) == 0
     assert "6 images: 4 ok, 1 no_face, 1 unsupported; 4 faces" in capsys.readouterr().err
 
 

@@ -8,7 +8,7 @@ from batch_emotion import PredictOptions, predict
 from batch_emotion.commands.merge import MergeOptions, merge
 from batch_emotion.errors import OutputMismatch, SourceError, UsageError
 from batch_emotion.plan import Task
-from batch_emotion.results.stored import read_result
+from batch_emotion.results.reader import read_result
 
 
 @pytest.fixture(scope="module")

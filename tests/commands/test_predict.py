@@ -13,10 +13,10 @@ import pytest
 from batch_emotion import PredictOptions, load_bundle, predict
 from batch_emotion.errors import ExitCode, OutputBusy, OutputMismatch, UsageError
 from batch_emotion.images.decode import load_image
-from batch_emotion.images.sources import SourceOptions
 from batch_emotion.records import Limits
+from batch_emotion.sources.planning import SourceOptions
 from batch_emotion.storage.locks import output_lock
-from tests.stopping import failing_at
+from tests.support.stopping import failing_at
 
 
 def _options(source: Path, out: Path | None, **changes: object) -> PredictOptions:

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from batch_emotion import DEFAULT_MODEL, ReportOptions, report
-from batch_emotion.cli import run
+from batch_emotion.cli import main
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.reporting import page
-from tests.browser import browser_path, opened_browser
-from tests.reporting.made import CLASSES, random_table, result_table, write
+from tests.support.browser import browser_path, opened_browser
+from tests.support.made_results import CLASSES, random_table, result_table, write
 
 EVIL = "<script>alert(1)</script>.jpg"
 
@@ -159,7 +159,7 @@ def test_a_prediction_can_end_in_a_page(
     (tmp_path / "in" / "m.csv").write_text("path,who\n" + "\n".join(lines) + "\n")
     monkeypatch.chdir(tmp_path / "work")
     arguments = ["predict", "../in/m.csv", "--out", "r.parquet", "--report", "r.html"]
-    assert run(arguments) == 0
+    assert main(arguments) == 0
     assert "Report: r.html" in capsys.readouterr().err
     page = _Page(Path("r.html"))
     assert "image is not there" not in page.text
@@ -168,11 +168,11 @@ def test_a_prediction_can_end_in_a_page(
     for fact in (DEFAULT_MODEL, "images a second", "onnxruntime", "seconds by stage"):
         assert fact in page.text
     Path("r.html").unlink()
-    assert run(arguments) == 0
+    assert main(arguments) == 0
     assert Path("r.html").exists()
-    assert run(["predict", str(faces / "sad" / "sad-0001.png"), "--report", "r.html"]) == 2
+    assert main(["predict", str(faces / "sad" / "sad-0001.png"), "--report", "r.html"]) == 2
     Path("notes.html").write_text("mine")
-    assert run([*arguments[:3], "new.parquet", "--report", "notes.html"]) == 2
+    assert main([*arguments[:3], "new.parquet", "--report", "notes.html"]) == 2
     assert not Path("new.parquet").exists()
 
 

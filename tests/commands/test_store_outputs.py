@@ -14,19 +14,19 @@ import pytest
 from pyarrow import dataset
 
 from batch_emotion import PredictOptions, predict
-from batch_emotion.cli import run as command_line
+from batch_emotion.cli import main as command_line
 from batch_emotion.commands.merge import MergeOptions, merge
-from batch_emotion.commands.output import OutputOptions
-from batch_emotion.commands.reporting import ReportingOptions
 from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch
 from batch_emotion.plan import Task
-from batch_emotion.results.parts import Workspace
-from batch_emotion.results.stored import read_result
+from batch_emotion.results.reader import read_result
 from batch_emotion.results.summary import read_run
 from batch_emotion.results.update import UpdateOptions
-from batch_emotion.storage.remote import Place, output_place
-from tests.stopping import failing_at
-from tests.store import FORBIDDEN, Bucket
+from batch_emotion.results.workspace import Workspace
+from batch_emotion.runs.outcome import ReportingOptions
+from batch_emotion.runs.output import OutputOptions
+from batch_emotion.storage.places import Place, output_place
+from tests.support.stopping import failing_at
+from tests.support.store import FORBIDDEN, Bucket
 
 SHARD = 10
 

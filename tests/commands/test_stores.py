@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import PredictOptions, predict
-from batch_emotion.cli import run
-from batch_emotion.commands.output import OutputOptions
+from batch_emotion.cli import main
 from batch_emotion.records import FaceOptions
 from batch_emotion.results.update import UpdateOptions
-from batch_emotion.storage.remote import open_filesystem
-from tests.store import FORBIDDEN, SLOW_DOWN, Answer, Bucket
+from batch_emotion.runs.output import OutputOptions
+from batch_emotion.storage.places import open_filesystem
+from tests.support.store import FORBIDDEN, SLOW_DOWN, Answer, Bucket
 
 KEY = "a b/50%#ü.jpg"
 
@@ -89,11 +89,11 @@ def test_one_object_is_shown_and_looked_at(
     bucket: Bucket, faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     uri = bucket.put(KEY, (faces / "happy" / "happy-0001.png").read_bytes())
-    assert run(["predict", uri]) == 0
+    assert main(["predict", uri]) == 0
     assert "happy" in capsys.readouterr().out
-    assert run(["predict", bucket.uri("a b"), "--out", str(tmp_path / "r.csv"), "--dry-run"]) == 0
+    assert main(["predict", bucket.uri("a b"), "--out", str(tmp_path / "r.csv"), "--dry-run"]) == 0
     assert capsys.readouterr().out.startswith("1 images, ")
-    assert run(["explain", uri, "--out", str(tmp_path / "looks.png")]) == 0
+    assert main(["explain", uri, "--out", str(tmp_path / "looks.png")]) == 0
     assert (tmp_path / "looks.png").stat().st_size
 
 
@@ -101,16 +101,16 @@ def test_pages_and_copies_show_objects(bucket: Bucket, faces: Path, tmp_path: Pa
     shutil.copytree(faces / "happy", tmp_path / "few")
     uri = bucket.put_folder(tmp_path / "few", "few/")
     command = ["predict", uri, "--out", str(tmp_path / "r.parquet"), "--report", str(tmp_path / "r.html"), "--quiet"]
-    assert run(command) == 0
+    assert main(command) == 0
     assert (tmp_path / "r.html").read_text().count("data:image/") >= 8
-    assert run([*command[:4], "--update", "--checksum", "--quiet"]) == 0
+    assert main([*command[:4], "--update", "--checksum", "--quiet"]) == 0
 
 
 @pytest.mark.parametrize("source", ["s3://no-such-bucket/faces", "foo://bucket/faces", "s3://"])
 def test_a_store_that_is_not_there_is_one_line(
     bucket: Bucket, source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["predict", source, "--out", str(tmp_path / "r.parquet")]) == 2
+    assert main(["predict", source, "--out", str(tmp_path / "r.parquet")]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert source.rstrip("/").rpartition("/faces")[0] in said
@@ -127,7 +127,7 @@ def test_without_credentials_one_line_says_so(
         monkeypatch.delenv(name)
     open_filesystem.cache_clear()
     for source in (bucket.uri(), str(tmp_path / "m.csv")):
-        assert run(["predict", source, "--out", str(tmp_path / "r.parquet")]) == 2
+        assert main(["predict", source, "--out", str(tmp_path / "r.parquet")]) == 2
         said = capsys.readouterr().err
         assert said.count("\n") == 1
         assert "credentials" in said
@@ -145,7 +145,7 @@ def test_an_endpoint_that_is_not_there_is_one_line(
     monkeypatch.setattr(objects, "_PAUSES_S", ())
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     open_filesystem.cache_clear()
-    assert run(["predict", bucket.uri("faces"), "--out", str(tmp_path / "r.parquet")]) == 2
+    assert main(["predict", bucket.uri("faces"), "--out", str(tmp_path / "r.parquet")]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "cannot be reached; check its name, the endpoint" in said

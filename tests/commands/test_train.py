@@ -7,7 +7,7 @@ from batch_emotion import PredictOptions, TrainOptions, predict, train
 from batch_emotion.commands.models import verify
 from batch_emotion.commands.sample import SampleOptions, sample
 from batch_emotion.errors import OutputMismatch, UsageError
-from batch_emotion.model.training import Recipe
+from batch_emotion.training.fit import Recipe
 
 
 def test_a_network_trained_on_the_samples_learns_them_and_predicts(tmp_path: Path) -> None:

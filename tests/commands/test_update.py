@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import DEFAULT_MODEL, PredictOptions, predict
-from batch_emotion.commands.output import OutputOptions
-from batch_emotion.commands.reporting import ReportingOptions
 from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch, SourceError, TimeLimitReached
 from batch_emotion.plan import Plan
-from batch_emotion.results.parts import Workspace
-from batch_emotion.results.stored import read_result
+from batch_emotion.results.reader import read_result
 from batch_emotion.results.update import UpdateOptions
+from batch_emotion.results.workspace import Workspace
+from batch_emotion.runs.outcome import ReportingOptions
+from batch_emotion.runs.output import OutputOptions
 from batch_emotion.scoring import Scorer
 
 UPDATE = UpdateOptions(prune=True, max_prune=0.5, retry_failures=True)
@@ -190,7 +190,7 @@ def test_a_kill_between_the_output_and_its_run_json_loses_nothing(
         def dying(*anything: object) -> None:
             raise KeyboardInterrupt
 
-        patch.setattr("batch_emotion.commands.reporting.write_run", dying)
+        patch.setattr("batch_emotion.runs.outcome.write_run", dying)
         predict(_options(source, out, UpdateOptions()))
     assert len(read_result(out)) == 12
     scored.clear()
@@ -255,7 +255,7 @@ def test_a_failed_night_is_told_and_keeps_what_the_last_good_one_told(tmp_path: 
         raise OSError(28, "No space left on device")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("batch_emotion.results.parts.pq.write_table", failing)
+        patch.setattr("batch_emotion.results.workspace.pq.write_table", failing)
         with pytest.raises(BatchEmotionError, match=r"No space left.*free some space.*same command again"):
             predict(_options(source, out, report=report))
     told = json.loads((tmp_path / "r.parquet.run.json").read_text())
@@ -289,8 +289,8 @@ def test_nothing_to_do_loads_neither_tensorflow_nor_a_runtime(tmp_path: Path, so
     out = tmp_path / "r.parquet"
     predict(_options(source, out))
     code = (
-        "import sys; from batch_emotion.cli import run; "
-        f"code = run(['predict', {str(source)!r}, '--out', {str(out)!r}, '--shard-size', '4', '--update']); "
+        "import sys; from batch_emotion.cli import main; "
+        f"code = main(['predict', {str(source)!r}, '--out', {str(out)!r}, '--shard-size', '4', '--update']); "
         "print(code, [name for name in ('tensorflow', 'keras', 'onnxruntime') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,11 +6,11 @@ import pyarrow as pa
 import pytest
 
 from batch_emotion.engines import local
-from batch_emotion.images.sources import make_plan
 from batch_emotion.plan import Plan
 from batch_emotion.records import InputSpec, Limits
-from batch_emotion.results.parts import Workspace
+from batch_emotion.results.workspace import Workspace
 from batch_emotion.scoring import Scorer
+from batch_emotion.sources.planning import make_plan
 
 
 class _Constant:

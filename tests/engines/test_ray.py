@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import PredictOptions, predict
-from batch_emotion.engines import ray
-from batch_emotion.engines.cluster import connected
 from batch_emotion.engines.options import EngineOptions
+from batch_emotion.engines.ray import driver
+from batch_emotion.engines.ray.cluster import connected
 from batch_emotion.engines.worker import Assignment, Shard, ShardReport, WorkersLost
 from batch_emotion.errors import BatchEmotionError, TimeLimitReached, UsageError
-from batch_emotion.results.parts import Workspace
-from tests.deadly import deadly_path
+from batch_emotion.results.workspace import Workspace
+from tests.support.deadly import deadly_path
 
 RAY = EngineOptions("ray", num_workers=2)
 ROWS = pa.table({"index": pa.array([0])})
@@ -35,7 +35,7 @@ def drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Submit],
     """Drive four shards of one image by a made-up Ray; gives what was submitted to it."""
     workspace = Workspace(tmp_path / "r.parquet")
     workspace.folder.mkdir()
-    monkeypatch.setattr(ray, "connected", lambda options: connected_already())
+    monkeypatch.setattr(driver, "connected", lambda options: connected_already())
     submitted: list[list[Shard]] = []
 
     def driving(submit: Submit) -> list[list[Shard]]:
@@ -43,9 +43,9 @@ def drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Submit],
             submitted.append(list(batch))
             yield from submit(workspace, batch)
 
-        monkeypatch.setattr(ray, "_reports", reports)
+        monkeypatch.setattr(driver, "_reports", reports)
         assignment = Assignment(workspace, "", None)  # type: ignore[arg-type]
-        ray.run(4, 1, assignment, RAY, lambda report: None)
+        driver.run(4, 1, assignment, RAY, lambda report: None)
         return submitted
 
     return driving

@@ -11,11 +11,12 @@ import pytest
 from batch_emotion import load_bundle
 from batch_emotion.engines.worker import Assignment, Shard, ShardReport, ShardWorker
 from batch_emotion.errors import BatchEmotionError, BundleError
-from batch_emotion.images.sources import make_plan
 from batch_emotion.plan import Plan
 from batch_emotion.records import Limits
-from batch_emotion.results.parts import Fingerprint, Workspace
+from batch_emotion.results.fingerprint import Fingerprint
+from batch_emotion.results.workspace import Workspace
 from batch_emotion.scoring import Scorer, ScorerSpec
+from batch_emotion.sources.planning import make_plan
 
 _EMPTY = ShardReport(Shard(0, 0, 20), "here")
 

@@ -10,7 +10,7 @@ from batch_emotion.errors import UsageError
 from batch_emotion.images.detectors import HaarDetector, open_detector
 from batch_emotion.images.faces import find_faces
 from batch_emotion.records import FaceOptions
-from tests.composites import iou, photo
+from tests.support.composites import iou, photo
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from batch_emotion.images.faces import FaceLoader, crop_face, find_faces
 from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
 from batch_emotion.records import DecodedImage, Face, FaceOptions, InputSpec, Limits, Status
-from tests.composites import astronaut, backdrop, iou, photo, write_photo
+from tests.support.composites import astronaut, backdrop, iou, photo, write_photo
 
 SPEC = InputSpec((64, 64))
 SIDES = (60, 76, 96, 120, 150)

@@ -13,7 +13,7 @@ from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
 from batch_emotion.records import InputSpec, Limits, Status
 from batch_emotion.storage.reading import FileBytes
-from tests.children import CRASHING, ROOT, path_with
+from tests.support.children import CRASHING, ROOT, path_with
 
 
 @pytest.fixture

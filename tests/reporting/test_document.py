@@ -6,13 +6,13 @@ import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
-import batch_emotion.results.stored as stored
+import batch_emotion.results.reader as stored
 from batch_emotion.errors import SourceError, UsageError
-from batch_emotion.labels import find_labels
-from batch_emotion.model.calibration import expected_calibration_error
+from batch_emotion.labels.results import find_labels
+from batch_emotion.metrics import expected_calibration_error
 from batch_emotion.reporting.document import report_document
-from batch_emotion.results.stored import open_result
-from tests.reporting.made import CLASSES, random_table, result_table, write
+from batch_emotion.results.reader import open_result
+from tests.support.made_results import CLASSES, random_table, result_table, write
 
 
 def _gathered(path: Path, labels: str | None = None, group_by: str | None = None, other: Path | None = None):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from batch_emotion.errors import OutputBusy
 from batch_emotion.storage.commits import committing, committing_folder, restore_output
+from batch_emotion.storage.escaping import escape_name, unescape_name
 from batch_emotion.storage.locks import output_lock
-from batch_emotion.storage.names import escape_name, unescape_name
 
 
 @given(st.binary(max_size=40))

@@ -11,12 +11,12 @@ import pytest
 
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.records import Status
-from batch_emotion.storage import ahead, objects
-from batch_emotion.storage.ahead import ReadAhead
-from batch_emotion.storage.names import escape_name
+from batch_emotion.storage import objects, prefetch
+from batch_emotion.storage.escaping import escape_name
+from batch_emotion.storage.places import open_filesystem
+from batch_emotion.storage.prefetch import ReadAhead
 from batch_emotion.storage.reading import FileBytes, read_file
-from batch_emotion.storage.remote import open_filesystem
-from tests.store import FORBIDDEN, SLOW_DOWN, Bucket
+from tests.support.store import FORBIDDEN, SLOW_DOWN, Bucket
 
 MIB = 2**20
 
@@ -109,14 +109,14 @@ def test_many_are_read_at_a_time_and_given_in_order(bucket: Bucket) -> None:
     reading = ReadAhead(MIB)
     assert [int(file.data) for file in reading(uris)] == list(range(60))
     reading.close()
-    assert 4 < most <= ahead.IN_FLIGHT
+    assert 4 < most <= prefetch.IN_FLIGHT
 
 
 def test_few_large_files_wait_at_a_time(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ahead, "_BYTES_AHEAD", 40_000)
+    monkeypatch.setattr(prefetch, "_BYTES_AHEAD", 40_000)
     uris = [bucket.put(f"{number}.jpg", b"x" * 10_000) for number in range(30)]
     read = Counter[str]()
-    monkeypatch.setattr(ahead, "read_file", lambda uri, most: (read.update([uri]), read_file(uri, most))[1])
+    monkeypatch.setattr(prefetch, "read_file", lambda uri, most: (read.update([uri]), read_file(uri, most))[1])
     reading = ReadAhead(MIB)
     taken = 0
     for taken, _ in enumerate(reading(uris), 1):

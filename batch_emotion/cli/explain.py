@@ -1,0 +1,48 @@
+"""The commands on results: ``merge``, ``report``, and ``explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from batch_emotion._version import DEFAULT_MODEL
+from batch_emotion.cli.app import Classes, Model, TrustPickle, class_names_of, command
+
+
+@command()
+def explain(
+    images: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGE...", help="Image files, directories, globs, or one manifest."),
+    ],
+    out: Annotated[Path, typer.Option(help="A folder for the pictures, or for one image a .png.")],
+    model: Model = DEFAULT_MODEL,
+    classes: Classes = None,
+    target: Annotated[str | None, typer.Option(help="Ask about this class; default: what the model says.")] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="The layer whose maps are used; default: the last that keeps height and width.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures that are there.")] = False,
+    trust_pickle: TrustPickle = False,
+) -> None:
+    """Show where in an image the model looks (Grad-CAM): a picture for each image."""
+    from batch_emotion.commands.explain import ExplainOptions
+    from batch_emotion.commands.explain import explain as run_explain
+
+    options = ExplainOptions(
+        tuple(images),
+        out,
+        model,
+        class_names_of(classes) if classes else None,
+        trust_pickle,
+        target.strip().lower() if target else None,
+        layer,
+        overwrite=overwrite,
+    )
+    for each in run_explain(options):
+        if each.picture is None:
+            typer.echo(f"{each.path} is {each.status}: {each.error}", err=True)
+        else:
+            typer.echo(f"{each.path}: {each.emotion} ({each.confidence:.1%}), {each.picture}")

@@ -1,0 +1,99 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from batch_emotion import EvaluateOptions, evaluate, load_bundle
+from batch_emotion.commands.models import verify
+from batch_emotion.errors import UsageError
+from batch_emotion.metrics import measure, proportion
+from batch_emotion.model.bundle import Card, models_folder
+from batch_emotion.model.model_card import human_card
+from batch_emotion.records import InputSpec
+from batch_emotion.training.save import record_evaluation
+
+
+def _full_card() -> Card:
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet([1, 1], 200)
+    figures = measure(probabilities, rng.integers(0, 2, 200), ("happy", "s|d"))
+    share, interval = proportion(45, 50)
+    agreement = {"images": 50, "agreement": share, "interval": interval, "label_agreement": 0.85}
+    return Card(
+        name="m",
+        summary="a model",
+        architecture="seed-cnn",
+        class_names=("happy", "s|d"),
+        input=InputSpec((48, 48), "grayscale"),
+        parameters=1234567,
+        metrics={
+            "training": {"images": 900, "accuracy": 0.9},
+            "validation": figures,
+            "in_training": 12,
+            "agreement": {"votes": "votes.csv", "all": agreement, "without_duplicates": None},
+            "left_out": {"neutral": {"images": 4, "mean_confidence": 0.5, "said": {"happy": 1, "s|d": 3}}},
+            "calibration": {"temperature": 1.3, "ece_before": 0.08, "ece_after": 0.021, "folds": 5},
+            "speed": {"images_per_second": 2345.6, "mflops": 48.1},
+        },
+        training={
+            "data": "faces",
+            "validation": "held",
+            "command": "batch-emotion train faces --out m",
+            "recipe": {"epochs": 3, "augmentation": {"flip": True}},
+            "about_data": {"name": "Faces", "licence": "CC0", "faults": ["labels are noisy"]},
+        },
+    )
+
+
+def test_the_card_tells_everything_that_a_reviewer_asks_for() -> None:
+    card = _full_card()
+    text = human_card(card)
+    figures = card.metrics["validation"]
+    low, high = figures["intervals"]["accuracy"]
+    for part in (
+        f"{figures['accuracy'] * 100:.1f} % ({low * 100:.1f} to {high * 100:.1f})",
+        "Trained on 900 images of `faces`, measured on 200 images of `held`",
+        "12 of the validation images stand in the training data too",
+        "Known fault: labels are noisy",
+        "```sh\nbatch-emotion train faces --out m\n```",
+        "- augmentation.flip: True",
+        "50 images",
+        "90.0 %",
+        "neutral (4 images): s|d 75.0 %, happy 25.0 %; mean confidence 50.0 %",
+        "temperature of 1.300",
+        "8.0 %",
+        "2.1 %",
+        "2,346 images/s",
+        "48 million",
+        "Article 5(1)(f)",
+        "CC0",
+        r"| s\|d |",
+    ):
+        assert part in text, part
+    assert human_card(Card.from_json(card.to_json())) == text
+
+
+def test_a_bare_card_says_what_is_not_known() -> None:
+    text = human_card(Card("m", "a model", "seed-cnn", ("a", "b"), InputSpec((8, 8)), 1))
+    for part in ("is not recorded", "Nothing was measured", "not calibrated", "No licence is stated"):
+        assert part in text
+    assert "## Speed" not in text
+
+
+def test_the_bundled_models_cards_can_be_told() -> None:
+    assert "64.4 %" in human_card(load_bundle("seed-cnn").card)
+
+
+def test_an_evaluation_is_put_on_the_card_of_its_model_only(faces: Path, tmp_path: Path) -> None:
+    shutil.copytree(models_folder() / "seed-cnn", tmp_path / "m")
+    told = evaluate(EvaluateOptions(faces, tmp_path / "e", tmp_path / "m")).evaluation
+    card = record_evaluation(tmp_path / "m", told)
+    assert card.metrics["evaluation"]["accuracy"] == told["all"]["accuracy"]
+    assert card.metrics["validation"] == load_bundle("seed-cnn").card.metrics["validation"]
+    assert f"{told['all']['accuracy'] * 100:.1f} %" in (tmp_path / "m" / "README.md").read_text()
+    changed = load_bundle(tmp_path / "m")
+    assert verify(changed).passed
+    assert changed.sha256 == load_bundle("seed-cnn").sha256
+    with pytest.raises(UsageError, match="another network"):
+        record_evaluation(tmp_path / "m", told | {"model": {"sha256": "0"}})
