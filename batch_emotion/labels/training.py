@@ -13,8 +13,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
+from batch_emotion.options.predict import SourceOptions
 from batch_emotion.plan import Plan
-from batch_emotion.sources.planning import SourceOptions, make_plan
+from batch_emotion.sources.planning import make_plan
 
 TRAIN_FOLDERS = ("train", "training")
 VALIDATION_FOLDERS = ("val", "valid", "validation", "test")

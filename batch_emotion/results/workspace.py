@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Workspace:
             OutputMismatch: the parts are of another run and ``overwrite`` is not given.
         """
         if self.is_there:
-            differing = fingerprint.differences(self._told())
+            differing = fingerprint.differences(self._read_fingerprint())
             if not differing:
                 return
             if not overwrite:
@@ -67,9 +67,9 @@ class Workspace:
         if not self.is_there:
             self.remove()
             return Leftovers()
-        told = self._told()
-        suspects = self._suspects(int(told.get("shard_size", 1)))
-        if not fingerprint.scores_like(told):
+        earlier = self._read_fingerprint()
+        suspects = self._suspects(int(earlier.get("shard_size", 1)))
+        if not fingerprint.scores_like(earlier):
             for part in [*self.folder.glob("part-*.parquet"), *self.folder.glob("left-*.parquet")]:
                 part.unlink()
         free = 1 + max((int(left.stem[5:]) for left in self.folder.glob("left-*.parquet")), default=-1)
@@ -97,11 +97,11 @@ class Workspace:
                     pa.ipc.new_file(temporary, table.schema) as file,
                 ):
                     file.write_table(table)
-        commit_text(self.folder / "fingerprint.json", json.dumps(asdict(fingerprint), indent=2) + "\n")
+        commit_text(self.folder / "fingerprint.json", json.dumps(fingerprint.as_dict(), indent=2) + "\n")
 
-    def _told(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads((self.folder / "fingerprint.json").read_text(encoding="utf-8"))
-        return told
+    def _read_fingerprint(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads((self.folder / "fingerprint.json").read_text(encoding="utf-8"))
+        return document
 
     def _suspects(self, shard_size: int) -> pa.Array:
         """The paths of the shards that an earlier process died in."""
@@ -122,10 +122,10 @@ class Workspace:
     def announced(self) -> dict[str, Any]:
         """What was said by ``announce``; empty where nothing was."""
         try:
-            told = json.loads((self.folder / "announced.json").read_text(encoding="utf-8"))
+            announced = json.loads((self.folder / "announced.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
-        return told if isinstance(told, dict) else {}
+        return announced if isinstance(announced, dict) else {}
 
     def plan(self) -> Plan:
         """The plan that is being worked on."""
