@@ -22,7 +22,8 @@ from batch_emotion.images.loading import make_loader
 from batch_emotion.images.pipeline import is_far, stream
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.runtime import Runtime, open_runtime
-from batch_emotion.options.predict import FaceOptions, Limits, Precision, RuntimeName
+from batch_emotion.options.images import FaceOptions, Limits
+from batch_emotion.options.models import Precision, RuntimeName
 from batch_emotion.plan import Plan
 from batch_emotion.records import ImageBatch, InputSpec, Profile, pixel_digests
 from batch_emotion.results.schema import assemble

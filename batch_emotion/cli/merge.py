@@ -11,7 +11,7 @@ from batch_emotion.cli.app import Quiet, command
 from batch_emotion.cli.logs import run_id
 from batch_emotion.cli.options import takes
 from batch_emotion.options.merge import MergeOptions
-from batch_emotion.options.predict import Caller
+from batch_emotion.options.runs import Caller
 
 
 @command()

@@ -66,7 +66,7 @@ def parameter_of(leaf: Leaf) -> inspect.Parameter:
     """An option as a parameter that typer reads."""
     declaration = leaf.declaration
     kind = _kind(leaf)
-    if declaration.written in ("sources", "places"):
+    if declaration.argument:
         info: Any = typer.Argument(help=declaration.help, metavar=declaration.metavar)
     else:
         flags = f"--{leaf.flag}/--no-{leaf.flag}" if kind is bool else f"--{leaf.flag}"
@@ -133,7 +133,7 @@ def _read(leaf: Leaf, value: Any) -> Any:
             return names_of(value)
         case "duration":
             return seconds_of(f"--{leaf.flag}", value)
-        case "sources":
+        case "words":
             return tuple(value)
         case "places":
             from batch_emotion.storage.places import output_place
@@ -166,7 +166,7 @@ def _kind(leaf: Leaf) -> Any:
     if leaf.is_switch:
         return bool
     match leaf.declaration.written:
-        case "sources" | "places":
+        case "words" | "places":
             return list[str]
         case "text" | "place" | "names" | "duration":
             return str | None if leaf.default in (None, MISSING) else str

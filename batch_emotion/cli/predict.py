@@ -14,7 +14,8 @@ from batch_emotion.cli.logs import LOG, begin_log, run_id
 from batch_emotion.cli.options import given_keys, takes
 from batch_emotion.errors import UsageError
 from batch_emotion.options.declared import values
-from batch_emotion.options.predict import Caller, MessageOptions, PredictOptions
+from batch_emotion.options.predict import PredictOptions
+from batch_emotion.options.runs import Caller, MessageOptions
 
 if TYPE_CHECKING:
     from batch_emotion.runs.job import Listing

@@ -10,7 +10,8 @@ import typer
 from batch_emotion.cli.app import app, command
 from batch_emotion.cli.options import kinds_of
 from batch_emotion.errors import BundleError, SourceError
-from batch_emotion.options.predict import MessageOptions, PredictOptions
+from batch_emotion.options.predict import PredictOptions
+from batch_emotion.options.runs import MessageOptions
 
 
 @command("run", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})

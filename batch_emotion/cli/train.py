@@ -103,7 +103,7 @@ def train(
     from batch_emotion.commands.train import train as run_train
     from batch_emotion.labels.training import LabelOptions
     from batch_emotion.model.about import About, read_about
-    from batch_emotion.options.predict import SourceOptions
+    from batch_emotion.options.images import SourceOptions
     from batch_emotion.training.augmentation import Augmentation
     from batch_emotion.training.fit import Recipe
 

@@ -16,7 +16,8 @@ from batch_emotion.evaluation.page import evaluation_page
 from batch_emotion.images.decode import load_image
 from batch_emotion.labels.votes import read_votes
 from batch_emotion.model.bundle import load_bundle
-from batch_emotion.options.predict import Limits, RuntimeName, SourceOptions
+from batch_emotion.options.images import Limits, SourceOptions
+from batch_emotion.options.models import RuntimeName
 from batch_emotion.records import InputSpec
 from batch_emotion.runs.output import OnProgress, Progress
 from batch_emotion.storage.commits import committing_folder, restore_output

@@ -13,7 +13,7 @@ from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.decode import load_image
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.gradcam import GradCam
-from batch_emotion.options.predict import Limits, SourceOptions
+from batch_emotion.options.images import Limits, SourceOptions
 from batch_emotion.records import Status
 from batch_emotion.reporting.pictures import as_rgb, heat_over
 from batch_emotion.sources.planning import make_plan

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from batch_emotion.errors import OutputMismatch, SourceError
 from batch_emotion.options.merge import MergeOptions
-from batch_emotion.options.predict import MonitoringOptions
+from batch_emotion.options.runs import MonitoringOptions
 from batch_emotion.plan import task_rows
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.reader import StoredResult, open_result

@@ -12,7 +12,7 @@ from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.evaluation.gathering import find_maker
 from batch_emotion.labels.results import find_labels
 from batch_emotion.model.bundle import bundled_models, load_bundle
-from batch_emotion.options.predict import Limits
+from batch_emotion.options.images import Limits
 from batch_emotion.reporting.document import Samples, report_document
 from batch_emotion.reporting.figures import FIGURE_NAMES, report_figures
 from batch_emotion.reporting.looks import look_at

@@ -19,7 +19,8 @@ from batch_emotion.labels.results import FOLDERS, find_labels
 from batch_emotion.labels.training import LabelOptions, evaluation_folder, read_labelled
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
 from batch_emotion.model.runtime import open_runtime
-from batch_emotion.options.predict import Limits, RuntimeName, SourceOptions
+from batch_emotion.options.images import Limits, SourceOptions
+from batch_emotion.options.models import RuntimeName
 from batch_emotion.plan import Plan
 from batch_emotion.records import Status, pixel_digests
 from batch_emotion.results.reader import StoredResult, open_result, result_probabilities

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.images.decode import decode_whole, load, reduction, resize
 from batch_emotion.images.detectors import Detector, open_detector
-from batch_emotion.options.predict import FaceOptions, Limits
+from batch_emotion.options.images import FaceOptions, Limits
 from batch_emotion.records import DecodedImage, Face, InputSpec, Status
 from batch_emotion.storage.reading import FileBytes
 

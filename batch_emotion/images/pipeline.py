@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import Interrupted
 from batch_emotion.images.loading import Loader, make_loader
-from batch_emotion.options.predict import Limits
+from batch_emotion.options.images import Limits
 from batch_emotion.plan import Plan
 from batch_emotion.records import FACE_SCHEMA, DecodedImage, Face, ImageBatch, InputSpec, Status
 from batch_emotion.storage.prefetch import ReadAhead

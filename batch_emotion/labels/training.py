@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
-from batch_emotion.options.predict import SourceOptions
+from batch_emotion.options.images import SourceOptions
 from batch_emotion.plan import Plan
 from batch_emotion.sources.planning import make_plan
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from batch_emotion.cores import available_cores
 from batch_emotion.errors import BundleError, UsageError
 from batch_emotion.model.bundle import Bundle
-from batch_emotion.options.predict import Precision, RuntimeName
+from batch_emotion.options.models import Precision, RuntimeName
 
 _SLICE = 8
 _NVIDIA = "/dev/nvidiactl"

@@ -11,17 +11,20 @@ The command line, the environment, job files, the checks and the fingerprint of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Literal
 
+from batch_emotion.errors import UsageError
+
 Effect = Literal["scores", "labels", "cut"]
 """What of a result an option changes: the probabilities, only what is made of them, or only the cut into shards."""
 
-Notation = Literal["text", "place", "places", "names", "duration", "sources"]
+Notation = Literal["text", "place", "places", "names", "duration", "words"]
 """How a value is written that is not a number, a word or a local path: a path or URI, names with commas, ``1h30m``.
 
-``sources`` and ``places`` are arguments: any number of words, or of paths and URIs.
+``words`` and ``places`` are any number of words, or of paths and URIs.
 """
 
 _KEY = "option"
@@ -36,6 +39,7 @@ class Declaration:
         flag: the long flag without its dashes; the field's name with hyphens where empty.
         short: a short flag, such as ``-q``.
         metavar: what stands for the value in help.
+        argument: it is given by its place on the command line, not by a flag.
         written: how it is written as text.
         at_least, at_most: the smallest and the largest value.
         effect: what of a result it changes; None is nothing.
@@ -48,6 +52,7 @@ class Declaration:
     flag: str = ""
     short: str = ""
     metavar: str | None = None
+    argument: bool = False
     written: Notation | None = None
     at_least: float | None = None
     at_most: float | None = None
@@ -143,3 +148,20 @@ def values(options: Any) -> dict[str, Any]:
             value = None if value is None else getattr(value, name)
         found[leaf.key] = value is not None if leaf.is_switch else value
     return found
+
+
+def check_ranges(options: Any) -> None:
+    """Refuse numbers outside of what is declared.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    found = values(options)
+    for leaf in leaves(type(options)):
+        value = found[leaf.key]
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        least, most = leaf.declaration.at_least, leaf.declaration.at_most
+        if math.isnan(value) or (least is not None and value < least) or (most is not None and value > most):
+            bounds = f"at least {least:g}" if most is None else f"between {least:g} and {most:g}"
+            raise UsageError(f"--{leaf.flag} must be {bounds}, not {value:g}")

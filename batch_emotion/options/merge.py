@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from batch_emotion.options.declared import option
-from batch_emotion.options.predict import OUT_HELP, Caller
+from batch_emotion.options.predict import OUT_HELP
+from batch_emotion.options.runs import Caller
 
 if TYPE_CHECKING:
     from batch_emotion.storage.places import Place
@@ -23,7 +24,9 @@ class MergeOptions:
         caller: who began the run.
     """
 
-    parts: tuple[Place, ...] = option(help="The Parquet results of all tasks.", metavar="PART...", written="places")
+    parts: tuple[Place, ...] = option(
+        help="The Parquet results of all tasks.", metavar="PART...", argument=True, written="places"
+    )
     out: Place = option(help=OUT_HELP, written="place")
     overwrite: bool = option(False, "Replace what is there.")
     caller: Caller = field(default_factory=Caller)

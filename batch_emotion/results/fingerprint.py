@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any
 
 from batch_emotion.options.declared import Effect, leaves, values
-from batch_emotion.options.predict import PredictOptions, Task
+from batch_emotion.options.predict import PredictOptions
+from batch_emotion.options.runs import Task
 
 _NOT_OF_ONE_IMAGE = frozenset({"plan", "images", "model_name"})
 _OF_FACES = ("detector", "detector_sha256", "min_face_size", "max_faces", "face_margin")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, PruneRefused
-from batch_emotion.options.predict import UpdateOptions
+from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.plan import Plan
 from batch_emotion.records import CHECKSUM, Status
 from batch_emotion.results.image_rows import ImageRows, Numbers

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.images.decode import decode_whole, load
-from batch_emotion.options.predict import AnnotateOptions, Limits
+from batch_emotion.options.images import AnnotateOptions, Limits
 from batch_emotion.plan import Plan
 from batch_emotion.records import Face, Status
 from batch_emotion.storage.commits import committing_folder, restore_output

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from batch_emotion.errors import OutputMismatch, UsageError
-from batch_emotion.options.declared import Leaf, leaves, values
-from batch_emotion.options.predict import AnnotateOptions, EngineOptions, MonitoringOptions, PredictOptions
+from batch_emotion.options.declared import Leaf, check_ranges, leaves, values
+from batch_emotion.options.images import AnnotateOptions
+from batch_emotion.options.predict import PredictOptions
+from batch_emotion.options.runs import EngineOptions, MonitoringOptions
 from batch_emotion.results.writer import output_kind
 from batch_emotion.runs.annotate import is_annotated
 from batch_emotion.sources.planning import is_manifest
@@ -48,23 +49,6 @@ def check_options(options: PredictOptions) -> None:
     if options.annotate is not None:
         _check_annotate(options.annotate)
     check_monitoring(options.monitoring)
-
-
-def check_ranges(options: Any) -> None:
-    """Refuse numbers outside of what is declared.
-
-    Raises:
-        UsageError: naming the option.
-    """
-    found = values(options)
-    for leaf in leaves(type(options)):
-        value = found[leaf.key]
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            continue
-        least, most = leaf.declaration.at_least, leaf.declaration.at_most
-        if math.isnan(value) or (least is not None and value < least) or (most is not None and value > most):
-            bounds = f"at least {least:g}" if most is None else f"between {least:g} and {most:g}"
-            raise UsageError(f"--{leaf.flag} must be {bounds}, not {value:g}")
 
 
 def _check_needs(options: PredictOptions, given: Collection[str]) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from batch_emotion.errors import BatchEmotionError, ExitCode, Interrupted, OutputBusy, UsageError
-from batch_emotion.options.predict import Caller, MonitoringOptions
+from batch_emotion.options.runs import Caller, MonitoringOptions
 from batch_emotion.results.drift import Mix, drift, read_mix
 from batch_emotion.results.summary import Summary, run_file, write_run
 from batch_emotion.runs.prometheus import write_metrics

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from batch_emotion.errors import OutputMismatch
-from batch_emotion.options.predict import UpdateOptions
+from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.plan import Plan
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.reader import read_result

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from batch_emotion.engines.base import Assignment, Engine, ShardReport
 from batch_emotion.model.bundle import Bundle
-from batch_emotion.options.predict import EngineOptions
+from batch_emotion.options.runs import EngineOptions
 from batch_emotion.plan import Plan
 from batch_emotion.results.summary import Summary, WorkerPace
 

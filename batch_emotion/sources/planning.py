@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pyarrow.lib import StringBuilder
 
 from batch_emotion.errors import SourceError, UsageError
-from batch_emotion.options.predict import SourceOptions
+from batch_emotion.options.images import SourceOptions
 from batch_emotion.plan import PLAN_SCHEMA, Plan
 from batch_emotion.sources.folder import CHUNK, Entry, Walk, in_order, is_image, local_entry
 from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest

@@ -11,7 +11,7 @@ import pytest
 
 from batch_emotion import PredictOptions, predict
 from batch_emotion.cli import main
-from batch_emotion.options.predict import SourceOptions
+from batch_emotion.options.images import SourceOptions
 from batch_emotion.records import Status
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.places import open_filesystem, place

@@ -16,7 +16,7 @@ from batch_emotion import AnnotateOptions, FaceOptions, PredictOptions, predict
 from batch_emotion.cli import main
 from batch_emotion.commands.merge import MergeOptions, merge
 from batch_emotion.errors import OutputMismatch, SourceError, UsageError
-from batch_emotion.options.predict import Task, UpdateOptions
+from batch_emotion.options.runs import Task, UpdateOptions
 from batch_emotion.results.reader import read_result
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.update import UpdateCounts

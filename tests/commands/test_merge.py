@@ -7,7 +7,7 @@ import pytest
 from batch_emotion import PredictOptions, predict
 from batch_emotion.commands.merge import MergeOptions, merge
 from batch_emotion.errors import OutputMismatch, SourceError, UsageError
-from batch_emotion.options.predict import Task
+from batch_emotion.options.runs import Task
 from batch_emotion.plan import task_rows
 from batch_emotion.results.reader import read_result
 

@@ -13,7 +13,8 @@ import pytest
 from batch_emotion import PredictOptions, load_bundle, predict
 from batch_emotion.errors import ExitCode, OutputBusy, OutputMismatch, UsageError
 from batch_emotion.images.decode import load_image
-from batch_emotion.options.predict import Limits, MonitoringOptions, SourceOptions
+from batch_emotion.options.images import Limits, SourceOptions
+from batch_emotion.options.runs import MonitoringOptions
 from batch_emotion.storage.locks import output_lock
 from tests.support.stopping import failing_at
 

@@ -14,7 +14,8 @@ import pytest
 
 from batch_emotion import PredictOptions, predict
 from batch_emotion.cli import main
-from batch_emotion.options.predict import FaceOptions, UpdateOptions
+from batch_emotion.options.images import FaceOptions
+from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.storage.places import open_filesystem
 from tests.support.store import FORBIDDEN, SLOW_DOWN, Answer, Bucket
 

@@ -15,7 +15,7 @@ import pytest
 
 from batch_emotion import DEFAULT_MODEL, PredictOptions, predict
 from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch, SourceError, TimeLimitReached
-from batch_emotion.options.predict import Caller, MonitoringOptions, UpdateOptions
+from batch_emotion.options.runs import Caller, MonitoringOptions, UpdateOptions
 from batch_emotion.plan import Plan
 from batch_emotion.results.reader import read_result
 from batch_emotion.results.workspace import Workspace

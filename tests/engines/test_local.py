@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from batch_emotion.engines import local
-from batch_emotion.options.predict import Limits
+from batch_emotion.options.images import Limits
 from batch_emotion.plan import Plan
 from batch_emotion.records import InputSpec
 from batch_emotion.results.workspace import Workspace

@@ -17,7 +17,7 @@ from batch_emotion.engines.ray import driver
 from batch_emotion.engines.ray.cluster import connected
 from batch_emotion.engines.worker import Assignment, Shard, ShardReport, WorkersLost
 from batch_emotion.errors import BatchEmotionError, TimeLimitReached, UsageError
-from batch_emotion.options.predict import EngineOptions
+from batch_emotion.options.runs import EngineOptions
 from batch_emotion.results.workspace import Workspace
 from tests.support.deadly import deadly_path
 

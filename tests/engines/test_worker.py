@@ -11,7 +11,7 @@ import pytest
 from batch_emotion import load_bundle
 from batch_emotion.engines.worker import Assignment, Shard, ShardReport, ShardWorker
 from batch_emotion.errors import BatchEmotionError, BundleError
-from batch_emotion.options.predict import Limits
+from batch_emotion.options.images import Limits
 from batch_emotion.plan import Plan
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.workspace import Workspace

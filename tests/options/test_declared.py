@@ -13,10 +13,10 @@ from batch_emotion.cli import main
 from batch_emotion.cli.jobfile import read_job
 from batch_emotion.cli.options import kinds_of, takes
 from batch_emotion.errors import JobFileError, UsageError
-from batch_emotion.options.declared import leaves, option, optional_group
-from batch_emotion.options.predict import MessageOptions
+from batch_emotion.options.declared import check_ranges, leaves, option, optional_group
+from batch_emotion.options.runs import MessageOptions
 from batch_emotion.results.fingerprint import deciding_options
-from batch_emotion.runs.checks import check_options, check_ranges
+from batch_emotion.runs.checks import check_options
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import FaceOptions, PredictOptions, predict
-from batch_emotion.options.predict import Task
+from batch_emotion.options.runs import Task
 from batch_emotion.results.fingerprint import Fingerprint, deciding_options
 
 FINGERPRINT = Fingerprint("p1", 3, "m1", "seed-cnn", "onnx", "opencv")

@@ -21,7 +21,7 @@ import pytest
 from batch_emotion import PredictOptions, predict
 from batch_emotion.commands.predict import PredictResult
 from batch_emotion.errors import BatchEmotionError, OutputBusy, SourceError
-from batch_emotion.options.predict import MonitoringOptions, UpdateOptions
+from batch_emotion.options.runs import MonitoringOptions, UpdateOptions
 from batch_emotion.results.reader import read_result
 from tests.support.children import path_with
 

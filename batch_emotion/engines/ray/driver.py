@@ -16,7 +16,7 @@ from batch_emotion.engines.base import Assignment, Shard, ShardReport, time_limi
 from batch_emotion.engines.ray.cluster import connected
 from batch_emotion.engines.worker import WorkersLost
 from batch_emotion.errors import BatchEmotionError, Interrupted
-from batch_emotion.options.predict import EngineOptions
+from batch_emotion.options.runs import EngineOptions
 from batch_emotion.results.workspace import shards
 
 _PATIENCE = 3
