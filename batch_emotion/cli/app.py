@@ -13,7 +13,9 @@ import typer
 from typer.core import TyperCommand
 
 from batch_emotion import __version__
-from batch_emotion.errors import UsageError
+from batch_emotion.errors import BatchEmotionError, UsageError
+from batch_emotion.logs import LOG
+from batch_emotion.signals import accept_signals
 
 if TYPE_CHECKING:
     from batch_emotion.storage.remote import Place
@@ -61,6 +63,11 @@ def _main(
 class Command(TyperCommand):
     """A command that says so where a path of this machine is given as a URI, from which ``Path`` takes a slash."""
 
+    def invoke(self, context: Any) -> Any:
+        """Call the function; from here on a signal interrupts."""
+        accept_signals()
+        return super().invoke(context)
+
     def make_context(self, *arguments: Any, **settings: Any) -> Any:
         """Parse, and look at every path."""
         context = super().make_context(*arguments, **settings)
@@ -73,9 +80,25 @@ class Command(TyperCommand):
         return context
 
 
+class RecordedCommand(Command):
+    """A command whose run is recorded: a signal waits until there is a record that tells of it."""
+
+    def invoke(self, context: Any) -> Any:
+        """Call the function, which calls ``accept_signals``."""
+        return TyperCommand.invoke(self, context)
+
+
 def command(name: str | None = None, cls: type[Command] = Command, **settings: Any) -> Callable[[Any], Any]:
     """Register a command of the application."""
     return app.command(name, cls=cls, **settings)
+
+
+def show(line: str) -> None:
+    """Print what is on disk as well, so that it is no failure where it cannot be printed."""
+    try:
+        typer.echo(line)
+    except BatchEmotionError as error:
+        LOG.warning(str(error))
 
 
 def command_again(*without: str) -> str:

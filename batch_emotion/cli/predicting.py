@@ -11,9 +11,9 @@ import typer
 from batch_emotion import DEFAULT_MODEL
 from batch_emotion.cli.app import (
     Classes,
-    Command,
     Model,
     Quiet,
+    RecordedCommand,
     RuntimeName,
     TrustPickle,
     class_names_of,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _MIB = 2**20
 
 
-class _FromEnvironment(Command):
+class _FromEnvironment(RecordedCommand):
     """A command whose options may also come from ``BATCH_EMOTION_<OPTION>``; its help does not repeat that for each."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:

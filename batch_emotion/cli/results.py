@@ -9,11 +9,21 @@ from typing import Annotated, Literal
 import typer
 
 from batch_emotion import DEFAULT_MODEL
-from batch_emotion.cli.app import Classes, Model, Quiet, TrustPickle, class_names_of, command, root_of
+from batch_emotion.cli.app import (
+    Classes,
+    Model,
+    Quiet,
+    RecordedCommand,
+    TrustPickle,
+    class_names_of,
+    command,
+    root_of,
+    show,
+)
 from batch_emotion.logs import run_id
 
 
-@command()
+@command(cls=RecordedCommand)
 def merge(
     parts: Annotated[list[str], typer.Argument(metavar="PART...", help="The Parquet results of all tasks.")],
     out: Annotated[
@@ -133,4 +143,4 @@ def explain(
         if each.picture is None:
             typer.echo(f"{each.path} is {each.status}: {each.error}", err=True)
         else:
-            typer.echo(f"{each.path}: {each.emotion} ({each.confidence:.1%}), {each.picture}")
+            show(f"{each.path}: {each.emotion} ({each.confidence:.1%}), {each.picture}")

@@ -17,6 +17,7 @@ from batch_emotion.cli.app import (
     command,
     command_again,
     root_of,
+    show,
 )
 from batch_emotion.cli.telling import ProgressBar
 
@@ -211,5 +212,5 @@ def evaluate(
     with ProgressBar(quiet) as bar:
         result = run_evaluate(options, (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True)), bar)
     if not quiet:
-        typer.echo(evaluation_table(result.evaluation))
+        show(evaluation_table(result.evaluation))
         typer.echo(f"Written to {out}", err=True)

@@ -50,11 +50,16 @@ def merge(options: MergeOptions) -> Summary:
     options.report.check()
     check_parent(options.out)
     check_target(options.out)
-    parts = _in_order([_open_part(part) for part in options.parts])
-    first = parts[0]
-    fingerprint = replace(_fingerprint(first), task_index=0, task_count=1)
     reporter = Reporter(options.out, options.report)
-    summary = reporter.seen
+    with reporter.recording_interruption():
+        parts = _in_order([_open_part(part) for part in options.parts])
+        _write(options, reporter, parts)
+    return reporter.seen
+
+
+def _write(options: MergeOptions, reporter: Reporter, parts: list[StoredResult]) -> None:
+    first, summary = parts[0], reporter.seen
+    fingerprint = replace(_fingerprint(first), task_index=0, task_count=1)
     with reporter.telling_failures(), hold_output(options.out):
         restore_parts(options.out)
         if options.out.exists() and not options.overwrite:
@@ -64,7 +69,6 @@ def merge(options: MergeOptions) -> Summary:
             footer = first.footer | {"fingerprint": fingerprint.to_json()}
             sha256 = write_result(options.out, rows, first.schema, footer)
         reporter.finished(summary, "done", result_told(fingerprint, sha256, summary))
-    return summary
 
 
 def _open_part(path: Place) -> StoredResult:

@@ -32,6 +32,7 @@ from batch_emotion.results.sinks import output_kind
 from batch_emotion.results.stored import open_result
 from batch_emotion.results.summary import Summary, run_file
 from batch_emotion.scoring import ScorerSpec
+from batch_emotion.signals import accept_signals
 from batch_emotion.storage.locks import hold_output
 from batch_emotion.storage.remote import Place
 
@@ -65,6 +66,7 @@ def plan_prediction(options: PredictOptions) -> Plan:
     Raises:
         UsageError: the options or the sources make no sense.
     """
+    accept_signals()
     check_options(options)
     return make_plan(options.sources, options.source)
 
@@ -83,13 +85,13 @@ def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: 
     """
     if options.out is None:
         return _in_memory(options, on_progress)
-    check_options(options)
-    return _to_output(options.out, options, on_progress)
+    reporter = Reporter(options.out, options.report, options.max_failures)
+    with reporter.recording_interruption():
+        check_options(options)
+        return _to_output(options.out, options, reporter, on_progress)
 
 
-def _to_output(out: Place, options: PredictOptions, on_progress: OnProgress) -> PredictResult:
-    reporter = Reporter(out, options.report, options.max_failures)
-
+def _to_output(out: Place, options: PredictOptions, reporter: Reporter, on_progress: OnProgress) -> PredictResult:
     prepared: list[Prepared] = []
 
     def prepare() -> Prepared:
@@ -147,6 +149,7 @@ def _prepare(options: PredictOptions, profile: Profile) -> Prepared:
 
 
 def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResult:
+    accept_signals()
     check_options(options)
     seen = Summary()
     prepared = _prepare(options, seen.profile)

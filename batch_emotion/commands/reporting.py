@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from batch_emotion.results.drift import Mix, drift, read_mix
 from batch_emotion.results.metrics import write_metrics
 from batch_emotion.results.record import RunRecord
 from batch_emotion.results.summary import Summary, run_file, write_run
+from batch_emotion.signals import accept_signals, last_words
 from batch_emotion.storage.commits import store_advice, write_advice
+from batch_emotion.storage.locks import hold_output
 from batch_emotion.storage.remote import Place, RemotePath
 
 _LOG = logging.getLogger("batch_emotion")
@@ -105,13 +108,26 @@ class Reporter:
         return exit_code, complaints
 
     @contextmanager
+    def recording_interruption(self) -> Iterator[None]:
+        """Record that a signal stopped the run, if only while libraries loaded; not where another run has begun."""
+        with last_words(lambda interrupted: self._failed(interrupted.exit_code, str(interrupted))):
+            try:
+                accept_signals()
+                yield
+            except (Interrupted, KeyboardInterrupt) as error:  # the latter in a Python program of the caller's
+                stopped = error if isinstance(error, Interrupted) else Interrupted(signal.SIGINT)
+                with suppress(OutputBusy, OSError), hold_output(self._out):
+                    self._failed(stopped.exit_code, str(stopped))
+                raise
+
+    @contextmanager
     def telling_failures(self) -> Iterator[None]:
         """Tell of a run that ends in an exception, which goes on; a failed write becomes an error with advice."""
         try:
             yield
         except OutputBusy:
             raise  # the other run tells
-        except (Interrupted, BatchEmotionError) as error:
+        except BatchEmotionError as error:
             if isinstance(error, UsageError) and not self._has_told():
                 raise  # it leaves nothing
             self._failed(error.exit_code, str(error))
@@ -134,9 +150,10 @@ class Reporter:
         told = self.record.as_dict(exit_code, error) | {"outcome": "failed"} | self.seen.as_dict()
         with suppress(OSError):
             write_run(self._out, told)
-        if self._options.metrics_file is not None:
+        metrics_file = self._options.metrics_file
+        if metrics_file is not None and metrics_file.suffix == ".prom":  # a signal may come before the options' check
             with suppress(OSError):
-                write_metrics(self._options.metrics_file, self.record.job, told, has_result=False)
+                write_metrics(metrics_file, self.record.job, told, has_result=False)
 
     def _complaints(self, summary: Summary) -> Iterator[str]:
         failures, allowed = summary.failures, self._max_failures
