@@ -42,12 +42,16 @@ class SourceOptions:
             own folder, or the working directory, where None.
         null: names on standard input end in NUL, not in a newline.
         stdin: where ``-`` is read from; the process's standard input where None.
+        encoding: of a CSV manifest; UTF-8, or what its byte order mark says, where None.
+        delimiter: between the cells of a CSV manifest; told by its header where None.
     """
 
     path_column: str = "path"
     root: Place | None = None
     null: bool = False
     stdin: BinaryIO | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
 
 
 def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> Plan:
@@ -190,7 +194,7 @@ def _pieces(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
 
 
 def _plan_of_manifest(manifest: Place, options: SourceOptions) -> Plan:
-    paths, attributes = read_manifest(manifest, options.path_column)
+    paths, attributes = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
     return plan_paths(paths, options.root or manifest.parent, attributes)
 
 
