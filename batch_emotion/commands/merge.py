@@ -14,9 +14,10 @@ from batch_emotion.errors import OutputMismatch, SourceError
 from batch_emotion.plan import Task
 from batch_emotion.results.parts import Fingerprint
 from batch_emotion.results.schema import first_rows
-from batch_emotion.results.sinks import check_target, write_result
+from batch_emotion.results.sinks import check_target, output_kind, write_result
 from batch_emotion.results.stored import StoredResult, open_result
 from batch_emotion.results.summary import Summary
+from batch_emotion.storage.columns import check_writable, plain_columns, text_columns
 from batch_emotion.storage.commits import check_parent
 from batch_emotion.storage.folders import restore_parts
 from batch_emotion.storage.locks import hold_output
@@ -44,14 +45,17 @@ def merge(options: MergeOptions) -> Summary:
     """Join the results of tasks in the order of their plan; the result is the one that a single run would have made.
 
     Raises:
-        SourceError: a part is missing, there twice, not whole, or made from another plan, model or options.
+        SourceError: a part is missing, there twice, not whole, or made from another plan, model or options, or the
+            output cannot hold its columns.
         OutputMismatch: something is there already.
     """
     options.report.check()
     check_parent(options.out)
     check_target(options.out)
     parts = _in_order([_open_part(part) for part in options.parts])
-    first = parts[0]
+    first, flat = parts[0], output_kind(options.out) == "csv"
+    schema = _as_written(first.schema.empty_table(), flat).schema
+    check_writable(schema, flat)
     fingerprint = replace(_fingerprint(first), task_index=0, task_count=1)
     reporter = Reporter(options.out, options.report)
     summary = reporter.seen
@@ -60,11 +64,15 @@ def merge(options: MergeOptions) -> Summary:
         if options.out.exists() and not options.overwrite:
             raise OutputMismatch(f"{options.out} is there already; give --overwrite to replace it")
         with summary.profile.timing("write"):
-            rows = summary.counting(_rows(parts, fingerprint.images))
+            rows = summary.counting(_as_written(rows, flat) for rows in _rows(parts, fingerprint.images))
             footer = first.footer | {"fingerprint": fingerprint.to_json()}
-            sha256 = write_result(options.out, rows, first.schema, footer)
+            sha256 = write_result(options.out, rows, schema, footer)
         reporter.finished(summary, "done", result_told(fingerprint, sha256, summary))
     return summary
+
+
+def _as_written(rows: pa.Table, flat: bool) -> pa.Table:
+    return text_columns(plain_columns(rows)) if flat else plain_columns(rows)
 
 
 def _open_part(path: Place) -> StoredResult:
@@ -89,6 +97,8 @@ def _in_order(parts: Sequence[StoredResult]) -> list[StoredResult]:
         differing = replace(fingerprint, task_index=first.task_index).differences(first.as_dict())
         if differing:
             raise SourceError(f"{part.path} does not belong to {parts[0].path}: it differs in {'; '.join(differing)}")
+        if part.schema != parts[0].schema:
+            raise SourceError(f"{part.path} does not belong to {parts[0].path}: it has other columns or column types")
         twice = by_task.setdefault(fingerprint.task_index, part)
         if twice is not part:
             raise SourceError(
@@ -104,7 +114,7 @@ def _rows(parts: Sequence[StoredResult], all_images: int) -> Iterator[pa.Table]:
     for index, part in enumerate(parts):
         rows = part.read()
         images, has = len(Task(index, len(parts)).rows(all_images)), len(first_rows(rows))
-        if part.schema != parts[0].schema or has < images:
+        if has < images:
             raise SourceError(
                 f"{part.path} is not whole: it holds {len(rows)} rows of {images} images, and for {images - has} none; "
                 "run its task again"

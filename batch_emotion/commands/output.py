@@ -130,7 +130,7 @@ def write_output(
     with profile.timing("write"):
         rows = work.rows(workspace.read(*shard) for shard in cut)
         says = footer(prepared.fingerprint, prepared.bundle.card)
-        write_result(out, summary.counting(rows), prepared.schema, says, announce)
+        write_result(out, summary.counting(rows), work.schema, says, announce)
     summary.seconds += time.monotonic() - started if summary.scored else 0
     return Made("done", summary, told, prepared.plan.left_out)
 

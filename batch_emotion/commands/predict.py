@@ -32,6 +32,7 @@ from batch_emotion.results.sinks import output_kind
 from batch_emotion.results.stored import open_result
 from batch_emotion.results.summary import Summary, run_file
 from batch_emotion.scoring import ScorerSpec
+from batch_emotion.storage.columns import text_columns
 from batch_emotion.storage.locks import hold_output
 from batch_emotion.storage.remote import Place
 
@@ -136,12 +137,10 @@ def _prepare(options: PredictOptions, profile: Profile) -> Prepared:
             plan = with_checksums(plan, options.limits.max_bytes)
             digest = plan.digest
     bundle = load_bundle(options.model, options.class_names, options.trust_pickle)
-    check_attributes(
-        plan.attributes.schema,
-        bundle.card.class_names,
-        flat=options.out is not None and output_kind(options.out) == "csv",
-        faces=options.faces is not None,
-    )
+    flat = options.out is not None and output_kind(options.out) == "csv"
+    if flat:
+        plan = replace(plan, attributes=text_columns(plan.attributes))
+    check_attributes(plan.attributes.schema, bundle.card.class_names, flat, faces=options.faces is not None)
     fingerprint = _fingerprint(options, digest, images, bundle)
     return Prepared(plan, bundle, fingerprint, _spec(options, bundle))
 

@@ -18,7 +18,7 @@ from batch_emotion.results.schema import result_schema
 from batch_emotion.results.sinks import check_target, output_digest
 from batch_emotion.results.stored import read_result
 from batch_emotion.results.summary import Summary, read_run, run_file
-from batch_emotion.results.update import UpdateCounts, UpdateOptions, compare, merged
+from batch_emotion.results.update import UpdateCounts, UpdateOptions, compare, keep_types, merged
 from batch_emotion.storage.folders import is_unfinished
 from batch_emotion.storage.remote import Place
 
@@ -53,23 +53,16 @@ class Prepared:
     @property
     def schema(self) -> pa.Schema:
         """The result's columns."""
-        return self._schema(self.plan.attributes.schema)
-
-    @property
-    def own_schema(self) -> pa.Schema:
-        """The result's columns without the manifest's."""
-        return self._schema(None)
-
-    def _schema(self, attributes: pa.Schema | None) -> pa.Schema:
         checksum, faces = CHECKSUM in self.plan.images.column_names, self.fingerprint.detector is not None
-        return result_schema(self.bundle.card.class_names, attributes, checksum, faces=faces)
+        return result_schema(self.bundle.card.class_names, self.plan.attributes.schema, checksum, faces=faces)
 
 
 @dataclass(frozen=True)
 class Work:
-    """What has to be scored, and how its parts become the result."""
+    """What has to be scored, and how its parts become the result, in these columns."""
 
     plan: Plan
+    schema: pa.Schema
     rows: Callable[[Iterable[pa.Table]], Iterable[pa.Table]]
     counts: UpdateCounts | None = None
 
@@ -92,7 +85,7 @@ def make_anew(out: Place, overwrite: bool, prepared: Prepared, workspace: Worksp
         return _finished(out, prepared.fingerprint)
     check_target(out)
     workspace.open(prepared.fingerprint, prepared.plan, overwrite)
-    return Work(prepared.plan, lambda parts: parts)
+    return Work(prepared.plan, prepared.schema, lambda parts: parts)
 
 
 def _finished(out: Place, fingerprint: Fingerprint) -> Finished:
@@ -121,19 +114,22 @@ def bring_up_to_date(out: Place, options: UpdateOptions, prepared: Prepared, wor
         OutputMismatch: rows cannot be kept, or too many images vanished.
     """
     check_target(out)
-    plan, fingerprint, class_names = prepared.plan, prepared.fingerprint, prepared.bundle.card.class_names
+    fingerprint, class_names = prepared.fingerprint, prepared.bundle.card.class_names
     told = _attested(out, workspace)
     if told and not fingerprint.differences(told["fingerprint"]):
         summary = Summary.from_counts(told["counts"])
         vanished = told["counts"].get("vanished", 0)
         if not (options.retry_failures and summary.failures) and not (options.prune and vanished):
-            summary.update = UpdateCounts(unchanged=len(plan), vanished=vanished)
+            summary.update = UpdateCounts(unchanged=len(prepared.plan), vanished=vanished)
             return Finished(told, summary)
+    result = read_result(out) if told else prepared.schema.empty_table()
+    plan = replace(prepared.plan, attributes=keep_types(prepared.plan.attributes, result.schema))
+    schema = replace(prepared, plan=plan).schema
     leftovers = workspace.adopt(fingerprint)
     comparison = compare(
         plan,
-        prepared.own_schema,
-        read_result(out) if told else prepared.schema.empty_table(),
+        schema,
+        result,
         leftovers.tables,
         leftovers.suspects,
         options,
@@ -144,8 +140,9 @@ def bring_up_to_date(out: Place, options: UpdateOptions, prepared: Prepared, wor
     _LOG.info("compared", extra={"fields": asdict(comparison.counts)})
     return Work(
         todo,
+        schema,
         lambda parts: merged(
-            plan, comparison, parts, prepared.schema, class_names, fingerprint.min_confidence, fingerprint.shard_size
+            plan, comparison, parts, schema, class_names, fingerprint.min_confidence, fingerprint.shard_size
         ),
         comparison.counts,
     )

@@ -7,8 +7,8 @@ import difflib
 import pyarrow as pa
 
 from batch_emotion.errors import SourceError, one_line
-from batch_emotion.images.column_types import plain_columns
 from batch_emotion.images.delimited import SEPARATORS, read_delimited
+from batch_emotion.storage.columns import plain_columns
 from batch_emotion.storage.names import escape_name
 from batch_emotion.storage.remote import Place, readable
 
@@ -23,7 +23,8 @@ def read_manifest(
     Args:
         manifest: ``.csv``, ``.tsv`` or ``.parquet``.
         path_column: the column that holds the paths.
-        encoding, delimiter: of text, as for ``read_delimited``.
+        encoding: of text; told by its bytes where None.
+        delimiter: of text; told by its header where None.
 
     Returns:
         the paths as written, and the other columns in their order, in types that every stage can carry.
@@ -51,7 +52,6 @@ def read_manifest(
         if len(names) == 1 and manifest.suffix.lower() in SEPARATORS:
             hint = "; --delimiter says what separates its columns, --path-column which one holds the paths"
         raise SourceError(f"the manifest has no column {path_column!r}, only: {', '.join(names) or 'none'}{hint}")
-    table = plain_columns(table)
     return _paths(table[path_column], path_column), table.drop_columns([path_column])
 
 
@@ -69,4 +69,9 @@ def _read_parquet(manifest: Place) -> pa.Table:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(readable(manifest)) as file:
-        return file.read().replace_schema_metadata(None)
+        try:
+            table = file.read()
+        except pa.ArrowNotImplementedError:  # categories within lists, for one, are not joined across row groups
+            groups = range(file.num_row_groups)
+            table = pa.concat_tables(plain_columns(file.read_row_group(number)) for number in groups)
+        return plain_columns(table.replace_schema_metadata(None))
