@@ -39,6 +39,14 @@ RuntimeName = Annotated[
     Literal["auto", "onnx", "tensorflow"],
     typer.Option(help="What runs the network; auto: ONNX Runtime on a CPU, TensorFlow on a GPU."),
 ]
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="Of a CSV manifest, such as cp1252; default: UTF-8, or what its byte order mark says."),
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(help="Between the cells of a CSV manifest; default: the comma, semicolon or tab of its header."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
 
 

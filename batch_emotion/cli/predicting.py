@@ -12,6 +12,8 @@ from batch_emotion import DEFAULT_MODEL
 from batch_emotion.cli.app import (
     Classes,
     Command,
+    Delimiter,
+    Encoding,
     Model,
     Quiet,
     RuntimeName,
@@ -50,7 +52,7 @@ def predict(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="Directories, image files, globs, one CSV or Parquet manifest, or - for a list on standard input; also as URIs such as s3://bucket/folder.",
+            help="Directories, image files, globs, one CSV, TSV or Parquet manifest, or - for a list on standard input; also as URIs such as s3://bucket/folder.",
         ),
     ],
     out: Annotated[
@@ -82,6 +84,8 @@ def predict(
         str | None,
         typer.Option(help="Where relative paths of a manifest or list start; default: the manifest's folder."),
     ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
     null: Annotated[
         bool, typer.Option("--null", help="Names on standard input end in NUL, as from find -print0.")
     ] = False,
@@ -192,7 +196,7 @@ def predict(
     options = PredictOptions(
         sources=tuple(sources),
         out=None if out is None else output_place(out),
-        source=SourceOptions(path_column, root_of(root), null),
+        source=SourceOptions(path_column, root_of(root), null, encoding=encoding, delimiter=delimiter),
         model=model,
         class_names=class_names_of(classes) if classes else None,
         trust_pickle=trust_pickle,

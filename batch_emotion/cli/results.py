@@ -9,7 +9,17 @@ from typing import Annotated, Literal
 import typer
 
 from batch_emotion import DEFAULT_MODEL
-from batch_emotion.cli.app import Classes, Model, Quiet, TrustPickle, class_names_of, command, root_of
+from batch_emotion.cli.app import (
+    Classes,
+    Delimiter,
+    Encoding,
+    Model,
+    Quiet,
+    TrustPickle,
+    class_names_of,
+    command,
+    root_of,
+)
 from batch_emotion.logs import run_id
 
 
@@ -56,6 +66,8 @@ def report(
         str | None,
         typer.Option(help="Where the result's relative paths start; default: the working directory."),
     ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
     compare: Annotated[
         str | None,
         typer.Option(metavar="PATH|URI", help="Another result of the same images, to show what differs."),
@@ -93,6 +105,8 @@ def report(
         json,
         model,
         explain,
+        encoding=encoding,
+        delimiter=delimiter,
     )
     run_report(options, (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True)))
     if not quiet:
@@ -112,6 +126,8 @@ def explain(
     layer: Annotated[
         str | None, typer.Option(help="The layer whose maps are used; default: the last that keeps height and width.")
     ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures that are there.")] = False,
     trust_pickle: TrustPickle = False,
 ) -> None:
@@ -128,6 +144,8 @@ def explain(
         target.strip().lower() if target else None,
         layer,
         overwrite=overwrite,
+        encoding=encoding,
+        delimiter=delimiter,
     )
     for each in run_explain(options):
         if each.picture is None:

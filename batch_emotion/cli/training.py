@@ -10,6 +10,8 @@ import typer
 from batch_emotion.cli.app import (
     MODEL_HELP,
     Classes,
+    Delimiter,
+    Encoding,
     Quiet,
     RuntimeName,
     TrustPickle,
@@ -44,6 +46,8 @@ def train(
     root: Annotated[
         str | None, typer.Option(help="What a manifest's relative paths start from; default: its folder.")
     ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
     label_weight: Annotated[
         float,
         typer.Option(min=0.0, max=1.0, help="With votes and labels both: the part of a target the label decides."),
@@ -119,7 +123,7 @@ def train(
         class_names_of(classes),
         validation,
         validation_split,
-        LabelOptions(SourceOptions(path_column, root_of(root)), label_weight),
+        LabelOptions(SourceOptions(path_column, root_of(root), encoding=encoding, delimiter=delimiter), label_weight),
         initial,
         Recipe(
             epochs=epochs,
@@ -178,6 +182,8 @@ def evaluate(
             help="Where relative paths start; default: the manifest's folder, or, of a result, the working directory."
         ),
     ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
     votes: Annotated[
         Path | None,
         typer.Option(help="A table with a file and how many people chose each class, to measure agreement with them."),
@@ -204,6 +210,8 @@ def evaluate(
         path_column,
         root_of(root),
         votes,
+        encoding=encoding,
+        delimiter=delimiter,
         batch_size=batch_size,
         seed=seed,
         overwrite=overwrite,

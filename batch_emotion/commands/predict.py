@@ -17,7 +17,7 @@ from batch_emotion.commands.output import OnProgress, Outcome, Progress, write_o
 from batch_emotion.commands.remaining import Prepared
 from batch_emotion.commands.reporting import Reporter
 from batch_emotion.cores import available_cores
-from batch_emotion.errors import ExitCode
+from batch_emotion.errors import ExitCode, one_line
 from batch_emotion.images.checksum import with_checksums
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.detectors import open_detector
@@ -25,7 +25,7 @@ from batch_emotion.images.sources import make_plan
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
 from batch_emotion.model.runtime import resolve_runtime
 from batch_emotion.plan import Plan, Task
-from batch_emotion.records import FaceOptions, Profile
+from batch_emotion.records import FaceOptions, Profile, Status
 from batch_emotion.results.parts import Fingerprint, Workspace
 from batch_emotion.results.schema import check_attributes
 from batch_emotion.results.sinks import output_kind
@@ -113,7 +113,8 @@ def _to_output(out: Place, options: PredictOptions, on_progress: OnProgress) -> 
             lambda: prepare() if early is None or is_known() else early,
             on_progress,
         )
-        exit_code, complaints = reporter.finished(made.summary, made.outcome, made.told)
+        failure = _all_missing(prepared[0].plan, reporter.seen, made.summary, options.output.update is not None)
+        exit_code, complaints = reporter.finished(made.summary, made.outcome, made.told, failure)
         Workspace(out).remove()
         _annotate(options, prepared[0], out)
     return PredictResult(made.outcome, made.summary, exit_code, made.left_out, complaints=complaints)
@@ -168,7 +169,30 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
     _annotate(options, prepared, table)
     too_many = options.max_failures is not None and summary.failures > options.max_failures
     exit_code = ExitCode.OVER_THRESHOLD if too_many else ExitCode.OK
-    return PredictResult("done", summary, exit_code, plan.left_out, table)
+    failure = _all_missing(plan, seen, summary, updating=True)
+    if failure:
+        exit_code = ExitCode.FAILED
+    return PredictResult("done", summary, exit_code, plan.left_out, table, (failure,) if failure else ())
+
+
+def _all_missing(plan: Plan, seen: Summary, made: Summary, updating: bool) -> str:
+    """What to do where there is not one image of the whole plan; empty where there is, or the plan has none.
+
+    Args:
+        plan: the images.
+        seen: the counts of those that this run looked for.
+        made: the counts of the result, which may hold vanished images too.
+        updating: whether the same command tries again as it is.
+    """
+    missing = Status.MISSING
+    found = seen.images > seen.statuses[missing] or plan.images["size"].null_count < len(plan)
+    if not len(plan) or found or made.statuses[missing] < len(plan):
+        return ""
+    first = one_line(plan.images["location"][0].as_py()) or "an empty path"
+    return (
+        f"all {len(plan)} images are missing, the first at {first}: correct --root, where relative paths start, or "
+        f"mount what is not mounted, and run again{'' if updating else ' with --overwrite'}"
+    )
 
 
 def _spec(options: PredictOptions, bundle: Bundle) -> ScorerSpec:

@@ -78,7 +78,7 @@ class Reporter:
         return read_mix(self._options.baseline) if self._options.baseline else None
 
     def finished(
-        self, summary: Summary, outcome: str, result: dict[str, Any] | None
+        self, summary: Summary, outcome: str, result: dict[str, Any] | None, failure: str = ""
     ) -> tuple[ExitCode, tuple[str, ...]]:
         """Tell of a run that has a whole result; gives the exit code and what is wrong with the result.
 
@@ -86,12 +86,15 @@ class Reporter:
             summary: the counts.
             outcome: ``done`` or ``nothing to do``.
             result: the part ``result`` of ``run.json``; as it was where None.
+            failure: why the run counts as failed, though its result is whole; empty where it does not.
         """
         if self.baseline is not None:
             summary.drift = drift(summary.mix, self.baseline)
         complaints = tuple(self._complaints(summary))
         exit_code = ExitCode.OVER_THRESHOLD if complaints else ExitCode.OK
-        told = self.record.as_dict(exit_code) | {"outcome": outcome} | summary.as_dict()
+        if failure:
+            complaints, exit_code = (failure, *complaints), ExitCode.FAILED
+        told = self.record.as_dict(exit_code, failure or None) | {"outcome": outcome} | summary.as_dict()
         write_run(self._out, told, result)
         if self._options.metrics_file is not None:
             try:

@@ -44,6 +44,12 @@ def read_votes(
 ) -> Votes:
     """Read a CSV or Parquet table with the column ``file`` and one column of counts for each choice.
 
+    Args:
+        path: the table.
+        class_names: the classes that need a column.
+        encoding: of CSV; told by its bytes where None.
+        delimiter: of CSV; told by its header where None.
+
     Raises:
         SourceError: it cannot be read, a class has no column, or a count is not a number.
     """
