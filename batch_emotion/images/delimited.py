@@ -49,18 +49,18 @@ def read_delimited(file: Place, wanted: str, encoding: str | None = None, delimi
     strict = encoding != "utf-8"
     if not strict:
         encoding = "utf-8-sig"
-    if delimiter is None:
-        text = codecs.getincrementaldecoder(encoding)("replace").decode(sample)
-        delimiter = _find_delimiter(text, wanted, SEPARATORS.get(file.suffix.lower(), ","))
-    else:
+    if delimiter is not None:
         delimiter = _one_character(delimiter)
     try:
+        if delimiter is None:
+            header = codecs.getincrementaldecoder(encoding)("replace").decode(sample)
+            delimiter = _find_delimiter(header, wanted, SEPARATORS.get(file.suffix.lower(), ","))
         with io.TextIOWrapper(_open(file), encoding, "strict" if strict else "surrogateescape", newline="") as opened:
             return _read(opened, delimiter)
     except UnicodeError as error:
         raise SourceError(_not_of_encoding(file, encoding, error)) from None
     except ValueError as error:
-        named = _NAMES.get(delimiter, repr(delimiter))
+        named = _NAMES.get(delimiter or "", repr(delimiter))
         raise SourceError(
             f"the manifest {escape_name(str(file))} cannot be read: {one_line(error)} (its cells are taken to be "
             f"separated by {named}; --delimiter names something else)"
