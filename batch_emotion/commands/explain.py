@@ -38,6 +38,8 @@ class ExplainOptions:
         layer: whose maps are used; the last one that keeps height and width where None.
         limits: what is refused.
         overwrite: replace pictures that are there.
+        encoding: of a CSV manifest; told by its bytes where None.
+        delimiter: of a CSV manifest; told by its header where None.
     """
 
     sources: tuple[str, ...]
@@ -49,6 +51,8 @@ class ExplainOptions:
     layer: str | None = None
     limits: Limits = field(default_factory=Limits)
     overwrite: bool = False
+    encoding: str | None = None
+    delimiter: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def explain(options: ExplainOptions) -> list[Explanation]:
         UsageError: the sources, the model, the class or the layer make no sense, or a picture is in the way.
         BatchEmotionError: none of the images can be read.
     """
-    plan = make_plan(options.sources, SourceOptions())
+    plan = make_plan(options.sources, SourceOptions(encoding=options.encoding, delimiter=options.delimiter))
     if len(plan) > _FOLDER_MOST:
         raise UsageError(f"{len(plan)} images are too many to look at; explain takes up to {_FOLDER_MOST}")
     bundle = load_bundle(options.model, options.class_names, options.trust_pickle)

@@ -48,6 +48,8 @@ class ReportOptions:
         model: what made the result, to show where it looks; where None, the bundled model that the result names.
         explain: show where the model looks.
         limits: what is refused when images are read.
+        encoding: of a CSV manifest of labels; told by its bytes where None.
+        delimiter: of a CSV manifest of labels; told by its header where None.
     """
 
     result: Place
@@ -62,6 +64,8 @@ class ReportOptions:
     model: str | Path | None = None
     explain: bool = True
     limits: Limits = field(default_factory=Limits)
+    encoding: str | None = None
+    delimiter: str | None = None
 
 
 def report(options: ReportOptions, say: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
@@ -84,7 +88,7 @@ def report(options: ReportOptions, say: Callable[[str], None] = lambda line: Non
     if options.group_by is not None:
         result.check_column(options.group_by)
     root = options.root or Path()
-    labels = find_labels(result, options.labels, root)
+    labels = find_labels(result, options.labels, root, options.encoding, options.delimiter)
     if labels is not None:
         say(f"labels: {labels.origin}")
     document, samples = report_document(result, labels, options.group_by, other)

@@ -131,7 +131,13 @@ def gather_images(
 
 
 def gather_result(
-    result: StoredResult, model: str | Path | None, labels: str | None, root: Place | None, limits: Limits
+    result: StoredResult,
+    model: str | Path | None,
+    labels: str | None,
+    root: Place | None,
+    limits: Limits,
+    encoding: str | None = None,
+    delimiter: str | None = None,
 ) -> Gathered:
     """Read a result of ``predict`` and join it with labels.
 
@@ -142,6 +148,8 @@ def gather_result(
             folders in its paths say what the images show.
         root: where relative paths start; the working directory where None.
         limits: what is refused when images are read to find those of the training data.
+        encoding: of a CSV manifest of labels; told by its bytes where None.
+        delimiter: of a CSV manifest of labels; told by its header where None.
 
     Raises:
         UsageError: the labels or the model do not go with the result.
@@ -150,7 +158,7 @@ def gather_result(
     if not len(table):
         raise SourceError(f"{result.path} has no rows")
     root = root or Path()
-    labels_of_rows = _labels_of_rows(result, table, labels, root)
+    labels_of_rows = _labels_of_rows(result, table, labels, root, encoding, delimiter)
     plan = plan_paths(table["path"], root, table)
     bundle, unknown = find_maker(result, model)
     statuses = table["status"].to_pylist()
@@ -175,9 +183,16 @@ def gather_result(
     )
 
 
-def _labels_of_rows(result: StoredResult, table: pa.Table, wanted: str | None, root: Place) -> list[str]:
+def _labels_of_rows(
+    result: StoredResult,
+    table: pa.Table,
+    wanted: str | None,
+    root: Place,
+    encoding: str | None,
+    delimiter: str | None,
+) -> list[str]:
     wanted = wanted or (None if "label" in result.schema.names else FOLDERS)
-    labels = find_labels(result, wanted, root)
+    labels = find_labels(result, wanted, root, encoding, delimiter)
     if labels is None:
         raise UsageError(
             "nothing can be judged without labels; --labels wants a manifest with path and label, or folders"

@@ -35,7 +35,9 @@ class Labels(Protocol):
         ...
 
 
-def find_labels(result: StoredResult, wanted: str | None, root: Place) -> Labels | None:
+def find_labels(
+    result: StoredResult, wanted: str | None, root: Place, encoding: str | None = None, delimiter: str | None = None
+) -> Labels | None:
     """The labels of a result.
 
     Args:
@@ -43,6 +45,8 @@ def find_labels(result: StoredResult, wanted: str | None, root: Place) -> Labels
         wanted: a manifest with ``path`` and ``label``, ``folders`` or ``none``; where None, the result's own column
             ``label`` is taken, else the folders where most images lie in one that is named like a class.
         root: where relative paths of the result start.
+        encoding: of a CSV manifest; told by its bytes where None.
+        delimiter: of a CSV manifest; told by its header where None.
 
     Raises:
         UsageError: what is wanted gives no label to any row.
@@ -50,7 +54,7 @@ def find_labels(result: StoredResult, wanted: str | None, root: Place) -> Labels
     if wanted == NONE:
         return None
     if wanted not in (None, FOLDERS):
-        return _by_manifest(result, Path(str(wanted)), root)
+        return _by_manifest(result, Path(str(wanted)), root, encoding, delimiter)
     if wanted is None and "label" in result.schema.names:
         return ByColumn()
     level, share = _best_level(result)
@@ -116,10 +120,12 @@ class ByManifest:
         return self._labels.take(found)
 
 
-def _by_manifest(result: StoredResult, manifest: Path, root: Place) -> ByManifest:
+def _by_manifest(
+    result: StoredResult, manifest: Path, root: Place, encoding: str | None, delimiter: str | None
+) -> ByManifest:
     if manifest.suffix.lower() not in MANIFEST_SUFFIXES or not manifest.is_file():
-        raise UsageError(f"--labels: there is no .csv or .parquet file {manifest}; give one with path and label")
-    paths, columns = read_manifest(manifest, "path")
+        raise UsageError(f"--labels: there is no .csv, .tsv or .parquet file {manifest}; give one with path and label")
+    paths, columns = read_manifest(manifest, "path", encoding, delimiter)
     if "label" not in columns.column_names:
         raise SourceError(
             f"{manifest} has no column 'label'; --labels wants a manifest with the columns path and label"
@@ -156,7 +162,10 @@ def _parts(paths: pa.Array) -> pa.ListArray:
 
 
 def _clean(labels: pa.Array | pa.ChunkedArray) -> pa.Array:
-    texts = pc.utf8_lower(pc.utf8_trim_whitespace(pc.cast(labels, pa.string())))
+    try:
+        texts = pc.utf8_lower(pc.utf8_trim_whitespace(pc.cast(labels, pa.string())))
+    except pa.ArrowException:
+        raise SourceError(f"the column 'label' holds {labels.type}, not labels") from None
     texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
     return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 

@@ -149,7 +149,7 @@ def _manifest_targets(
 
 
 def _labels(column: pa.ChunkedArray) -> list[str]:
-    return [str(label).strip().lower() for label in column.to_pylist()]
+    return ["" if label is None else str(label).strip().lower() for label in column.to_pylist()]
 
 
 def _one_hot(labels: Sequence[str], class_names: Sequence[str]) -> tuple[NDArray[np.float32], dict[str, int]]:

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
-from batch_emotion.errors import BundleError, UsageError
+from batch_emotion.errors import BundleError, UsageError, one_line
 from batch_emotion.model.bundle import Bundle
+from batch_emotion.model.outputs import check_probabilities, probe_pixels
 from batch_emotion.options.models import Precision, RuntimeName
 
 _SLICE = 8
@@ -178,15 +179,29 @@ def open_runtime(
         precision: ``mixed`` computes in float16 under TensorFlow.
 
     Raises:
-        BundleError: ``onnx`` was asked for, but the model has no ONNX network.
+        BundleError: ``onnx`` was asked for, but the model has no ONNX network; or the network is not the one that the
+            card describes, or gives no probabilities.
         UsageError: ``mixed`` was asked of ONNX Runtime.
     """
-    if resolve_runtime(bundle, name, precision) == "onnx":
+    runtime: Runtime
+    if resolve_runtime(bundle, name, precision) == "onnx" and bundle.onnx_file is not None:
         if os.path.exists(_NVIDIA):
             _configure_tensorflow(threads, gpu=False)
-        return OnnxRuntime(str(bundle.onnx_file), threads)
-    _configure_tensorflow(threads)
-    return TensorFlowRuntime(bundle.keras_model(), precision)
+        file = bundle.checked(bundle.onnx_file)
+        try:
+            runtime = OnnxRuntime(str(file), threads)
+        except Exception as error:
+            raise BundleError(f"{file} cannot be loaded by ONNX Runtime: {one_line(error)}") from error
+    else:
+        file = bundle.keras_file
+        _configure_tensorflow(threads)
+        runtime = TensorFlowRuntime(bundle.keras_model(), precision)
+    try:
+        outputs = runtime.predict_proba(probe_pixels(bundle.card.input))
+    except Exception as error:
+        raise BundleError(f"{file} cannot be run on the images that its card describes: {one_line(error)}") from error
+    check_probabilities(outputs, len(bundle.card.class_names), str(file))
+    return runtime
 
 
 def resolve_runtime(

@@ -106,7 +106,7 @@ def write_output(out: Place, job: Job, options: PredictOptions, recorder: Record
     started = time.monotonic()
     with profile.timing("write"):
         rows = work.rows(workspace.read(*shard) for shard in cut)
-        write_result(out, summary.counting(rows), job.schema, footer(job.fingerprint, job.bundle.card), announce)
+        write_result(out, summary.counting(rows), work.schema, footer(job.fingerprint, job.bundle.card), announce)
     summary.seconds += time.monotonic() - started if summary.scored else 0
     return Made("done", summary, record, job.plan.left_out)
 
