@@ -1,141 +1,233 @@
-"""How good a model is: figures over labelled images, each with its bootstrap interval.
+"""How good a model is: scores by labels, calibration, and agreement with people, with bootstrap intervals.
 
-The figures are scikit-learn's; the calibration error is that of Guo et al. 2017, arXiv 1706.04599. The intervals are
-percentile intervals (Efron and Tibshirani 1993) over resampled images.
+Scores come from a confusion matrix and calibration from sums over bins of confidence, both of which can be added up as
+rows go by. The scores are defined as scikit-learn defines them; the calibration error is that of Guo et al. 2017, arXiv
+1706.04599. Intervals are percentile intervals (Efron and Tibshirani 1993) over resampled images.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from batch_emotion.scores import Agreement, ClassScores, Interval, ReliabilityBin, Scores
 
 LEVEL = 0.95
 RESAMPLES = 1_000
 BINS = 15
-SCALARS = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "log_loss")
-_PER_CLASS = ("precision", "recall", "f1")
 _TINY = float(np.finfo(np.float64).eps)
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class _Samples:
-    """What resampling needs of each of N images: its cell in the confusion matrix, its bin, its share of each sum."""
+class MatrixScores:
+    """The scores of a confusion matrix, int (..., K, K) by label and prediction, or of a whole stack of them.
 
-    cell: NDArray[np.intp]
-    bin: NDArray[np.intp]
-    gap: NDArray[np.float64]
-    loss: NDArray[np.float64]
+    Attributes:
+        support: (..., K), images by label.
+        precision: (..., K), NaN where the class was never predicted; so are ``recall`` and ``f1`` without images.
+        recall: (..., K).
+        f1: (..., K).
+        accuracy: (...).
+        balanced_accuracy: (...), the mean recall of the classes that have images.
+        macro_f1: (...), of those classes too.
+    """
+
+    support: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    f1: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    balanced_accuracy: NDArray[np.float64]
+    macro_f1: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, matrix: ArrayLike) -> MatrixScores:
+        """Compute them; the matrix must hold an image."""
+        counts = np.asarray(matrix, np.float64)
+        hits = np.diagonal(counts, axis1=-2, axis2=-1)
+        support, predicted = counts.sum(axis=-1), counts.sum(axis=-2)
+        with np.errstate(invalid="ignore"):
+            precision, recall, f1 = hits / predicted, hits / support, 2 * hits / (support + predicted)
+        balanced, macro = _mean_of_present(recall, support), _mean_of_present(f1, support)
+        return cls(support, precision, recall, f1, hits.sum(axis=-1) / support.sum(axis=-1), balanced, macro)
+
+    def per_class(self, class_names: Sequence[str]) -> dict[str, ClassScores]:
+        """The scores of each class of a single matrix."""
+        return {
+            name: {
+                "support": int(self.support[at]),
+                "precision": _rounded(self.precision[at]),
+                "recall": _rounded(self.recall[at]),
+                "f1": _rounded(self.f1[at]),
+            }
+            for at, name in enumerate(class_names)
+        }
+
+
+class CalibrationBins:
+    """Images, confidence and right predictions by bins of confidence of equal width, added up as rows go by."""
+
+    def __init__(self, bins: int = BINS) -> None:
+        self._bins = bins
+        self._images, self._confidence, self._correct = np.zeros((3, bins))
+
+    def add(self, confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> CalibrationBins:
+        """Add N images: float (N,), the highest probability of each, and bool (N,), whether its class is the label."""
+        confidence = np.asarray(confidence, np.float64)
+        number = confidence_bin(confidence, self._bins)
+        self._images += np.bincount(number, minlength=self._bins)
+        self._confidence += np.bincount(number, confidence, self._bins)
+        self._correct += np.bincount(number, correct, self._bins)
+        return self
+
+    @property
+    def mean_confidence(self) -> float | None:
+        """Of all images."""
+        return ratio(self._confidence.sum(), self._images.sum())
+
+    @property
+    def error(self) -> float:
+        """The expected calibration error, 0 (best) to 1."""
+        return float(_calibration_error(self._correct - self._confidence, self._images.sum()))
+
+    def reliability(self) -> list[ReliabilityBin]:
+        """The bins of a reliability diagram."""
+        return [
+            {
+                "low": round(at / self._bins, 6),
+                "high": round((at + 1) / self._bins, 6),
+                "images": int(images),
+                "confidence": ratio(self._confidence[at], images),
+                "accuracy": ratio(self._correct[at], images),
+            }
+            for at, images in enumerate(self._images)
+        ]
 
 
 def measure(
     probabilities: NDArray[np.floating],
-    truth: NDArray[np.integer],
+    labels: NDArray[np.integer],
     class_names: Sequence[str],
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, Any]:
-    """All figures of a model over N images, ready for JSON.
-
-    Averages over classes are over those that the images hold. A figure that is not defined, such as the precision of a
-    class that was never said, is None.
+) -> Scores:
+    """All scores of a model over N images, ready for JSON.
 
     Args:
         probabilities: (N, K), N > 0.
-        truth: (N,), the right class of each.
+        labels: (N,), the class of each.
         class_names: the K classes.
         resamples: how many for the intervals; 0 gives none.
-        seed: of the resampling.
-
-    Returns:
-        ``images``; each of ``SCALARS`` as a fraction (``log_loss`` in nats); ``intervals``, [low, high] of each scalar;
-        ``per_class``, by name, ``support, precision, recall, f1`` and their ``intervals``; ``confusion_matrix``, counts
-        by right class (rows) and said class.
+        seed: random seed of the resampling.
     """
-    from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
-
     rows = np.asarray(probabilities, np.float64)
     rows = rows / rows.sum(axis=1, keepdims=True)
-    right = np.asarray(truth).astype(np.intp)
-    said, classes = rows.argmax(axis=1), np.arange(len(class_names))
-    matrix = confusion_matrix(right, said, labels=classes)
-    present = matrix.sum(axis=1) > 0
-    precision, recall, f1, support = precision_recall_fscore_support(right, said, labels=classes, zero_division=np.nan)
-    samples = _samples(rows, right, said)
-    scalars = {
-        "accuracy": float((said == right).mean()),
-        "balanced_accuracy": float(recall[present].mean()),
-        "macro_f1": float(np.nan_to_num(f1[present]).mean()),
-        "ece": float(np.abs(np.bincount(samples.bin, samples.gap, BINS)).sum() / len(right)),
-        "log_loss": float(log_loss(right, rows, labels=classes)),
-    }
-    drawn = _resampled(samples, len(class_names), resamples, seed)
-    per_class = {
-        name: {
-            "support": int(support[number]),
-            **{key: _plain(values[number]) for key, values in zip(_PER_CLASS, (precision, recall, f1), strict=True)},
-            "intervals": {key: _interval(drawn[key][:, number]) for key in _PER_CLASS if resamples},
-        }
-        for number, name in enumerate(class_names)
-    }
+    labels, predicted, confidence = np.asarray(labels).astype(np.intp), rows.argmax(axis=1), rows.max(axis=1)
+    correct = predicted == labels
+    loss = -np.log(np.maximum(rows[np.arange(len(rows)), labels], _TINY))
+    count = len(class_names)
+    matrix = count_pairs(labels, predicted, (count, count))
+    scores = MatrixScores.of(matrix)
+
+    intervals, class_intervals = _resampled(labels, predicted, confidence, loss, count, resamples, seed)
+    per_class = scores.per_class(class_names)
+    for each, found in zip(per_class.values(), class_intervals, strict=True):
+        each["intervals"] = found
     return {
-        "images": len(right),
-        **{key: _plain(value) for key, value in scalars.items()},
-        "intervals": {key: _interval(drawn[key]) for key in SCALARS if resamples},
+        "images": len(rows),
+        "accuracy": round(float(scores.accuracy), 6),
+        "balanced_accuracy": round(float(scores.balanced_accuracy), 6),
+        "macro_f1": round(float(scores.macro_f1), 6),
+        "ece": round(CalibrationBins().add(confidence, correct).error, 6),
+        "log_loss": round(float(loss.mean()), 6),
+        "intervals": intervals,
         "per_class": per_class,
         "confusion_matrix": matrix.tolist(),
     }
 
 
-def reliability(
-    probabilities: NDArray[np.floating], truth: NDArray[np.integer], bins: int = BINS
-) -> list[dict[str, Any]]:
-    """The bins of a reliability diagram: ``low, high, images``, mean ``confidence`` and ``accuracy``, None if empty."""
-    rows = np.asarray(probabilities, np.float64)
-    confidence, correct = rows.max(axis=1), rows.argmax(axis=1) == truth
-    number = confidence_bin(confidence, bins)
-    images = np.bincount(number, minlength=bins)
-    with np.errstate(invalid="ignore"):
-        means = [np.bincount(number, values, bins) / images for values in (confidence, correct)]
-    return [
-        {
-            "low": round(at / bins, 6),
-            "high": round((at + 1) / bins, 6),
-            "images": int(images[at]),
-            "confidence": _plain(means[0][at]),
-            "accuracy": _plain(means[1][at]),
-        }
-        for at in range(bins)
-    ]
+def _resampled(
+    labels: NDArray[np.integer],
+    predicted: NDArray[np.integer],
+    confidence: NDArray[np.float64],
+    loss: NDArray[np.float64],
+    classes: int,
+    resamples: int,
+    seed: int,
+) -> tuple[dict[str, Interval | None], list[dict[str, Interval | None]]]:
+    """The intervals of the scalar scores, and those of each class, over resamples of the N images."""
+    if not resamples:
+        return {}, [{} for _ in range(classes)]
+    rng, images = np.random.default_rng(seed), len(labels)
+    gap, numbers = (predicted == labels) - confidence, confidence_bin(confidence, BINS)
+    matrices, gaps = np.empty((resamples, classes, classes)), np.empty((resamples, BINS))
+    losses = np.empty(resamples)
+    for at in range(resamples):
+        drawn = rng.integers(0, images, images)
+        matrices[at] = count_pairs(labels[drawn], predicted[drawn], (classes, classes))
+        gaps[at] = np.bincount(numbers[drawn], gap[drawn], BINS)
+        losses[at] = loss[drawn].mean()
+    scores = MatrixScores.of(matrices)
+    scalars = {
+        "accuracy": scores.accuracy,
+        "balanced_accuracy": scores.balanced_accuracy,
+        "macro_f1": scores.macro_f1,
+        "ece": _calibration_error(gaps, images),
+        "log_loss": losses,
+    }
+    by_class = {"precision": scores.precision, "recall": scores.recall, "f1": scores.f1}
+    return (
+        {key: _interval(values) for key, values in scalars.items()},
+        [{key: _interval(values[:, at]) for key, values in by_class.items()} for at in range(classes)],
+    )
 
 
-def expected_calibration_error(
-    probabilities: NDArray[np.floating], truth: NDArray[np.integer], bins: int = 15
-) -> float:
-    """How far confidence and accuracy are apart, in bins of equal width weighed by their images: 0 (best) to 1.
-
-    Args:
-        probabilities: (N, K); the confidence of a row is its highest value.
-        truth: (N,), the right classes.
-        bins: how many; each holds its upper edge.
-    """
-    probabilities = np.asarray(probabilities)
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    correct = probabilities.argmax(axis=1) == truth
-    number = confidence_bin(confidence, bins)
-    gaps = np.bincount(number, correct - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / max(len(truth), 1))
+def calibration_bins(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer], bins: int = BINS
+) -> CalibrationBins:
+    """The bins of N images: probabilities (N, K), whose highest is the confidence, and labels (N,)."""
+    rows = np.asarray(probabilities)
+    return CalibrationBins(bins).add(rows.max(axis=1), rows.argmax(axis=1) == labels)
 
 
 def confidence_bin(confidence: NDArray[np.floating], bins: int) -> NDArray[np.intp]:
     """The bin of each confidence: 0 for (0, 1/bins], and so on."""
     numbers = np.ceil(np.asarray(confidence, np.float64) * bins).astype(np.intp) - 1
     return np.clip(numbers, 0, bins - 1)
+
+
+def agreement(
+    predicted: NDArray[np.integer],
+    labels: NDArray[np.integer],
+    majority: NDArray[np.integer],
+    class_names: Sequence[str],
+    seed: int = 0,
+) -> Agreement:
+    """How often a model agrees with people, and how often the labels do, over N images: three times int (N,).
+
+    Args:
+        predicted: the predicted class of each.
+        labels: its label, -1 where that is none of the classes.
+        majority: the class that people chose.
+        class_names: the classes.
+        seed: random seed of the interval.
+    """
+    agreed, images = predicted == majority, np.bincount(majority, minlength=len(class_names))
+    hits = np.bincount(majority, agreed, len(class_names))
+    share, interval = proportion(int(agreed.sum()), len(majority), seed=seed)
+    return {
+        "images": len(majority),
+        "agreement": share,
+        "interval": interval,
+        "label_agreement": ratio((labels == majority).sum(), len(majority)),
+        "per_class": {
+            name: {"images": int(images[at]), "agreement": ratio(hits[at], images[at])}
+            for at, name in enumerate(class_names)
+        },
+    }
 
 
 def proportion(
@@ -146,49 +238,29 @@ def proportion(
         return None, None
     # Resampling images with replacement draws the number of hits from exactly this distribution.
     drawn = np.random.default_rng(seed).binomial(images, hits / images, resamples) / images
-    return round(hits / images, 6), _interval(drawn)
+    return ratio(hits, images), _interval(drawn)
 
 
-def _samples(rows: NDArray[np.float64], truth: NDArray[np.intp], said: NDArray[np.intp]) -> _Samples:
-    confidence = rows.max(axis=1)
-    right = rows[np.arange(len(truth)), truth]
-    return _Samples(
-        truth * rows.shape[1] + said,
-        confidence_bin(confidence, BINS),
-        (said == truth) - confidence,
-        -np.log(np.maximum(right, _TINY)),
-    )
+def ratio(part: float, whole: float) -> float | None:
+    """A fraction to six digits; None of nothing."""
+    return round(float(part) / float(whole), 6) if whole else None
 
 
-def _resampled(samples: _Samples, classes: int, resamples: int, seed: int) -> dict[str, NDArray[np.float64]]:
-    """Each scalar (R,) and each figure per class (R, K) over R resamples of the images."""
-    rng, count = np.random.default_rng(seed), len(samples.cell)
-    matrices = np.empty((resamples, classes, classes))
-    ece, loss = np.empty(resamples), np.empty(resamples)
-    for at in range(resamples):
-        drawn = rng.integers(0, count, count)
-        matrices[at] = np.bincount(samples.cell[drawn], minlength=classes * classes).reshape(classes, classes)
-        ece[at] = np.abs(np.bincount(samples.bin[drawn], samples.gap[drawn], BINS)).sum() / count
-        loss[at] = samples.loss[drawn].mean()
-    hits = np.diagonal(matrices, axis1=1, axis2=2)
-    support, said = matrices.sum(axis=2), matrices.sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        recall, precision, f1 = hits / support, hits / said, 2 * hits / (support + said)
-    return {
-        "accuracy": hits.sum(axis=1) / count,
-        "balanced_accuracy": _mean_of_present(recall, support),
-        "macro_f1": _mean_of_present(f1, support),
-        "ece": ece,
-        "log_loss": loss,
-        "precision": precision,
-        "recall": recall,
-        "f1": f1,
-    }
+def count_pairs(rows: NDArray[np.integer], columns: NDArray[np.integer], shape: tuple[int, int]) -> NDArray[np.int64]:
+    """How often each pair of numbers occurs, of this shape; of labels and predictions it is the confusion matrix."""
+    numbers = np.asarray(rows) * shape[1] + columns
+    return np.bincount(numbers, minlength=shape[0] * shape[1]).astype(np.int64).reshape(shape)
+
+
+def _calibration_error(gaps: NDArray[np.float64], images: float) -> NDArray[np.float64]:
+    """Of the sums of ``right - confidence`` in each bin (..., bins): their absolute values, by images."""
+    error: NDArray[np.float64] = np.abs(gaps).sum(axis=-1) / max(images, 1)
+    return error
 
 
 def _mean_of_present(values: NDArray[np.float64], support: NDArray[np.float64]) -> NDArray[np.float64]:
     present = support > 0
-    means: NDArray[np.float64] = np.where(present, np.nan_to_num(values), 0).sum(axis=1) / present.sum(axis=1)
+    means: NDArray[np.float64] = np.where(present, np.nan_to_num(values), 0).sum(axis=-1) / present.sum(axis=-1)
     return means
 
 
@@ -200,5 +272,5 @@ def _interval(values: NDArray[np.float64]) -> Interval | None:
     return round(float(low), 6), round(float(high), 6)
 
 
-def _plain(value: float) -> float | None:
+def _rounded(value: float) -> float | None:
     return round(float(value), 6) if np.isfinite(value) else None

@@ -1,62 +1,111 @@
 import numpy as np
 import pytest
 from scipy.special import softmax
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    f1_score,
+    log_loss,
+    precision_recall_fscore_support,
+)
 
-from batch_emotion.metrics import SCALARS, expected_calibration_error, measure, proportion, reliability
+from batch_emotion.metrics import (
+    CalibrationBins,
+    MatrixScores,
+    agreement,
+    calibration_bins,
+    count_pairs,
+    measure,
+    proportion,
+)
+from batch_emotion.scores import SCALARS
+from tests.support.reference import plain_ece
 
 NAMES = ("angry", "happy", "sad")
 
 
-def _answers(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def _predictions(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
-    truth = rng.choice(3, count, p=[0.1, 0.6, 0.3])
-    return softmax(rng.normal(size=(count, 3)) + 1.5 * np.eye(3)[truth], axis=1).astype(np.float32), truth
+    labels = rng.choice(3, count, p=[0.1, 0.6, 0.3])
+    return softmax(rng.normal(size=(count, 3)) + 1.5 * np.eye(3)[labels], axis=1).astype(np.float32), labels
 
 
-def test_the_figures_are_scikit_learns() -> None:
-    probabilities, truth = _answers(400)
-    said, exact = probabilities.argmax(axis=1), probabilities.astype(np.float64)
-    told = measure(probabilities, truth, NAMES)
-    assert told["images"] == 400
-    assert told["accuracy"] == pytest.approx(accuracy_score(truth, said), abs=1e-6)
-    assert told["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, said), abs=1e-6)
-    assert told["macro_f1"] == pytest.approx(f1_score(truth, said, average="macro"), abs=1e-6)
-    assert told["log_loss"] == pytest.approx(log_loss(truth, exact / exact.sum(axis=1, keepdims=True)), abs=1e-5)
-    assert told["ece"] == pytest.approx(expected_calibration_error(probabilities, truth), abs=1e-6)
-    assert np.sum(told["confusion_matrix"]) == 400
-    assert told["confusion_matrix"][1][1] == int(((truth == 1) & (said == 1)).sum())
+def test_the_scores_are_those_of_scikit_learn() -> None:
+    probabilities, labels = _predictions(400)
+    predicted, exact = probabilities.argmax(axis=1), probabilities.astype(np.float64)
+    scores = measure(probabilities, labels, NAMES)
+    assert scores["images"] == 400
+    assert scores["accuracy"] == pytest.approx(accuracy_score(labels, predicted), abs=1e-6)
+    assert scores["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(labels, predicted), abs=1e-6)
+    assert scores["macro_f1"] == pytest.approx(f1_score(labels, predicted, average="macro"), abs=1e-6)
+    assert scores["log_loss"] == pytest.approx(log_loss(labels, exact / exact.sum(axis=1, keepdims=True)), abs=1e-5)
+    assert scores["ece"] == pytest.approx(plain_ece(probabilities.max(axis=1), predicted == labels), abs=1e-6)
+    assert scores["confusion_matrix"] == confusion_matrix(labels, predicted).tolist()
+    expected = zip(*precision_recall_fscore_support(labels, predicted), strict=True)
+    for each, (precision, recall, f1, support) in zip(scores["per_class"].values(), expected, strict=True):
+        found = (each["precision"], each["recall"], each["f1"], each["support"])
+        assert found == pytest.approx((precision, recall, f1, support), abs=1e-6)
+
+
+def test_counts_added_up_batch_by_batch_give_the_same_scores() -> None:
+    probabilities, labels = _predictions(500)
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    matrix, bins = np.zeros((3, 3), np.int64), CalibrationBins()
+    for rows in np.array_split(np.arange(500), 7):
+        matrix += count_pairs(labels[rows], predicted[rows], (3, 3))
+        bins.add(confidence[rows], predicted[rows] == labels[rows])
+    scores, whole = MatrixScores.of(matrix), measure(probabilities, labels, NAMES, resamples=0)
+    assert float(scores.macro_f1) == pytest.approx(whole["macro_f1"], abs=1e-6)
+    assert [each["f1"] for each in scores.per_class(NAMES).values()] == [
+        each["f1"] for each in whole["per_class"].values()
+    ]
+    assert bins.error == pytest.approx(plain_ece(confidence, predicted == labels))
+    assert bins.mean_confidence == pytest.approx(confidence.mean(), abs=1e-6)
+    assert bins.reliability() == calibration_bins(probabilities, labels).reliability()
+
+
+def test_a_stack_of_matrices_is_scored_as_each_of_them() -> None:
+    matrices = np.random.default_rng(0).integers(0, 9, (5, 3, 3))
+    matrices[1, 2] = matrices[2, :, 0] = 0  # a class without images, and one that is never predicted
+    stack = MatrixScores.of(matrices)
+    for at, matrix in enumerate(matrices):
+        each = MatrixScores.of(matrix)
+        assert stack.accuracy[at] == each.accuracy
+        assert stack.balanced_accuracy[at] == each.balanced_accuracy
+        assert stack.macro_f1[at] == each.macro_f1
+        assert np.array_equal(stack.precision[at], each.precision, equal_nan=True)
 
 
 def test_every_scalar_and_class_has_an_interval_around_it() -> None:
-    probabilities, truth = _answers(400)
-    told = measure(probabilities, truth, NAMES)
-    assert set(told["intervals"]) == set(SCALARS)
+    probabilities, labels = _predictions(400)
+    scores = measure(probabilities, labels, NAMES)
+    assert set(scores["intervals"]) == set(SCALARS)
     for key in SCALARS:
-        low, high = told["intervals"][key]
+        low, high = scores["intervals"][key]
         assert low < high
         if key != "ece":
-            assert low <= told[key] <= high
-    for figures in told["per_class"].values():
+            assert low <= scores[key] <= high
+    for figures in scores["per_class"].values():
         for key, (low, high) in figures["intervals"].items():
             assert low <= figures[key] <= high
 
 
 def test_the_interval_of_accuracy_is_as_wide_as_theory_says_and_the_seed_decides() -> None:
-    probabilities, truth = _answers(1000)
-    told = measure(probabilities, truth, NAMES, seed=1)
-    low, high = told["intervals"]["accuracy"]
-    deviation = np.sqrt(told["accuracy"] * (1 - told["accuracy"]) / 1000)
+    probabilities, labels = _predictions(1000)
+    scores = measure(probabilities, labels, NAMES, seed=1)
+    low, high = scores["intervals"]["accuracy"]
+    deviation = np.sqrt(scores["accuracy"] * (1 - scores["accuracy"]) / 1000)
     assert high - low == pytest.approx(2 * 1.96 * deviation, rel=0.15)
-    assert measure(probabilities, truth, NAMES, seed=1) == told
-    assert measure(probabilities, truth, NAMES, seed=2)["intervals"] != told["intervals"]
+    assert measure(probabilities, labels, NAMES, seed=1) == scores
+    assert measure(probabilities, labels, NAMES, seed=2)["intervals"] != scores["intervals"]
 
 
 def test_a_class_without_images_is_left_out_of_the_averages() -> None:
     probabilities = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.8, 0.1, 0.1]])
-    told = measure(probabilities, np.array([0, 1, 1]), NAMES)
-    assert told["balanced_accuracy"] == pytest.approx((1 + 0.5) / 2)
-    assert told["per_class"]["sad"] == {
+    scores = measure(probabilities, np.array([0, 1, 1]), NAMES)
+    assert scores["balanced_accuracy"] == pytest.approx((1 + 0.5) / 2)
+    assert scores["per_class"]["sad"] == {
         "support": 0,
         "precision": None,
         "recall": None,
@@ -65,24 +114,26 @@ def test_a_class_without_images_is_left_out_of_the_averages() -> None:
     }
 
 
-def test_a_class_that_is_never_said_has_an_f1_of_nothing() -> None:
-    told = measure(np.array([[0.8, 0.1, 0.1], [0.8, 0.1, 0.1]]), np.array([0, 1]), NAMES)
-    assert told["per_class"]["happy"]["precision"] is None
-    assert told["macro_f1"] == pytest.approx((2 / 3 + 0) / 2, abs=1e-6)
+def test_a_class_that_is_never_predicted_has_no_precision_and_an_f1_of_0() -> None:
+    scores = measure(np.array([[0.8, 0.1, 0.1], [0.8, 0.1, 0.1]]), np.array([0, 1]), NAMES)
+    assert scores["per_class"]["happy"]["precision"] is None
+    assert scores["per_class"]["happy"]["f1"] == 0
+    assert scores["macro_f1"] == pytest.approx((2 / 3 + 0) / 2, abs=1e-6)
 
 
 def test_one_image_is_enough() -> None:
-    told = measure(np.array([[0.2, 0.7, 0.1]]), np.array([1]), NAMES)
-    assert told["accuracy"] == 1
-    assert told["intervals"]["accuracy"] == (1, 1)
+    scores = measure(np.array([[0.2, 0.7, 0.1]]), np.array([1]), NAMES)
+    assert scores["accuracy"] == 1
+    assert scores["intervals"]["accuracy"] == (1, 1)
 
 
 def test_the_bins_hold_every_image_once() -> None:
-    probabilities, truth = _answers(300)
-    bins = reliability(probabilities, truth)
+    probabilities, labels = _predictions(300)
+    bins = calibration_bins(probabilities, labels).reliability()
     assert sum(each["images"] for each in bins) == 300
     gaps = sum(each["images"] * abs(each["accuracy"] - each["confidence"]) for each in bins if each["images"])
-    assert gaps / 300 == pytest.approx(expected_calibration_error(probabilities, truth), abs=1e-5)
+    correct = probabilities.argmax(axis=1) == labels
+    assert gaps / 300 == pytest.approx(plain_ece(probabilities.max(axis=1), correct), abs=1e-5)
     assert [each["confidence"] for each in bins if not each["images"]] == [None] * sum(
         not each["images"] for each in bins
     )
@@ -93,3 +144,19 @@ def test_a_proportion_and_its_interval() -> None:
     assert share == 0.9
     assert interval == pytest.approx((0.881, 0.919), abs=0.004)
     assert proportion(0, 0) == (None, None)
+
+
+def test_agreement_is_counted_for_the_model_for_the_labels_and_by_class() -> None:
+    predicted, labels, majority = np.array([[0, 0, 1, 1, 2], [0, 1, -1, 1, 0], [0, 0, 0, 1, 2]])
+    found = agreement(predicted, labels, majority, NAMES)
+    assert (found["images"], found["agreement"], found["label_agreement"]) == (5, 0.8, 0.4)
+    assert found["interval"] is not None
+    assert found["interval"][0] < 0.8 < found["interval"][1]
+    assert found["per_class"] == {
+        "angry": {"images": 3, "agreement": round(2 / 3, 6)},
+        "happy": {"images": 1, "agreement": 1},
+        "sad": {"images": 1, "agreement": 1},
+    }
+    nobody = np.array([], np.int64)
+    none = agreement(nobody, nobody, nobody, NAMES)
+    assert (none["images"], none["agreement"], none["interval"], none["label_agreement"]) == (0, None, None, None)

@@ -21,8 +21,9 @@ from batch_emotion.plan import Plan, Task
 from batch_emotion.records import FaceOptions, Profile
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.reader import open_result
+from batch_emotion.results.run_document import run_file
 from batch_emotion.results.schema import check_attributes
-from batch_emotion.results.summary import Summary, run_file
+from batch_emotion.results.summary import Summary
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.results.writer import output_kind
 from batch_emotion.runs.annotate import COLUMNS, annotate

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from batch_emotion._version import __version__
 from batch_emotion.errors import BatchEmotionError, one_line
 from batch_emotion.records import Profile
+from batch_emotion.results.run_document import Counts
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.workspace import Workspace
 
@@ -60,7 +61,7 @@ class ShardReport:
     is_late: bool = False
     began: float = 0.0
     seconds: float = 0.0
-    counts: dict[str, Any] | None = None
+    counts: Counts | None = None
     profile: Profile = field(default_factory=Profile)
     runtime: str = ""
     warnings: tuple[str, ...] = ()

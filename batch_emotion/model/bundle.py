@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import BundleError
+from batch_emotion.model.card_metrics import CardMetrics, rename_left_out
 from batch_emotion.records import UNCERTAIN, InputSpec
 from batch_emotion.storage.commits import file_sha256
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2 has ``predicted`` where 1 has ``said`` in ``metrics["left_out"]``."""
 GOLDEN_TOLERANCE = 1e-4
 KERAS_SUFFIXES = frozenset({".keras", ".h5", ".hdf5"})
 PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".joblib"})
@@ -36,8 +38,8 @@ class Card:
         class_names: the classes in the order of the network's outputs.
         input: what the network wants to be shown.
         parameters: how many weights it has.
-        metrics: figures by data set, such as ``{"validation": {"accuracy": 0.63, "images": 2982}}``, with agreement,
-            calibration and speed beside them; ``human_card.py`` lists the keys.
+        metrics: scores by data set, such as ``{"validation": {"accuracy": 0.63, "images": 2982}}``, with agreement,
+            calibration and speed beside them.
         training: the recipe: data, options, epochs, the command to run it again.
         layers: the layer table.
         versions: of the packages it was made with.
@@ -51,7 +53,7 @@ class Card:
     class_names: tuple[str, ...]
     input: InputSpec
     parameters: int
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: CardMetrics = field(default_factory=CardMetrics)
     training: dict[str, Any] = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
@@ -72,10 +74,13 @@ class Card:
         try:
             fields = json.loads(text)
             version = fields["format_version"]
-            if version != FORMAT_VERSION:
-                raise BundleError(f"the card has format version {version}; this version reads {FORMAT_VERSION}")
+            if version not in (1, FORMAT_VERSION):
+                raise BundleError(f"the card has format version {version}; this version reads up to {FORMAT_VERSION}")
+            if version == 1 and "left_out" in fields.get("metrics", {}):
+                fields["metrics"]["left_out"] = rename_left_out(fields["metrics"]["left_out"])
             spec = fields["input"] | {"image_size": tuple(fields["input"]["image_size"])}
             fields |= {"class_names": tuple(fields["class_names"]), "input": InputSpec(**spec)}
+            fields["format_version"] = FORMAT_VERSION
             return cls(**fields)
         except (ValueError, KeyError, TypeError) as error:
             raise BundleError(f"card.json is not a model card: {error!r}") from None

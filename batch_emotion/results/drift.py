@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import pyarrow.compute as pc
 
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.records import SCORABLE
 from batch_emotion.results.reader import read_result
+from batch_emotion.results.run_document import Counts
 from batch_emotion.results.schema import count_values, first_rows
 from batch_emotion.storage.places import Place
 
@@ -25,7 +25,7 @@ class Mix:
     mean_confidence: float
 
     @classmethod
-    def from_counts(cls, counts: dict[str, Any]) -> Mix:
+    def from_counts(cls, counts: Counts) -> Mix:
         """From the ``counts`` of a ``run.json``."""
         return cls(Counter(counts["statuses"]), Counter(counts["emotions"]), counts["mean_confidence"])
 

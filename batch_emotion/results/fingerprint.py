@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Fingerprint:
     max_faces: int | None = None
     face_margin: float | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """For JSON."""
         return asdict(self)
 
@@ -41,8 +40,7 @@ class Fingerprint:
 
     def of_faces(self) -> dict[str, str]:
         """How faces were found, for a file's footer; empty where every image was taken whole."""
-        told = {name: getattr(self, name) for name in _OF_FACES}
-        return {} if self.detector is None else {name: str(value) for name, value in told.items()}
+        return {} if self.detector is None else {name: str(getattr(self, name)) for name in _OF_FACES}
 
     def scores_like(self, other: dict[str, object]) -> bool:
         """Whether an image would get the same probabilities as in another run, whatever the two runs' plans."""

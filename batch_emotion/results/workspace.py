@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from batch_emotion.errors import BatchEmotionError, OutputMismatch
 from batch_emotion.plan import Plan
 from batch_emotion.results.fingerprint import Fingerprint
+from batch_emotion.results.run_document import ResultRecord
 from batch_emotion.storage.commits import commit_text, committing, remove_folder, rename_file
 from batch_emotion.storage.places import Place, readable
 
@@ -51,7 +52,7 @@ class Workspace:
             OutputMismatch: the parts are of another run and ``overwrite`` is not given.
         """
         if self.is_there:
-            differing = fingerprint.differences(self._told())
+            differing = fingerprint.differences(self._fingerprint())
             if not differing:
                 return
             if not overwrite:
@@ -67,9 +68,9 @@ class Workspace:
         if not self.is_there:
             self.remove()
             return Leftovers()
-        told = self._told()
-        suspects = self._suspects(int(told.get("shard_size", 1)))
-        if not fingerprint.scores_like(told):
+        earlier = self._fingerprint()
+        suspects = self._suspects(int(str(earlier.get("shard_size", 1))))
+        if not fingerprint.scores_like(earlier):
             for part in [*self.folder.glob("part-*.parquet"), *self.folder.glob("left-*.parquet")]:
                 part.unlink()
         free = 1 + max((int(left.stem[5:]) for left in self.folder.glob("left-*.parquet")), default=-1)
@@ -99,9 +100,9 @@ class Workspace:
                     file.write_table(table)
         commit_text(self.folder / "fingerprint.json", json.dumps(asdict(fingerprint), indent=2) + "\n")
 
-    def _told(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads((self.folder / "fingerprint.json").read_text(encoding="utf-8"))
-        return told
+    def _fingerprint(self) -> dict[str, object]:
+        found: dict[str, object] = json.loads((self.folder / "fingerprint.json").read_text(encoding="utf-8"))
+        return found
 
     def _suspects(self, shard_size: int) -> pa.Array:
         """The paths of the shards that an earlier process died in."""
@@ -114,18 +115,18 @@ class Workspace:
             [chunk for shard in begun for chunk in paths.slice(shard * shard_size, shard_size).chunks], pa.string()
         ).combine_chunks()
 
-    def announce(self, result: dict[str, Any]) -> None:
-        """Say what the output will be, just before it gets its name, lest a kill leave it without its ``run.json``."""
+    def announce(self, result: ResultRecord) -> None:
+        """Record what the output will be before it gets its name, lest a kill leave it without its ``run.json``."""
         commit_text(self.folder / "announced.json", json.dumps(result) + "\n")
 
     @property
-    def announced(self) -> dict[str, Any]:
-        """What was said by ``announce``; empty where nothing was."""
+    def announced(self) -> ResultRecord | None:
+        """What ``announce`` recorded; None where it was not called."""
         try:
-            told = json.loads((self.folder / "announced.json").read_text(encoding="utf-8"))
+            found = json.loads((self.folder / "announced.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return {}
-        return told if isinstance(told, dict) else {}
+            return None
+        return cast(ResultRecord, found) if isinstance(found, dict) else None
 
     def plan(self) -> Plan:
         """The plan that is being worked on."""

@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from batch_emotion.errors import BatchEmotionError, ExitCode, Interrupted, OutputBusy, UsageError
 from batch_emotion.results.drift import Mix, drift, read_mix
-from batch_emotion.results.summary import Summary, run_file, write_run
+from batch_emotion.results.run_document import LastRun, ResultRecord, run_file, write_run
+from batch_emotion.results.summary import Summary
 from batch_emotion.runs.prometheus import write_metrics
 from batch_emotion.runs.record import RunRecord
 from batch_emotion.storage.commits import store_advice, write_advice
@@ -77,9 +77,7 @@ class Reporter:
         """What the result is compared with; read before the run, as it may be the output itself."""
         return read_mix(self._options.baseline) if self._options.baseline else None
 
-    def finished(
-        self, summary: Summary, outcome: str, result: dict[str, Any] | None
-    ) -> tuple[ExitCode, tuple[str, ...]]:
+    def finished(self, summary: Summary, outcome: str, result: ResultRecord | None) -> tuple[ExitCode, tuple[str, ...]]:
         """Tell of a run that has a whole result; gives the exit code and what is wrong with the result.
 
         Args:
@@ -91,17 +89,17 @@ class Reporter:
             summary.drift = drift(summary.mix, self.baseline)
         complaints = tuple(self._complaints(summary))
         exit_code = ExitCode.OVER_THRESHOLD if complaints else ExitCode.OK
-        told = self.record.as_dict(exit_code) | {"outcome": outcome} | summary.as_dict()
-        write_run(self._out, told, result)
+        last_run: LastRun = {**self.record.as_dict(exit_code), "outcome": outcome, **summary.as_dict()}
+        write_run(self._out, last_run, result)
         if self._options.metrics_file is not None:
             try:
-                write_metrics(self._options.metrics_file, self.record.job, told, has_result=True)
+                write_metrics(self._options.metrics_file, self.record.job, last_run, has_result=True)
             except OSError as error:
                 raise BatchEmotionError(
                     f"{self._out} is whole, but its metrics could not be written to "
                     f"{self._options.metrics_file}: {error.strerror}; run the same command again"
                 ) from error
-        _LOG.info(outcome, extra={"fields": summary.as_dict() | {"exit_code": exit_code, "out": str(self._out)}})
+        _LOG.info(outcome, extra={"fields": {**summary.as_dict(), "exit_code": exit_code, "out": str(self._out)}})
         return exit_code, complaints
 
     @contextmanager
@@ -131,12 +129,13 @@ class Reporter:
             return False
 
     def _failed(self, exit_code: ExitCode, error: str) -> None:
-        told = self.record.as_dict(exit_code, error) | {"outcome": "failed"} | self.seen.as_dict()
+        record = self.record.as_dict(exit_code, error)
+        last_run: LastRun = {**record, "outcome": "failed", **self.seen.as_dict()}
         with suppress(OSError):
-            write_run(self._out, told)
+            write_run(self._out, last_run)
         if self._options.metrics_file is not None:
             with suppress(OSError):
-                write_metrics(self._options.metrics_file, self.record.job, told, has_result=False)
+                write_metrics(self._options.metrics_file, self.record.job, last_run, has_result=False)
 
     def _complaints(self, summary: Summary) -> Iterator[str]:
         failures, allowed = summary.failures, self._max_failures

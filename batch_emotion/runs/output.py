@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from batch_emotion._version import __version__
 from batch_emotion.engines.options import EngineOptions
 from batch_emotion.model.bundle import Card
 from batch_emotion.results.fingerprint import Fingerprint
+from batch_emotion.results.run_document import ResultRecord
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.update import UpdateOptions
 from batch_emotion.results.workspace import Workspace, shards
@@ -65,7 +66,7 @@ class Made:
 
     outcome: Outcome
     summary: Summary
-    told: dict[str, Any]
+    told: ResultRecord
     left_out: int
 
 
@@ -121,19 +122,17 @@ def write_output(
         Scoring(work.plan, prepared, workspace, seen, left, tell).run(engine)
     summary.scored, summary.seconds = seen.scored, seen.seconds
     summary.runtime, summary.threads, summary.workers = seen.runtime, seen.threads, seen.workers
-    told: dict[str, Any] = {}
 
     def announce(sha256: str) -> None:
-        told.update(result_told(prepared.fingerprint, sha256, summary))
-        workspace.announce(told)
+        workspace.announce(result_told(prepared.fingerprint, sha256, summary))
 
     started = time.monotonic()
     with profile.timing("write"):
         rows = work.rows(workspace.read(*shard) for shard in cut)
         says = footer(prepared.fingerprint, prepared.bundle.card)
-        write_result(out, summary.counting(rows), prepared.schema, says, announce)
+        sha256 = write_result(out, summary.counting(rows), prepared.schema, says, announce)
     summary.seconds += time.monotonic() - started if summary.scored else 0
-    return Made("done", summary, told, prepared.plan.left_out)
+    return Made("done", summary, result_told(prepared.fingerprint, sha256, summary), prepared.plan.left_out)
 
 
 def footer(fingerprint: Fingerprint, card: Card) -> dict[str, str]:
@@ -155,7 +154,7 @@ def footer(fingerprint: Fingerprint, card: Card) -> dict[str, str]:
     }
 
 
-def result_told(fingerprint: Fingerprint, sha256: str, summary: Summary) -> dict[str, Any]:
+def result_told(fingerprint: Fingerprint, sha256: str, summary: Summary) -> ResultRecord:
     """The part ``result`` of ``run.json``."""
     return {
         "tool": f"batch-emotion {__version__}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -15,8 +15,9 @@ from batch_emotion.plan import Plan
 from batch_emotion.records import CHECKSUM
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.reader import read_result
+from batch_emotion.results.run_document import ResultRecord, read_run, run_file
 from batch_emotion.results.schema import result_schema
-from batch_emotion.results.summary import Summary, read_run, run_file
+from batch_emotion.results.summary import Summary
 from batch_emotion.results.update import UpdateCounts, UpdateOptions, compare, merged
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.results.writer import check_target, output_digest
@@ -79,7 +80,7 @@ class Work:
 class Finished:
     """An output that is there already: its part ``result`` of ``run.json``, and its counts."""
 
-    told: dict[str, Any]
+    told: ResultRecord
     summary: Summary
 
 
@@ -98,7 +99,7 @@ def make_anew(out: Place, overwrite: bool, prepared: Prepared, workspace: Worksp
 
 def _finished(out: Place, fingerprint: Fingerprint) -> Finished:
     """The finished output, where it is the one that this run would make."""
-    told = read_run(out).get("result") or {}
+    told = read_run(out).get("result")
     if not told:
         raise OutputMismatch(
             f"{out} is there already, and no {run_file(out).name} says that a run made it; "
@@ -152,13 +153,13 @@ def bring_up_to_date(out: Place, options: UpdateOptions, prepared: Prepared, wor
     )
 
 
-def _attested(out: Place, workspace: Workspace) -> dict[str, Any]:
-    """What made the output that is there, as its run told; empty where there is none."""
+def _attested(out: Place, workspace: Workspace) -> ResultRecord | None:
+    """What made the output that is there, as its run recorded it; None where there is none."""
     if not out.exists() or (workspace.is_there and is_unfinished(out)):
-        return {}
+        return None
     digest = output_digest(out)
-    for told in (read_run(out).get("result") or {}, workspace.announced):
-        if told.get("sha256") == digest:
+    for told in (read_run(out).get("result"), workspace.announced):
+        if told and told.get("sha256") == digest:
             return told
     raise OutputMismatch(
         f"{out} was changed after it was written, or has lost its {run_file(out).name}, and its rows cannot be kept; "

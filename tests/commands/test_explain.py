@@ -7,7 +7,7 @@ from PIL import Image
 from batch_emotion import ExplainOptions, PredictOptions, explain, predict
 from batch_emotion.cli import main
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
-from batch_emotion.reporting.pictures import heat_over
+from batch_emotion.visualization.heat_map import heat_over
 
 
 def test_each_image_gets_its_picture_and_a_bad_one_its_reason(faces: Path, tmp_path: Path) -> None:
@@ -61,6 +61,6 @@ def test_what_makes_no_sense_is_refused(faces: Path, tmp_path: Path) -> None:
 def test_heat_is_bright_where_the_map_is_high() -> None:
     heat = np.zeros((4, 4), np.float32)
     heat[0, 0] = 1
-    shown = heat_over(np.full((48, 32, 1), 100, np.uint8), heat)
+    shown = heat_over(np.full((48, 32, 1), 100, np.uint8), heat, 96)
     assert shown.shape == (96, 64, 3)
     assert shown[2, 2].sum() > shown[90, 60].sum() + 100

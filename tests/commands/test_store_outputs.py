@@ -19,7 +19,7 @@ from batch_emotion.commands.merge import MergeOptions, merge
 from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch
 from batch_emotion.plan import Task
 from batch_emotion.results.reader import read_result
-from batch_emotion.results.summary import read_run
+from batch_emotion.results.run_document import read_run
 from batch_emotion.results.update import UpdateOptions
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.runs.outcome import ReportingOptions

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-import batch_emotion.results.reader as stored
+import batch_emotion.results.reader as reader
 from batch_emotion.errors import SourceError
 from batch_emotion.results.reader import open_result, read_result, result_probabilities
 from tests.support.made_results import CLASSES, random_table, write
@@ -17,8 +17,8 @@ OWN = {"id": pa.array(["007", "", None, "NA", "a\nb"] * 40), "p_value": pa.array
 def test_a_result_reads_back_as_it_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, rows: int
 ) -> None:
-    monkeypatch.setattr(stored, "_BATCH", 64)
-    monkeypatch.setattr(stored, "_CSV_BLOCK", 4096)
+    monkeypatch.setattr(reader, "_BATCH", 64)
+    monkeypatch.setattr(reader, "_CSV_BLOCK", 4096)
     table = random_table(200, columns=OWN).slice(0, rows)
     result = open_result(write(table, tmp_path / name))
     assert result.class_names == CLASSES

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from batch_emotion.visualization.charts import confusion_chart, mistakes_sheet, reliability_chart
+from batch_emotion.visualization.charts import confusion_chart, reliability_chart
 from batch_emotion.visualization.palette import DARK, LIGHT, Scheme
 
 NAMES = ("happy", "sad", "$a$ <b>")
@@ -31,16 +31,3 @@ def test_the_pictures_are_drawn_in_the_scheme(scheme: Scheme) -> None:
 
 def test_a_picture_is_the_same_each_time() -> None:
     assert confusion_chart(np.eye(3, dtype=int), NAMES) == confusion_chart(np.eye(3, dtype=int), NAMES)
-
-
-def test_the_sheet_shows_the_thumbnails_in_the_colour_of_what_was_said() -> None:
-    red = np.zeros((96, 96, 3), np.uint8)
-    red[:, :, 0] = 251
-    mistakes = [
-        {"truth": "sad", "said": "happy", "confidence": 0.99},
-        {"truth": "happy", "said": "sad", "confidence": 0.9},
-    ]
-    colours = _colours(mistakes_sheet(mistakes, [red, None], NAMES))
-    assert (251, 0, 0) in colours
-    assert (0xE6, 0x9F, 0x00) in colours
-    assert Image.open(io.BytesIO(mistakes_sheet([], [], NAMES))).size[0] > 500
