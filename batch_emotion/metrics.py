@@ -253,7 +253,7 @@ def count_pairs(rows: NDArray[np.integer], columns: NDArray[np.integer], shape: 
 
 
 def _calibration_error(gaps: NDArray[np.float64], images: float) -> NDArray[np.float64]:
-    """Of the sums of ``right - confidence`` in each bin (..., bins): their absolute values, by images."""
+    """The error of bins (..., bins), each the sum of ``correct - confidence`` over its images."""
     error: NDArray[np.float64] = np.abs(gaps).sum(axis=-1) / max(images, 1)
     return error
 

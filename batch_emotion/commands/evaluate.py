@@ -44,7 +44,7 @@ class EvaluateOptions:
         trust_pickle: load a pickled model, which can run any code.
         runtime: what runs the network.
         labels: for a result, a manifest with path and label, or ``folders``; where None, the result's column ``label``,
-            else its folders say what the images show.
+            else the folders in its paths.
         path_column: a manifest's column that holds the paths.
         root: where relative paths start; a manifest's own folder, for a result the working directory, where None.
         votes: a table of how many people chose each class for each image.
@@ -128,7 +128,7 @@ def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
     if result is not None:
         return gather_result(result, options.model, options.labels, options.root, options.limits)
     if options.labels is not None:
-        raise UsageError(f"--labels goes with a result of predict, and {options.data} is none")
+        raise UsageError(f"--labels goes with a result of predict, which {options.data} is not")
     bundle = load_bundle(options.model or DEFAULT_MODEL, options.class_names, options.trust_pickle)
     return gather_images(
         options.data,

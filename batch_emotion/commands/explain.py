@@ -81,7 +81,7 @@ def explain(options: ExplainOptions) -> list[Explanation]:
     """
     plan = make_plan(options.sources, SourceOptions())
     if len(plan) > _FOLDER_MOST:
-        raise UsageError(f"{len(plan)} images are too many to look at; explain takes up to {_FOLDER_MOST}")
+        raise UsageError(f"{len(plan)} images are too many; explain takes up to {_FOLDER_MOST}")
     bundle = load_bundle(options.model, options.class_names, options.trust_pickle)
     if options.target is not None and options.target not in bundle.card.class_names:
         raise UsageError(f"no class {options.target!r}: the model has {', '.join(bundle.card.class_names)}")

@@ -30,7 +30,7 @@ _HEAT_MAPS = 12
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What to report on, and where to.
+    """Which result to report on, and where to.
 
     Attributes:
         result: what ``predict`` wrote: a Parquet file, a CSV file or a directory of parts.
@@ -105,22 +105,22 @@ def report(options: ReportOptions, log: Callable[[str], None] = lambda line: Non
 
 
 def check_page_target(out: Path) -> None:
-    """Refuse to write a page where it cannot go, or over something that is not one.
+    """Refuse a page that cannot be written there, or would replace something else.
 
     Raises:
-        UsageError: the name is none of a page, its folder is not there, or another file is in the way.
+        UsageError: the name does not end in .html, the folder does not exist, or another file is in the way.
     """
     if out.suffix.lower() not in _PAGE_SUFFIXES:
         raise UsageError(f"a report is a page: its name must end in .html, and {out} does not")
     _check_folder(out)
     if out.exists() and f'name="generator" content="{GENERATOR}"' not in _beginning(out):
-        raise OutputMismatch(f"{out} is there already and is no report; choose another name")
+        raise OutputMismatch(f"{out} exists and is not a report; choose another name")
 
 
 def _check_json_target(path: Path) -> None:
     _check_folder(path)
     if path.exists() and '"tool": "batch-emotion ' not in _beginning(path):
-        raise OutputMismatch(f"{path} is there already and does not hold a report's numbers; choose another name")
+        raise OutputMismatch(f"{path} exists and does not hold a report's numbers; choose another name")
 
 
 def _check_figures_target(folder: Path) -> None:

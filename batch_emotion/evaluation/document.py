@@ -1,4 +1,4 @@
-"""The content of ``evaluation.json``: every score, with and without images that stand in the training data."""
+"""The content of ``evaluation.json``: every score, with and without images that are in the training data."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Method(TypedDict):
 
 
 class InTraining(TypedDict):
-    """How many judged images stand in the training data too; None where that is not known, for a reason."""
+    """How many judged images are in the training data too; None where that is not known, for a reason."""
 
     images: int | None
     reason: NotRequired[str]
@@ -156,7 +156,7 @@ def evaluation_document(gathered: Gathered, votes: Votes | None, votes_name: str
 
 
 def _majorities(gathered: Gathered, votes: Votes) -> tuple[NDArray[np.int64], Majorities]:
-    """The class of each image's clear majority, -1 where there is none among the model's, and how votes were found."""
+    """The class of each image's clear majority, -1 where there is none among the model's, and how many were found."""
     number = {name: at for at, name in enumerate(gathered.class_names)}
     rows, by_parts = match_tails(gathered.plan.images["path"].to_pylist(), votes.files)
     clear = [number.get(choice, -1) for choice in votes.clear_majorities()]

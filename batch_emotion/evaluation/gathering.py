@@ -54,7 +54,7 @@ class Gathered:
         statuses: of each.
         class_names: the K classes of the model.
         probabilities: float32 (N, K); without meaning where the status is not ok.
-        in_training: bool (N,), whether the same pixels stand in the training data; None where that is not known.
+        in_training: bool (N,), whether the same pixels are in the training data; None where that is not known.
         unknown_training: why it is not known.
         data_name: the name of the folder, manifest or result.
         data_kind: which of these the images came from.
@@ -135,7 +135,7 @@ def gather_images(
         class_names,
         result_probabilities(table, class_names),
         None if known is None else np.isin(table["pixel_digest"].to_pylist(), list(known)),
-        "" if known is not None else f"{bundle.card.name} does not say what it was trained on",
+        "" if known is not None else f"{bundle.card.name} has no record of its training images",
         folder.resolve().name,
         "folders" if folder.is_dir() else "manifest",
         unlabelled,
@@ -150,11 +150,12 @@ def gather_result(
 
     Args:
         result: the result.
-        model: what made it, which says what it was trained on; where None, the bundled model that the result names.
+        model: the model that made it, to find images of its training data; where None, the bundled one that the result
+            names.
         labels: a manifest with path and label, or ``folders``; where None, the result's own column ``label``, else the
-            folders in its paths say what the images show.
+            folders in its paths.
         root: where relative paths start; the working directory where None.
-        limits: what is refused when images are read to find those of the training data.
+        limits: which images are refused when they are read to find those of the training data.
 
     Raises:
         UsageError: the labels or the model do not go with the result.
@@ -200,7 +201,7 @@ def _labels_of_rows(result: StoredResult, table: pa.Table, wanted: str | None, r
     labels = find_labels(result, wanted, root, batches)
     if labels is None:
         raise UsageError(
-            "nothing can be evaluated without labels; --labels wants a manifest with path and label, or folders"
+            "nothing can be evaluated without labels; --labels takes a manifest with path and label, or folders"
         )
     return [label or "" for batch in batches for label in labels.of(batch).to_pylist()]
 
@@ -208,10 +209,10 @@ def _labels_of_rows(result: StoredResult, table: pa.Table, wanted: str | None, r
 def _read_again(
     plan: Plan, bundle: Bundle, statuses: list[str], limits: Limits
 ) -> tuple[NDArray[np.bool_] | None, str]:
-    """Which images stand in the training data; a result holds no pixels, so they are read once more."""
+    """Which images are in the training data; a result holds no pixels, so they are read once more."""
     known = bundle.train_digests()
     if known is None:
-        return None, f"{bundle.card.name} does not say what it was trained on"
+        return None, f"{bundle.card.name} has no record of its training images"
     digests: list[str] = []
     lost = 0
     for batch in stream(plan, bundle.card.input, limits, batch_size=256):
@@ -219,7 +220,7 @@ def _read_again(
         lost += sum(status != Status.OK for status in batch.facts["status"].to_pylist())
     lost -= sum(status != Status.OK for status in statuses)
     if lost > 0:
-        return None, f"{lost} images of the result are not there any more; --root says where its paths start"
+        return None, f"{lost} images of the result were not found; --root names the folder that its paths start in"
     return np.isin(digests, list(known)), ""
 
 

@@ -1,4 +1,4 @@
-"""What the rows of a result are labelled: by a manifest, by the result's own column, or by the folders in its paths."""
+"""The labels of a result's rows: by a manifest, by the result's own column, or by the folders in its paths."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEEPEST = 8
 
 
 class Labels(Protocol):
-    """Something that knows what rows are labelled."""
+    """The labels of rows, from one source."""
 
     origin: str
     """Where the labels come from, in words."""
@@ -49,7 +49,7 @@ def find_labels(
         rows: the rows of the result, where they have been read; else its paths are read once.
 
     Raises:
-        UsageError: what is wanted gives no label to any row.
+        UsageError: no row gets a label from what is wanted.
     """
     if wanted == NONE:
         return None
@@ -127,12 +127,13 @@ def _by_manifest(result: StoredResult, manifest: Path, root: Place, rows: Iterab
     paths, columns = read_manifest(manifest, "path")
     if "label" not in columns.column_names:
         raise SourceError(
-            f"{manifest} has no column 'label'; --labels wants a manifest with the columns path and label"
+            f"{manifest} has no column 'label'; --labels takes a manifest with the columns path and label"
         )
     labels = ByManifest(manifest, paths.combine_chunks(), clean_labels(columns["label"]), root)
     if not any(len(found := labels.of(batch)) > found.null_count for batch in rows):
         raise UsageError(
-            f"{manifest} has a label for none of the paths of {result.path}; --root says where relative ones start"
+            f"{manifest} has a label for none of the paths of {result.path}; "
+            "--root names the folder that relative paths start in"
         )
     return labels
 

@@ -47,7 +47,7 @@ class LabelledPlan:
 
 @dataclass(frozen=True)
 class LabelOptions:
-    """How a manifest says what its images show; a folder per class needs none of it.
+    """Which columns of a manifest hold its labels; a folder per class needs none of it.
 
     Attributes:
         source: the path column, and what its paths are relative to.
@@ -92,7 +92,7 @@ def read_labelled(
     Args:
         data: the folder or manifest.
         class_names: the classes, in the order of the targets.
-        options: how a manifest says what its images show.
+        options: which columns of a manifest hold its labels.
         absent_ok: a class may be without images.
 
     Raises:

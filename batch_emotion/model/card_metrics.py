@@ -54,7 +54,7 @@ class CardMetrics(TypedDict, total=False):
     """The part ``metrics`` of a card; each key is there where it was measured.
 
     ``training``, ``validation`` and ``validation_without_duplicates`` are scores on the data of the training, and
-    ``in_training`` says how many validation images stand in the training data too. ``evaluation`` and
+    ``in_training`` is how many validation images are in the training data too. ``evaluation`` and
     ``evaluation_without_duplicates`` are those of an ``evaluate`` on the data named ``evaluated_on``, and so are
     ``agreement`` and ``left_out``.
     """
@@ -73,7 +73,7 @@ class CardMetrics(TypedDict, total=False):
 
 
 def rename_left_out(left_out: dict[str, Any]) -> dict[str, LeftOut]:
-    """The part ``left_out`` of a format 1, which has ``said`` for ``predicted``, as it is now."""
+    """The part ``left_out`` of a format 1, which has ``said`` for ``predicted``, in this format."""
     return {
         label: {
             "images": each["images"],

@@ -87,7 +87,7 @@ def _data(card: Card) -> str:
     if training.get("unusable_images"):
         lines.append(f"{training['unusable_images']:,} images could not be decoded and were not used.")
     if card.metrics.get("in_training"):
-        lines.append(f"{card.metrics['in_training']:,} of the validation images stand in the training data too.")
+        lines.append(f"{card.metrics['in_training']:,} of the validation images are in the training data too.")
     text = " ".join(lines)
     facts = [f"- {key.capitalize()}: {about[key]}" for key in ("name", "source", "licence") if about.get(key)]
     facts += [f"- Known fault: {fault}" for fault in about.get("faults", [])]

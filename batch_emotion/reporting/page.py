@@ -219,7 +219,7 @@ def _run_facts(run: LastRun) -> list[tuple[str, str]]:
         pace = f"{run['scored_in_this_run']:,} images in {run.get('scoring_seconds', 0):,.1f} s"
         facts.append(("scored in this run", f"{pace}, {run.get('images_per_second', 0):,.1f} a second"))
     if run.get("runtime"):
-        facts.append(("runtime", f"{run['runtime']}, {run.get('threads', '?')} threads"))
+        facts.append(("runtime and threads", f"{run['runtime']}, {run.get('threads', '?')} threads"))
     stages = run.get("profile_seconds")
     if stages:
         facts.append(("seconds by stage", ", ".join(f"{stage} {spent:,.1f}" for stage, spent in stages.items())))

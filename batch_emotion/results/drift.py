@@ -1,4 +1,4 @@
-"""Drift: how far the answers of a run are from those of an earlier one."""
+"""Drift: the distance between the predictions of a run and those of an earlier one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from batch_emotion.storage.places import Place
 
 @dataclass(frozen=True)
 class Mix:
-    """What is compared: images by status, images or the faces in them by emotion, and their mean confidence."""
+    """What drift compares: images by status, images or the faces in them by emotion, and their mean confidence."""
 
     statuses: Counter[str]
     emotions: Counter[str]

@@ -28,7 +28,7 @@ _NEEDED = ("path", "status", "emotion", "confidence")
 
 @dataclass(frozen=True)
 class Maker:
-    """The model that made a result, as far as the result says: by its footer, or where it has none by its run.json.
+    """The model that made a result, as far as its footer, or where it has none its ``run.json``, names it.
 
     Attributes:
         name: of the model, None where that is not known.
@@ -50,7 +50,7 @@ class StoredResult:
         files: the file, or the parts in the order of their rows.
         schema: its columns, of the types they were written with; a manifest's own are strings in CSV.
         class_names: the K classes, in the order of the probabilities.
-        footer: what its Parquet footer says of it; empty for CSV and for another tool's file.
+        footer: the facts in its Parquet footer; empty for CSV and for another tool's file.
     """
 
     path: Place
@@ -117,7 +117,7 @@ class StoredResult:
 
 
 def open_result(path: Place) -> StoredResult:
-    """Look at a result's columns and at what it says of itself; reads no rows.
+    """Read a result's columns and footer, but no rows.
 
     Raises:
         SourceError: it is not there, or not a result.

@@ -94,7 +94,7 @@ def read_run(out: Place) -> RunDocument:
         document = json.loads(run_file(out).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         if isinstance(out, RemotePath) and isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-            raise  # a store that does not answer now says nothing about what it holds
+            raise  # a store that does not answer now may well hold one
         return {}
     return cast(RunDocument, document) if isinstance(document, dict) else {}
 

@@ -28,7 +28,7 @@ class UpdateOptions:
         prune: drop the rows of images that vanished, else they are kept, last.
         max_prune: the largest part of the images that may be dropped.
         retry_failures: score again what could not be scored.
-        checksum: tell by its content, not by size and time, whether a file was changed.
+        checksum: compare files by content, not by size and time.
     """
 
     prune: bool = False

@@ -142,7 +142,7 @@ class Workspace:
 
     @property
     def identity(self) -> str:
-        """What tells these parts from those of another run in the same place; empty where there are none."""
+        """What distinguishes these parts from another run's in the same place; empty where there are none."""
         try:
             return (self.folder / "fingerprint.json").read_text(encoding="utf-8")
         except FileNotFoundError:

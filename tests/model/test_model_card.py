@@ -54,7 +54,7 @@ def test_the_card_holds_everything_that_a_reviewer_asks_for() -> None:
     for part in (
         f"{figures['accuracy'] * 100:.1f} % ({low * 100:.1f} to {high * 100:.1f})",
         "Trained on 900 images of `faces`, measured on 200 images of `held`",
-        "12 of the validation images stand in the training data too",
+        "12 of the validation images are in the training data too",
         "Known fault: labels are noisy",
         "```sh\nbatch-emotion train faces --out m\n```",
         "- augmentation.flip: True",
