@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from batch_emotion.commands.sample import SampleOptions, sample
+from batch_emotion import SampleOptions, sample
 
 pytest_plugins = ("tests.support.store", "tests.support.azurite")
 

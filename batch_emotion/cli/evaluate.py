@@ -13,11 +13,11 @@ from batch_emotion.cli.app import (
     Quiet,
     RuntimeName,
     TrustPickle,
-    class_names_of,
     command,
     root_of,
 )
 from batch_emotion.cli.console import ProgressBar
+from batch_emotion.cli.options import names_of
 
 
 @command()
@@ -71,7 +71,7 @@ def evaluate(
         data,
         out,
         model,
-        class_names_of(classes) if classes else None,
+        names_of(classes) if classes else None,
         trust_pickle,
         runtime,
         labels,

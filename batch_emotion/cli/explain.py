@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from batch_emotion._version import DEFAULT_MODEL
-from batch_emotion.cli.app import Classes, Model, TrustPickle, class_names_of, command
+from batch_emotion.cli.app import Classes, Model, TrustPickle, command
+from batch_emotion.cli.options import names_of
 
 
 @command()
@@ -35,7 +36,7 @@ def explain(
         tuple(images),
         out,
         model,
-        class_names_of(classes) if classes else None,
+        names_of(classes) if classes else None,
         trust_pickle,
         target.strip().lower() if target else None,
         layer,

@@ -1,4 +1,4 @@
-"""The commands on models, ``export`` and ``models``, and ``sample``."""
+"""``models``: the bundled models as a list, as cards, or verified."""
 
 from __future__ import annotations
 

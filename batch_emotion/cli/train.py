@@ -9,11 +9,11 @@ import typer
 
 from batch_emotion.cli.app import (
     Quiet,
-    class_names_of,
     command,
     command_again,
     root_of,
 )
+from batch_emotion.cli.options import names_of
 
 
 @command()
@@ -103,7 +103,7 @@ def train(
     from batch_emotion.commands.train import train as run_train
     from batch_emotion.labels.training import LabelOptions
     from batch_emotion.model.about import About, read_about
-    from batch_emotion.sources.planning import SourceOptions
+    from batch_emotion.options.images import SourceOptions
     from batch_emotion.training.augmentation import Augmentation
     from batch_emotion.training.fit import Recipe
 
@@ -111,7 +111,7 @@ def train(
         data,
         out,
         arch,
-        class_names_of(classes),
+        names_of(classes),
         validation,
         validation_split,
         LabelOptions(SourceOptions(path_column, root_of(root)), label_weight),

@@ -16,10 +16,10 @@ from batch_emotion.evaluation.page import evaluation_page
 from batch_emotion.images.decode import load_image
 from batch_emotion.labels.votes import read_votes
 from batch_emotion.model.bundle import load_bundle
-from batch_emotion.model.runtime import RuntimeName
-from batch_emotion.records import InputSpec, Limits
+from batch_emotion.options.images import Limits, SourceOptions
+from batch_emotion.options.models import RuntimeName
+from batch_emotion.records import InputSpec
 from batch_emotion.runs.output import OnProgress, Progress
-from batch_emotion.sources.planning import SourceOptions
 from batch_emotion.storage.commits import committing_folder, restore_output
 from batch_emotion.storage.locks import output_lock
 from batch_emotion.storage.places import Place

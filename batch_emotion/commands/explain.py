@@ -13,8 +13,9 @@ from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.decode import load_image
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.gradcam import GradCam
-from batch_emotion.records import Limits, Status
-from batch_emotion.sources.planning import SourceOptions, make_plan
+from batch_emotion.options.images import Limits, SourceOptions
+from batch_emotion.records import Status
+from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.commits import committing
 from batch_emotion.storage.escaping import unescape_name
 from batch_emotion.visualization.heat_map import as_rgb, explanation_chart, heat_over

@@ -10,7 +10,7 @@ from pathlib import Path
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.labels.results import find_labels
-from batch_emotion.records import Limits
+from batch_emotion.options.images import Limits
 from batch_emotion.reporting.charts import CHART_NAMES, report_charts
 from batch_emotion.reporting.document import ReportDocument, report_document
 from batch_emotion.reporting.page import report_page

@@ -19,7 +19,8 @@ from batch_emotion.labels.training import LabelledPlan, LabelOptions, labelled_s
 from batch_emotion.model.about import About
 from batch_emotion.model.architectures import ARCHITECTURES, start_from
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
-from batch_emotion.records import InputSpec, Limits, Status, pixel_digests
+from batch_emotion.options.images import Limits
+from batch_emotion.records import InputSpec, Status, pixel_digests
 from batch_emotion.storage.commits import commit_text
 from batch_emotion.storage.locks import output_lock
 from batch_emotion.training.assessment import assess, calibrate

@@ -19,12 +19,14 @@ from batch_emotion.images.pipeline import stream
 from batch_emotion.labels.results import FOLDERS, find_labels
 from batch_emotion.labels.training import LabelOptions, evaluation_folder, read_labelled
 from batch_emotion.model.bundle import Bundle
-from batch_emotion.model.runtime import RuntimeName, open_runtime
+from batch_emotion.model.runtime import open_runtime
+from batch_emotion.options.images import Limits, SourceOptions
+from batch_emotion.options.models import RuntimeName
 from batch_emotion.plan import Plan
-from batch_emotion.records import Limits, Status, pixel_digests
+from batch_emotion.records import Status, pixel_digests
 from batch_emotion.results.reader import StoredResult, open_result, result_probabilities
 from batch_emotion.scoring import Scorer
-from batch_emotion.sources.planning import SourceOptions, plan_paths
+from batch_emotion.sources.planning import plan_paths
 from batch_emotion.storage.part_folders import part_files
 from batch_emotion.storage.places import Place
 

@@ -32,7 +32,8 @@ from PIL import (
 )
 
 from batch_emotion.images.headers import plain_jpeg_size, plain_png_size
-from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
+from batch_emotion.options.images import Limits
+from batch_emotion.records import DecodedImage, InputSpec, Status
 from batch_emotion.storage.reading import FileBytes, read_file
 
 DECODER = f"opencv {cv2.__version__}"

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import Interrupted
 from batch_emotion.images.loading import Loader, make_loader
+from batch_emotion.options.images import Limits
 from batch_emotion.plan import Plan
-from batch_emotion.records import FACE_SCHEMA, DecodedImage, Face, ImageBatch, InputSpec, Limits, Status
+from batch_emotion.records import FACE_SCHEMA, DecodedImage, Face, ImageBatch, InputSpec, Status
 from batch_emotion.storage.prefetch import ReadAhead
 
 _STATUSES = tuple(status.value for status in Status)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
 from batch_emotion.labels.text import clean_labels, clean_names
+from batch_emotion.options.images import SourceOptions
 from batch_emotion.plan import Plan
-from batch_emotion.sources.planning import SourceOptions, make_plan
+from batch_emotion.sources.planning import make_plan
 
 TRAIN_FOLDERS = ("train", "training")
 VALIDATION_FOLDERS = ("val", "valid", "validation", "test")

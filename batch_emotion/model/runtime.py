@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from batch_emotion.cores import available_cores
 from batch_emotion.errors import BundleError, UsageError
 from batch_emotion.model.bundle import Bundle
-
-RuntimeName = Literal["auto", "onnx", "tensorflow"]
-Precision = Literal["float32", "mixed"]
+from batch_emotion.options.models import Precision, RuntimeName
 
 _SLICE = 8
 _NVIDIA = "/dev/nvidiactl"

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
 from batch_emotion.images.decode import load_image, resize
-from batch_emotion.records import InputSpec, Limits
+from batch_emotion.options.images import Limits
+from batch_emotion.records import InputSpec
 from batch_emotion.reporting.samples import Sample
 from batch_emotion.storage.escaping import unescape_name
 from batch_emotion.storage.locations import locate

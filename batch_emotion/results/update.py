@@ -14,27 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, PruneRefused
+from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.plan import Plan
 from batch_emotion.records import CHECKSUM, Status
 from batch_emotion.results.image_rows import ImageRows, Numbers
 from batch_emotion.results.schema import name_emotions, whole_column
-
-
-@dataclass(frozen=True)
-class UpdateOptions:
-    """How an existing result is brought up to date.
-
-    Attributes:
-        prune: drop the rows of images that vanished, else they are kept, last.
-        max_prune: the largest part of the images that may be dropped.
-        retry_failures: score again what could not be scored.
-        checksum: compare files by content, not by size and time.
-    """
-
-    prune: bool = False
-    max_prune: float = 0.2
-    retry_failures: bool = False
-    checksum: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -52,7 +52,7 @@ class Workspace:
             OutputMismatch: the parts are of another run and ``overwrite`` is not given.
         """
         if self.is_there:
-            differing = fingerprint.differences(self._fingerprint())
+            differing = fingerprint.differences(self._read_fingerprint())
             if not differing:
                 return
             if not overwrite:
@@ -68,8 +68,8 @@ class Workspace:
         if not self.is_there:
             self.remove()
             return Leftovers()
-        earlier = self._fingerprint()
-        suspects = self._suspects(int(str(earlier.get("shard_size", 1))))
+        earlier = self._read_fingerprint()
+        suspects = self._suspects(int(earlier.get("shard_size", 1)))
         if not fingerprint.scores_like(earlier):
             for part in [*self.folder.glob("part-*.parquet"), *self.folder.glob("left-*.parquet")]:
                 part.unlink()
@@ -98,11 +98,11 @@ class Workspace:
                     pa.ipc.new_file(temporary, table.schema) as file,
                 ):
                     file.write_table(table)
-        commit_text(self.folder / "fingerprint.json", json.dumps(asdict(fingerprint), indent=2) + "\n")
+        commit_text(self.folder / "fingerprint.json", json.dumps(fingerprint.as_dict(), indent=2) + "\n")
 
-    def _fingerprint(self) -> dict[str, object]:
-        found: dict[str, object] = json.loads((self.folder / "fingerprint.json").read_text(encoding="utf-8"))
-        return found
+    def _read_fingerprint(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads((self.folder / "fingerprint.json").read_text(encoding="utf-8"))
+        return document
 
     def _suspects(self, shard_size: int) -> pa.Array:
         """The paths of the shards that an earlier process died in."""
@@ -123,10 +123,10 @@ class Workspace:
     def announced(self) -> ResultRecord | None:
         """What ``announce`` recorded; None where it was not called."""
         try:
-            found = json.loads((self.folder / "announced.json").read_text(encoding="utf-8"))
+            announced = json.loads((self.folder / "announced.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        return cast(ResultRecord, found) if isinstance(found, dict) else None
+        return cast(ResultRecord, announced) if isinstance(announced, dict) else None
 
     def plan(self) -> Plan:
         """The plan that is being worked on."""

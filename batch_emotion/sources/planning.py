@@ -8,7 +8,6 @@ import stat
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from pyarrow.lib import StringBuilder
 
 from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.options.images import SourceOptions
 from batch_emotion.plan import PLAN_SCHEMA, Plan
 from batch_emotion.sources.folder import CHUNK, Entry, Walk, in_order, is_image, local_entry
 from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
@@ -32,24 +32,6 @@ if TYPE_CHECKING:
 _UNKNOWN = -1
 
 
-@dataclass(frozen=True)
-class SourceOptions:
-    """How sources are read.
-
-    Attributes:
-        path_column: the manifest's column that holds the paths.
-        root: the folder, here or on a store, that a manifest's or a list's relative paths start from; the manifest's
-            own folder, or the working directory, where None.
-        null: names on standard input end in NUL, not in a newline.
-        stdin: where ``-`` is read from; the process's standard input where None.
-    """
-
-    path_column: str = "path"
-    root: Place | None = None
-    null: bool = False
-    stdin: BinaryIO | None = None
-
-
 def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> Plan:
     """List every image of the sources, in the order given.
 
@@ -58,7 +40,7 @@ def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> P
             cannot be read.
     """
     options = options or SourceOptions()
-    manifests = [source for source in sources if _is_manifest(source)]
+    manifests = [source for source in sources if is_manifest(source)]
     if manifests:
         if len(sources) > 1:
             raise SourceError(f"a manifest must be the only source, but {len(sources)} were given with {manifests[0]}")
@@ -73,7 +55,7 @@ def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> P
 
 def manifest_folder(sources: Sequence[str]) -> Place | None:
     """The folder that a manifest's relative paths start from by themselves; None where no source is a manifest."""
-    return next((place(source).parent for source in sources if _is_manifest(source)), None)
+    return next((place(source).parent for source in sources if is_manifest(source)), None)
 
 
 def is_one_image(sources: Sequence[str]) -> bool:
@@ -82,10 +64,11 @@ def is_one_image(sources: Sequence[str]) -> bool:
     Raises:
         UsageError: it is said to be on a store that cannot be read.
     """
-    return len(sources) == 1 and _is_file(sources[0]) and not _is_manifest(sources[0])
+    return len(sources) == 1 and _is_file(sources[0]) and not is_manifest(sources[0])
 
 
-def _is_manifest(source: str) -> bool:
+def is_manifest(source: str) -> bool:
+    """Whether a source is a file that lists images."""
     return os.path.splitext(source)[1].lower() in MANIFEST_SUFFIXES and _is_file(source)
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from batch_emotion import PredictOptions, predict
 from batch_emotion.cli import main
+from batch_emotion.options.images import SourceOptions
 from batch_emotion.records import Status
-from batch_emotion.sources.planning import SourceOptions, make_plan
+from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.places import open_filesystem, place
 from batch_emotion.storage.reading import read_file
 from tests.support.azurite import Container

@@ -12,7 +12,8 @@ from batch_emotion.commands.evaluate import FILES
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, SourceError, UsageError
 from batch_emotion.images.decode import load_image
 from batch_emotion.model.bundle import models_folder
-from batch_emotion.records import Limits, pixel_digests
+from batch_emotion.options.images import Limits
+from batch_emotion.records import pixel_digests
 from batch_emotion.sources.planning import make_plan
 
 SIX = ("angry", "disgust", "fear", "happy", "sad", "surprise")

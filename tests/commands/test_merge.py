@@ -7,7 +7,8 @@ import pytest
 from batch_emotion import PredictOptions, predict
 from batch_emotion.commands.merge import MergeOptions, merge
 from batch_emotion.errors import OutputMismatch, SourceError, UsageError
-from batch_emotion.plan import Task
+from batch_emotion.options.runs import Task
+from batch_emotion.plan import task_rows
 from batch_emotion.results.reader import read_result
 
 
@@ -44,7 +45,7 @@ def test_joined_parts_are_what_a_single_run_would_make(
 
 def test_every_image_is_in_exactly_one_part() -> None:
     for images in (0, 1, 7, 48):
-        rows = [row for index in range(5) for row in Task(index, 5).rows(images)]
+        rows = [row for index in range(5) for row in task_rows(images, index, 5)]
         assert rows == list(range(images))
 
 

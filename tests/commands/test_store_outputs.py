@@ -17,13 +17,10 @@ from batch_emotion import PredictOptions, predict
 from batch_emotion.cli import main as command_line
 from batch_emotion.commands.merge import MergeOptions, merge
 from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch
-from batch_emotion.plan import Task
+from batch_emotion.options.runs import MonitoringOptions, Task, UpdateOptions
 from batch_emotion.results.reader import read_result
 from batch_emotion.results.run_document import read_run
-from batch_emotion.results.update import UpdateOptions
 from batch_emotion.results.workspace import Workspace
-from batch_emotion.runs.outcome import ReportingOptions
-from batch_emotion.runs.output import OutputOptions
 from batch_emotion.storage.places import Place, output_place
 from tests.support.stopping import failing_at
 from tests.support.store import FORBIDDEN, Bucket
@@ -68,7 +65,7 @@ def test_a_result_on_a_store_equals_the_local_one_and_behaves_like_it(
     (source / "happy" / "happy-0001.png").unlink()
     with pytest.raises(OutputMismatch, match="48 images then, 47 now"):
         predict(_options(source, there))
-    updated = predict(_options(source, there, output=OutputOptions(UpdateOptions(prune=True))))
+    updated = predict(_options(source, there, update=UpdateOptions(prune=True)))
     assert (updated.summary.images, updated.summary.scored) == (47, 0)
     predict(_options(source, here, overwrite=True))
     assert read_result(there)["path"].equals(read_result(here)["path"])
@@ -107,7 +104,7 @@ def test_an_update_takes_over_what_a_stopped_run_left(faces: Path, bucket: Bucke
         predict(_options(faces, out))
     bucket.put("r/part-000000-0123abcd.parquet", b"half a folder, without its manifest")
     Workspace(out).begin(4)  # as if a process had died there
-    result = predict(_options(faces, out, output=OutputOptions(UpdateOptions())))
+    result = predict(_options(faces, out, update=UpdateOptions()))
     assert (result.summary.update and result.summary.update.reused) == 3 * SHARD
     assert result.summary.scored == 48 - 3 * SHARD
     assert read_result(out)["status"].to_pylist() == ["ok"] * 48
@@ -247,5 +244,7 @@ def test_tasks_are_merged_and_reported_on_a_store(
     assert "happy" in page.read_text()
     assert command_line(["report", str(out), "--out", "s3://b/page.html"]) == ExitCode.USAGE
     assert "--out must be a path on this machine" in capsys.readouterr().err
-    compared = _options(faces, output_place(bucket.uri("b.csv")), report=ReportingOptions(baseline=out, max_drift=0.1))
+    compared = _options(
+        faces, output_place(bucket.uri("b.csv")), monitoring=MonitoringOptions(baseline=out, max_drift=0.1)
+    )
     assert predict(compared).exit_code is ExitCode.OK

@@ -14,9 +14,8 @@ import pytest
 
 from batch_emotion import PredictOptions, predict
 from batch_emotion.cli import main
-from batch_emotion.records import FaceOptions
-from batch_emotion.results.update import UpdateOptions
-from batch_emotion.runs.output import OutputOptions
+from batch_emotion.options.images import FaceOptions
+from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.storage.places import open_filesystem
 from tests.support.store import FORBIDDEN, SLOW_DOWN, Answer, Bucket
 
@@ -60,7 +59,7 @@ def test_a_store_that_fails_and_dawdles_gives_the_rows_of_local_files(
     assert _without_places(table) == _without_places(local)
     assert table["path"].to_pylist() == [uri + path.removeprefix(f"{faces}/") for path in local["path"].to_pylist()]
     assert len(bucket.server.requests) < 3 * len(table), "two for each image, and a few more"
-    again = PredictOptions((uri,), tmp_path / "r.parquet", batch_size=16, output=OutputOptions(UpdateOptions()))
+    again = PredictOptions((uri,), tmp_path / "r.parquet", batch_size=16, update=UpdateOptions())
     assert predict(again).summary.scored == 0
 
 

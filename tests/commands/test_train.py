@@ -3,9 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from batch_emotion import PredictOptions, TrainOptions, predict, train
+from batch_emotion import PredictOptions, SampleOptions, TrainOptions, predict, sample, train
 from batch_emotion.commands.models import verify
-from batch_emotion.commands.sample import SampleOptions, sample
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.training.fit import Recipe
 

@@ -11,7 +11,8 @@ import pytest
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
-from batch_emotion.records import InputSpec, Limits, Status
+from batch_emotion.options.images import Limits
+from batch_emotion.records import InputSpec, Status
 from batch_emotion.storage.reading import FileBytes
 from tests.support.children import CRASHING, ROOT, path_with
 

@@ -5,7 +5,7 @@ import pytest
 
 from batch_emotion.errors import SourceError
 from batch_emotion.labels.training import LabelOptions, labelled_splits, read_labelled, split
-from batch_emotion.sources.planning import SourceOptions
+from batch_emotion.options.images import SourceOptions
 
 
 def _images(folder: Path, counts: dict[str, int]) -> Path:

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch_emotion.errors import OutputMismatch, PruneRefused
+from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.plan import PLAN_SCHEMA, Plan
 from batch_emotion.records import CHECKSUM
 from batch_emotion.results.schema import name_emotions, part_schema, result_schema
-from batch_emotion.results.update import UpdateOptions, compare, merged
+from batch_emotion.results.update import compare, merged
 
 CLASSES = ("a", "b")
 FACE = pa.field("face_index", pa.int32())

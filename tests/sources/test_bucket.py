@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion.errors import SourceError, UsageError
-from batch_emotion.sources.planning import SourceOptions, is_one_image, make_plan, manifest_folder
+from batch_emotion.options.images import SourceOptions
+from batch_emotion.sources.planning import is_one_image, make_plan, manifest_folder
 from batch_emotion.storage.places import RemotePath, open_filesystem
 from tests.support.store import FORBIDDEN, Bucket
 

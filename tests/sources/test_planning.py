@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch_emotion.errors import SourceError
-from batch_emotion.sources.planning import SourceOptions, make_plan
+from batch_emotion.options.images import SourceOptions
+from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.escaping import unescape_name
 
 
