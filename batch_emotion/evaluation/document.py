@@ -13,10 +13,11 @@ from batch_emotion._version import __version__
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.evaluation.gathering import EvaluatedModel, Gathered
 from batch_emotion.labels.votes import Votes, match_tails
-from batch_emotion.metrics import BINS, LEVEL, RESAMPLES, agreement, calibration_bins, measure
+from batch_emotion.metrics.calibration import BINS, calibration_bins
+from batch_emotion.metrics.measuring import LEVEL, RESAMPLES, agreement, measure
+from batch_emotion.metrics.scores import Agreement, ReliabilityBin, Scores
 from batch_emotion.model.card_metrics import AgreementWithVotes, LeftOut, Majorities
 from batch_emotion.records import Status
-from batch_emotion.scores import Agreement, ReliabilityBin, Scores
 
 FORMAT_VERSION = 2
 """2 has ``label`` and ``predicted`` where 1 has ``truth`` and ``said``."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.evaluation.document import SIDES, Evaluation
-from batch_emotion.scores import SCALARS, Interval, Scalar
+from batch_emotion.metrics.scores import SCALARS, Interval, Scalar
 from batch_emotion.visualization.html import Picture, percent, percent_range, render, thumbnail_uri
 from batch_emotion.visualization.palette import class_colours
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-from batch_emotion.scores import Agreement, Scores
+from batch_emotion.metrics.scores import Agreement, Scores
 
 
 class Majorities(TypedDict):

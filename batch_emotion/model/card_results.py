@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from batch_emotion.metrics.scores import ClassScores, Interval, Scalar, Scores
 from batch_emotion.model.card_metrics import AgreementWithVotes, CardMetrics, LeftOut
-from batch_emotion.scores import ClassScores, Interval, Scalar, Scores
 
 _SCALARS: dict[Scalar, str] = {
     "accuracy": "accuracy",

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import UsageError
-from batch_emotion.metrics import count_pairs, ratio
+from batch_emotion.metrics.confusion import count_pairs, ratio
 from batch_emotion.reporting.predicted_rows import PredictedRows, read_predicted_rows
 from batch_emotion.reporting.samples import TopSamples
 from batch_emotion.results.reader import StoredResult

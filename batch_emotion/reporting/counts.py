@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from batch_emotion.metrics import CalibrationBins, MatrixScores, count_pairs, ratio
+from batch_emotion.metrics.calibration import CalibrationBins
+from batch_emotion.metrics.confusion import MatrixScores, count_pairs, ratio
+from batch_emotion.metrics.scores import ClassScores, ReliabilityBin
 from batch_emotion.records import UNCERTAIN
 from batch_emotion.reporting.predicted_rows import PredictedRows
 from batch_emotion.results.schema import count_values
-from batch_emotion.scores import ClassScores, ReliabilityBin
 
 HISTOGRAM_BINS = 20
 NOT_FAILURES = ("ok", "no_face")

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import UsageError
-from batch_emotion.metrics import count_pairs
+from batch_emotion.metrics.confusion import count_pairs
 from batch_emotion.reporting.predicted_rows import PredictedRows
 
 MOST_VALUES = 10_000

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from batch_emotion.metrics import calibration_bins, measure
+from batch_emotion.metrics.calibration import calibration_bins
+from batch_emotion.metrics.measuring import measure
+from batch_emotion.metrics.scores import Scores
 from batch_emotion.model.card_metrics import Calibration, CardMetrics
 from batch_emotion.records import pixel_digests
-from batch_emotion.scores import Scores
 from batch_emotion.training.calibration import (
     cross_fitted_ece,
     fit_temperature,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.errors import BatchEmotionError
-from batch_emotion.metrics import calibration_bins
+from batch_emotion.metrics.calibration import calibration_bins
 
 _LOG_TEMPERATURE = (np.log(0.05), np.log(20.0))
 _SMALLEST = np.log(1e-30)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from batch_emotion.scores import ReliabilityBin
+from batch_emotion.metrics.scores import ReliabilityBin
 from batch_emotion.visualization.palette import LIGHT, Scheme, class_colours
 
 Kind = Literal["png", "svg"]

@@ -1,7 +1,7 @@
 import numpy as np
 
 from batch_emotion import load_bundle
-from batch_emotion.metrics import agreement, measure
+from batch_emotion.metrics.measuring import agreement, measure
 from batch_emotion.model.bundle import Card
 from batch_emotion.model.model_card import human_card
 from batch_emotion.records import InputSpec

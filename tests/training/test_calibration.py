@@ -3,7 +3,7 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from batch_emotion.errors import BatchEmotionError
-from batch_emotion.metrics import calibration_bins
+from batch_emotion.metrics.calibration import calibration_bins
 from batch_emotion.training.calibration import (
     apply_temperature,
     cross_fitted_ece,
@@ -42,19 +42,6 @@ def test_scaling_mends_the_calibration_and_no_decision() -> None:
 def test_soft_targets_are_fitted_as_such() -> None:
     logits = np.random.default_rng(1).normal(size=(500, 3))
     assert fit_temperature(logits * 2, softmax(logits, axis=1)) == pytest.approx(2, rel=1e-3)
-
-
-def test_the_error_of_a_hand_counted_case() -> None:
-    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.5, 0.5]])
-    # Bins of a tenth: 0.9 twice, one right, |1/2 - 0.9|; 0.6 right, |1 - 0.6|; 0.5 wrong, |0 - 0.5|.
-    expected = (2 * 0.4 + 0.4 + 0.5) / 4
-    assert calibration_bins(probabilities, np.array([0, 1, 1, 1]), bins=10).error == pytest.approx(expected)
-
-
-def test_a_certain_and_right_model_has_no_error_and_a_certain_and_wrong_one_all() -> None:
-    certain = np.eye(3)[[0, 1, 2]]
-    assert calibration_bins(certain, np.array([0, 1, 2])).error == 0
-    assert calibration_bins(certain, np.array([1, 2, 0])).error == 1
 
 
 def test_probabilities_of_zero_do_no_harm() -> None:

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from scipy.special import softmax
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
@@ -10,29 +9,15 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-from batch_emotion.metrics import (
-    CalibrationBins,
-    MatrixScores,
-    agreement,
-    calibration_bins,
-    count_pairs,
-    measure,
-    proportion,
-)
-from batch_emotion.scores import SCALARS
-from tests.support.reference import plain_ece
+from batch_emotion.metrics.measuring import agreement, measure, proportion
+from batch_emotion.metrics.scores import SCALARS
+from tests.support.reference import plain_ece, random_predictions
 
 NAMES = ("angry", "happy", "sad")
 
 
-def _predictions(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    labels = rng.choice(3, count, p=[0.1, 0.6, 0.3])
-    return softmax(rng.normal(size=(count, 3)) + 1.5 * np.eye(3)[labels], axis=1).astype(np.float32), labels
-
-
 def test_the_scores_are_those_of_scikit_learn() -> None:
-    probabilities, labels = _predictions(400)
+    probabilities, labels = random_predictions(400)
     predicted, exact = probabilities.argmax(axis=1), probabilities.astype(np.float64)
     scores = measure(probabilities, labels, NAMES)
     assert scores["images"] == 400
@@ -48,37 +33,8 @@ def test_the_scores_are_those_of_scikit_learn() -> None:
         assert found == pytest.approx((precision, recall, f1, support), abs=1e-6)
 
 
-def test_counts_added_up_batch_by_batch_give_the_same_scores() -> None:
-    probabilities, labels = _predictions(500)
-    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    matrix, bins = np.zeros((3, 3), np.int64), CalibrationBins()
-    for rows in np.array_split(np.arange(500), 7):
-        matrix += count_pairs(labels[rows], predicted[rows], (3, 3))
-        bins.add(confidence[rows], predicted[rows] == labels[rows])
-    scores, whole = MatrixScores.of(matrix), measure(probabilities, labels, NAMES, resamples=0)
-    assert float(scores.macro_f1) == pytest.approx(whole["macro_f1"], abs=1e-6)
-    assert [each["f1"] for each in scores.per_class(NAMES).values()] == [
-        each["f1"] for each in whole["per_class"].values()
-    ]
-    assert bins.error == pytest.approx(plain_ece(confidence, predicted == labels))
-    assert bins.mean_confidence == pytest.approx(confidence.mean(), abs=1e-6)
-    assert bins.reliability() == calibration_bins(probabilities, labels).reliability()
-
-
-def test_a_stack_of_matrices_is_scored_as_each_of_them() -> None:
-    matrices = np.random.default_rng(0).integers(0, 9, (5, 3, 3))
-    matrices[1, 2] = matrices[2, :, 0] = 0  # a class without images, and one that is never predicted
-    stack = MatrixScores.of(matrices)
-    for at, matrix in enumerate(matrices):
-        each = MatrixScores.of(matrix)
-        assert stack.accuracy[at] == each.accuracy
-        assert stack.balanced_accuracy[at] == each.balanced_accuracy
-        assert stack.macro_f1[at] == each.macro_f1
-        assert np.array_equal(stack.precision[at], each.precision, equal_nan=True)
-
-
 def test_every_scalar_and_class_has_an_interval_around_it() -> None:
-    probabilities, labels = _predictions(400)
+    probabilities, labels = random_predictions(400)
     scores = measure(probabilities, labels, NAMES)
     assert set(scores["intervals"]) == set(SCALARS)
     for key in SCALARS:
@@ -92,7 +48,7 @@ def test_every_scalar_and_class_has_an_interval_around_it() -> None:
 
 
 def test_the_interval_of_accuracy_is_as_wide_as_theory_says_and_the_seed_decides() -> None:
-    probabilities, labels = _predictions(1000)
+    probabilities, labels = random_predictions(1000)
     scores = measure(probabilities, labels, NAMES, seed=1)
     low, high = scores["intervals"]["accuracy"]
     deviation = np.sqrt(scores["accuracy"] * (1 - scores["accuracy"]) / 1000)
@@ -125,18 +81,6 @@ def test_one_image_is_enough() -> None:
     scores = measure(np.array([[0.2, 0.7, 0.1]]), np.array([1]), NAMES)
     assert scores["accuracy"] == 1
     assert scores["intervals"]["accuracy"] == (1, 1)
-
-
-def test_the_bins_hold_every_image_once() -> None:
-    probabilities, labels = _predictions(300)
-    bins = calibration_bins(probabilities, labels).reliability()
-    assert sum(each["images"] for each in bins) == 300
-    gaps = sum(each["images"] * abs(each["accuracy"] - each["confidence"]) for each in bins if each["images"])
-    correct = probabilities.argmax(axis=1) == labels
-    assert gaps / 300 == pytest.approx(plain_ece(probabilities.max(axis=1), correct), abs=1e-5)
-    assert [each["confidence"] for each in bins if not each["images"]] == [None] * sum(
-        not each["images"] for each in bins
-    )
 
 
 def test_a_proportion_and_its_interval() -> None:

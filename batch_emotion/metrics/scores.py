@@ -1,4 +1,4 @@
-"""The scores that ``metrics`` computes, as ``evaluation.json``, cards and reports hold them."""
+"""The types of scores, as ``evaluation.json``, cards and reports hold them."""
 
 from __future__ import annotations
 
