@@ -75,7 +75,7 @@ class StoredResult:
         if "model_sha256" in self.footer:
             return Maker(self.footer.get("model"), self.footer["model_sha256"], self.footer.get("runtime"))
         record = self.run.get("result")
-        fingerprint = record["fingerprint"] if record else {}
+        fingerprint: dict[str, object] = (record.get("fingerprint") if record else None) or {}
         name, sha256, runtime = (fingerprint.get(key) for key in ("model_name", "model", "runtime"))
         return Maker(*(None if each is None else str(each) for each in (name, sha256, runtime)))
 

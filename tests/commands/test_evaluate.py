@@ -1,9 +1,11 @@
 import json
 import shutil
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from batch_emotion import DEFAULT_MODEL, EvaluateOptions, PredictOptions, evaluate, load_bundle, predict
@@ -14,6 +16,7 @@ from batch_emotion.images.decode import load_image
 from batch_emotion.model.bundle import models_folder
 from batch_emotion.options.images import Limits
 from batch_emotion.records import pixel_digests
+from batch_emotion.results.reader import StoredResult
 from batch_emotion.sources.planning import make_plan
 
 SIX = ("angry", "disgust", "fear", "happy", "sad", "surprise")
@@ -103,6 +106,28 @@ def test_a_result_gives_the_same_figures_as_its_images(name: str, data: Path, in
     assert lost["all"] == by_images["all"]
     assert lost["in_training"]["images"] is None
     assert "not found" in lost["in_training"]["reason"]
+
+
+def test_a_result_is_read_once(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    predict(PredictOptions((str(data),), tmp_path / "r.parquet"))
+    read: list[object] = []
+    batches = StoredResult.batches
+
+    def counting(result: StoredResult, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        read.append(columns)
+        return batches(result, columns)
+
+    monkeypatch.setattr(StoredResult, "batches", counting)
+    evaluation = evaluate(EvaluateOptions(tmp_path / "r.parquet", tmp_path / "e")).evaluation
+    assert evaluation["all"]["images"] == 48
+    assert len(read) == 1
+
+
+def test_a_result_away_from_its_run_json_is_still_of_its_model(data: Path, tmp_path: Path) -> None:
+    predict(PredictOptions((str(data),), tmp_path / "r.parquet"))
+    (tmp_path / "r.parquet.run.json").unlink()
+    model = evaluate(EvaluateOptions(tmp_path / "r.parquet", tmp_path / "e")).evaluation["model"]
+    assert (model["name"], model["sha256"]) == (DEFAULT_MODEL, load_bundle().sha256)
 
 
 def _other(bundle: Path, tmp_path: Path) -> Path:

@@ -24,10 +24,14 @@ def test_each_image_gets_its_picture_and_a_bad_one_its_reason(faces: Path, tmp_p
     assert table is not None
     for each, row in zip(found, table.to_pylist(), strict=True):
         assert each.emotion == row["emotion"]
-        assert each.confidence == pytest.approx(row["confidence"], abs=1e-4) if row["confidence"] else True
-        if each.picture:
-            with Image.open(each.picture) as picture:
-                assert picture.size[0] > 900
+        if row["status"] != "ok":
+            assert each.confidence is each.picture is None
+            assert each.error == row["error"]
+            continue
+        assert each.confidence == pytest.approx(row["confidence"], abs=1e-4)
+        assert each.picture is not None
+        with Image.open(each.picture) as picture:
+            assert picture.size[0] > 900
 
 
 def test_another_class_gives_another_picture(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
