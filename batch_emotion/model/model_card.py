@@ -108,7 +108,7 @@ def _recipe(card: Card) -> str:
     facts = [f"- {key}: {value}" for key, value in _flat(training.get("recipe") or {})]
     named = {
         "initial": "started from",
-        "label_weight": "weight of the label beside the votes",
+        "label_weight": "share of each target that comes from the label",
         "epochs": "epochs run",
         "decoder": "decoder",
         "finished": "finished",

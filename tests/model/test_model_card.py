@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 
 from batch_emotion import load_bundle
 from batch_emotion.metrics.measuring import agreement, measure
-from batch_emotion.model.bundle import Card
+from batch_emotion.model.bundle import Card, bundled_models
 from batch_emotion.model.model_card import human_card
 from batch_emotion.records import InputSpec
 
@@ -84,3 +85,10 @@ def test_a_bare_card_says_what_is_not_known() -> None:
 
 def test_an_early_card_without_intervals_is_written_too() -> None:
     assert "64.4 %" in human_card(load_bundle("seed-cnn").card)
+
+
+@pytest.mark.parametrize("name", [name for name in bundled_models() if name != "seed-cnn"])
+def test_the_readme_of_a_bundled_model_is_written_from_its_card(name: str) -> None:
+    bundle = load_bundle(name)
+    assert bundle.folder is not None
+    assert (bundle.folder / "README.md").read_text(encoding="utf-8") == human_card(bundle.card)
