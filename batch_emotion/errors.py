@@ -12,7 +12,7 @@
     ├── TimeLimitReached          exit 4   stopped at --time-limit; the same command carries on
     └── OutputBusy                exit 75  another run holds this output
 
-    Interrupted (BaseException)   exit 130 or 143   SIGINT or SIGTERM arrived
+    Interrupted (BaseException)   exit 129, 130 or 143   SIGHUP, SIGINT or SIGTERM arrived
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class ExitCode(IntEnum):
     OVER_THRESHOLD = 3
     TIME_LIMIT = 4
     BUSY = 75
+    SIGHUP = 129
     SIGINT = 130
     SIGTERM = 143
 
@@ -88,7 +89,7 @@ class OutputBusy(BatchEmotionError):
 
 
 class Interrupted(BaseException):
-    """SIGINT or SIGTERM arrived; not an ``Exception``, so that nothing swallows it.
+    """SIGHUP, SIGINT or SIGTERM arrived; not an ``Exception``, so that nothing swallows it.
 
     Attributes:
         arrived: the one that was raised in this process, for native code may put an error of its own in its place.

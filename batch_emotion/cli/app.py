@@ -14,8 +14,10 @@ import typer
 from typer.core import TyperCommand
 
 from batch_emotion._version import __version__
+from batch_emotion.cli.logs import LOG
 from batch_emotion.cli.options import sections
-from batch_emotion.errors import UsageError
+from batch_emotion.errors import BatchEmotionError, UsageError
+from batch_emotion.signals import accept_signals
 
 if TYPE_CHECKING:
     from batch_emotion.storage.places import Place
@@ -27,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 MODEL_HELP = "A bundled model's name, a bundle's folder, or a .keras or .h5 file (with --classes)."
@@ -59,6 +62,11 @@ def _main(
 
 class Command(TyperCommand):
     """A command whose help has a section for each heading, and that blames a bad value on where it stands."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the function; from here on a signal interrupts."""
+        accept_signals()
+        return super().invoke(ctx)
 
     def make_context(self, *arguments: Any, **settings: Any) -> Any:
         """Parse; a bad environment variable is named, and so is a path of this machine that is given as a URI."""
@@ -102,9 +110,25 @@ def _without_undoing(record: tuple[str, str]) -> tuple[str, str]:
     return re.sub(r"^((?:-\w, )?--([\w-]+)) / --no-\2", r"\1", names), text
 
 
+class RecordedCommand(Command):
+    """A command whose run is recorded: a signal waits until there is a record that tells of it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the function, which calls ``accept_signals``."""
+        return TyperCommand.invoke(self, ctx)
+
+
 def command(name: str | None = None, cls: type[Command] = Command, **settings: Any) -> Callable[[Any], Any]:
     """Register a command of the application."""
     return app.command(name, cls=cls, **settings)
+
+
+def show(line: str) -> None:
+    """Print what is on disk as well, so that it is no failure where it cannot be printed."""
+    try:
+        typer.echo(line)
+    except BatchEmotionError as error:
+        LOG.warning(str(error))
 
 
 def command_again(*without: str) -> str:

@@ -15,6 +15,7 @@ from batch_emotion.cli.app import (
     TrustPickle,
     command,
     root_of,
+    show,
 )
 from batch_emotion.cli.console import ProgressBar
 from batch_emotion.cli.options import names_of
@@ -85,5 +86,5 @@ def evaluate(
     with ProgressBar(quiet) as bar:
         result = run_evaluate(options, (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True)), bar)
     if not quiet:
-        typer.echo(evaluation_table(result.evaluation))
+        show(evaluation_table(result.evaluation))
         typer.echo(f"Written to {out}", err=True)

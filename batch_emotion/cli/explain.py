@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from batch_emotion._version import DEFAULT_MODEL
-from batch_emotion.cli.app import Classes, Model, TrustPickle, command
+from batch_emotion.cli.app import Classes, Model, TrustPickle, command, show
 from batch_emotion.cli.options import names_of
 
 
@@ -46,4 +46,4 @@ def explain(
         if each.picture is None:
             typer.echo(f"{each.path} is {each.status}: {each.error}", err=True)
         else:
-            typer.echo(f"{each.path}: {each.emotion} ({each.confidence:.1%}), {each.picture}")
+            show(f"{each.path}: {each.emotion} ({each.confidence:.1%}), {each.picture}")

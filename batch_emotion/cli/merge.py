@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import typer
 
-from batch_emotion.cli.app import Quiet, command
+from batch_emotion.cli.app import Quiet, RecordedCommand, command
 from batch_emotion.cli.logs import run_id
 from batch_emotion.cli.options import takes
 from batch_emotion.options.merge import MergeOptions
 from batch_emotion.options.runs import Caller
 
 
-@command()
+@command(cls=RecordedCommand)
 @takes(MergeOptions)
 def merge(options: MergeOptions, quiet: Quiet = False) -> None:
     """Join the results of --task-index and --task-count to the one that a single run would make."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from batch_emotion.cli.app import Command, command
+from batch_emotion.cli.app import RecordedCommand, command
 from batch_emotion.cli.console import ProgressBar, show_rows, show_summary
 from batch_emotion.cli.logs import LOG, begin_log, run_id
 from batch_emotion.cli.options import given_keys, takes
@@ -16,6 +16,7 @@ from batch_emotion.errors import UsageError
 from batch_emotion.options.declared import values
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.options.runs import Caller, MessageOptions
+from batch_emotion.signals import accept_signals
 
 if TYPE_CHECKING:
     from batch_emotion.runs.job import Listing
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _MIB = 2**20
 
 
-class _FromEnvironment(Command):
+class _FromEnvironment(RecordedCommand):
     """A command whose options may also come from ``BATCH_EMOTION_<OPTION>``; its help does not repeat that for each."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -48,6 +49,7 @@ def predict(options: PredictOptions, messages: MessageOptions, context: typer.Co
     given = given_keys(context, values(options))
     options = replace(options, caller=Caller(tuple(sys.argv), run_id(), given))
     if messages.dry_run:
+        accept_signals()
         check_options(options)
         _show_plan(list_images(options), options.shard_size)
         return

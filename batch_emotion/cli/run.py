@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from batch_emotion.cli.app import app, command
+from batch_emotion.cli.app import RecordedCommand, app, command
 from batch_emotion.cli.options import kinds_of
 from batch_emotion.errors import BundleError, SourceError
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.options.runs import MessageOptions
 
 
-@command("run", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@command("run", cls=RecordedCommand, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def run_job(
     context: typer.Context,
     job: Annotated[Path, typer.Argument(metavar="JOB", help="A TOML file; its keys are the options of predict.")],

@@ -32,11 +32,16 @@ def merge(options: MergeOptions) -> Summary:
     """
     check_parent(options.out)
     check_target(options.out)
-    parts = _in_order([_open_part(part) for part in options.parts])
-    first = parts[0]
-    fingerprint = _fingerprint(first).with_options(task_index=0, task_count=1)
     recorder = Recorder(options.out, MonitoringOptions(), options.caller)
-    summary = recorder.seen
+    with recorder.recording_interruption():
+        parts = _in_order([_open_part(part) for part in options.parts])
+        _write(options, recorder, parts)
+    return recorder.seen
+
+
+def _write(options: MergeOptions, recorder: Recorder, parts: list[StoredResult]) -> None:
+    first, summary = parts[0], recorder.seen
+    fingerprint = _fingerprint(first).with_options(task_index=0, task_count=1)
     with recorder.recording_failures(), recorder.holding_output():
         restore_parts(options.out)
         if options.out.exists() and not options.overwrite:
@@ -46,7 +51,6 @@ def merge(options: MergeOptions) -> Summary:
             footer = first.footer | {"fingerprint": fingerprint.to_json()}
             sha256 = write_result(options.out, rows, first.schema, footer)
         recorder.finished(summary, "done", result_record(fingerprint, sha256, summary))
-    return summary
 
 
 def _open_part(path: Place) -> StoredResult:

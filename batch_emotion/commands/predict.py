@@ -20,6 +20,7 @@ from batch_emotion.runs.checks import check_options
 from batch_emotion.runs.job import Job, make_job
 from batch_emotion.runs.output import OnProgress, Outcome, Progress, write_output
 from batch_emotion.runs.recorder import Recorder
+from batch_emotion.signals import accept_signals
 from batch_emotion.sources.planning import manifest_folder
 from batch_emotion.storage.places import Place
 
@@ -63,20 +64,23 @@ def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: 
 
         predict(PredictOptions(("photos",), Path("results.parquet"))).summary.emotions
     """
-    check_options(options)
-    if options.report is not None:
-        check_page_target(options.report)
     if options.out is None:
+        accept_signals()
+        check_options(options)
         return _in_memory(options, on_progress)
-    result = _to_output(options.out, options, on_progress)
+    recorder = Recorder(options.out, options.monitoring, options.caller)
+    with recorder.recording_interruption():
+        check_options(options)
+        if options.report is not None:
+            check_page_target(options.report)
+        result = _to_output(options.out, options, recorder, on_progress)
     if options.report is not None:
         root = options.source.root or manifest_folder(options.sources)
         report(ReportOptions(options.out, options.report, root=root))
     return result
 
 
-def _to_output(out: Place, options: PredictOptions, on_progress: OnProgress) -> PredictResult:
-    recorder = Recorder(out, options.monitoring, options.caller)
+def _to_output(out: Place, options: PredictOptions, recorder: Recorder, on_progress: OnProgress) -> PredictResult:
     with recorder.recording_failures():
         recorder.read_baseline()
         job = make_job(options, recorder.seen.profile)

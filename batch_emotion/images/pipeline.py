@@ -90,7 +90,9 @@ def stream(
     dataset = (
         tf.data.Dataset.from_tensor_slices((bounds[:-1], bounds[1:]))
         .map(
-            lambda first, last: (first, last, *tf.numpy_function(decode_batch, [first, last], types)),
+            tf.autograph.experimental.do_not_convert(  # it would leave a file in /tmp
+                lambda first, last: (first, last, *tf.numpy_function(decode_batch, [first, last], types))
+            ),
             num_parallel_calls=workers,
             deterministic=True,
         )

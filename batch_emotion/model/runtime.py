@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -131,7 +132,7 @@ def serving_function(model: Any) -> Any:
     def serve(pixels: Any) -> Any:
         return model(tf.cast(pixels, tf.float32), training=False)
 
-    return tf.function(serve, input_signature=signature)
+    return tf.function(serve, input_signature=signature, autograph=False)
 
 
 def onnx_bytes(model: Any) -> bytes:
@@ -150,7 +151,17 @@ def save_savedmodel(model: Any, folder: Path) -> None:
     module = tf.Module()
     module.model = model
     module.serve = serving_function(model)
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+    with tempfile.TemporaryDirectory() as scratch, _temporary_files_in(scratch):  # TensorFlow would leave some in /tmp
+        tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+
+
+@contextmanager
+def _temporary_files_in(folder: str) -> Iterator[None]:
+    before, tempfile.tempdir = tempfile.tempdir, folder
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def open_runtime(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 
@@ -14,6 +15,7 @@ from batch_emotion.results.run_document import LastRun, ResultRecord, run_file, 
 from batch_emotion.results.summary import Summary
 from batch_emotion.runs.prometheus import write_metrics
 from batch_emotion.runs.record import RunRecord
+from batch_emotion.signals import accept_signals, last_words
 from batch_emotion.storage.commits import write_advice
 from batch_emotion.storage.locks import hold_output
 from batch_emotion.storage.places import Place
@@ -82,13 +84,25 @@ class Recorder:
         return exit_code, complaints
 
     @contextmanager
+    def recording_interruption(self) -> Iterator[None]:
+        """Record that a signal stopped the run, if only while libraries loaded; not where another run has begun."""
+        with last_words(lambda interrupted: self._failed(interrupted.exit_code, str(interrupted))):
+            try:
+                accept_signals()
+                yield
+            except (Interrupted, KeyboardInterrupt) as error:  # the latter in a Python program of the caller's
+                stopped = error if isinstance(error, Interrupted) else Interrupted(signal.SIGINT)
+                self._failed(stopped.exit_code, str(stopped))
+                raise
+
+    @contextmanager
     def recording_failures(self) -> Iterator[None]:
         """Record a run that ends in an exception, which goes on; a failed write becomes an error with advice."""
         try:
             yield
         except OutputBusy:
             raise  # the record is the other run's
-        except (Interrupted, BatchEmotionError) as error:
+        except BatchEmotionError as error:
             if isinstance(error, UsageError) and not self._has_record():
                 raise  # it leaves nothing
             self._failed(error.exit_code, str(error))
@@ -112,7 +126,7 @@ class Recorder:
         try:
             with nullcontext() if self._holds_output else hold_output(self._out):
                 self._write_failure(exit_code, error)
-        except OutputBusy:
+        except (OutputBusy, OSError):
             return
 
     def _write_failure(self, exit_code: ExitCode, error: str) -> None:
@@ -120,9 +134,10 @@ class Recorder:
         last_run: LastRun = {**record, "outcome": "failed", **self.seen.as_dict()}
         with suppress(OSError):
             write_run(self._out, last_run)
-        if self._options.metrics_file is not None:
+        metrics_file = self._options.metrics_file
+        if metrics_file is not None and metrics_file.suffix == ".prom":  # a signal may come before the options' check
             with suppress(OSError):
-                write_metrics(self._options.metrics_file, self.record.job, last_run, has_result=False)
+                write_metrics(metrics_file, self.record.job, last_run, has_result=False)
 
     def _complaints(self, summary: Summary) -> Iterator[str]:
         failures, allowed = summary.failures, self._options.max_failures

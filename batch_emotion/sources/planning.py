@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from batch_emotion.sources.bucket import StoreWalk
 
 _UNKNOWN = -1
+_LONGEST_NAME = 2**20
 
 
 def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> Plan:
@@ -132,6 +133,8 @@ def _globbed(pattern: str, walk: Walk) -> Iterator[Entry]:
 
 
 def _listed(options: SourceOptions) -> Iterator[Entry]:
+    if options.stdin is None and sys.stdin is None:
+        raise SourceError("- reads names from standard input, which is closed")
     raw_names = _pieces(options.stdin or sys.stdin.buffer, b"\0" if options.null else b"\n")
     names = (os.fsdecode(raw if options.null else raw.removesuffix(b"\r")) for raw in raw_names)
     return _located(options.root or Path(), ((escape_name(name), name) for name in names if name))
@@ -166,10 +169,19 @@ def _ask_store(location: str, asked: set[tuple[str, str]]) -> None:
 
 def _pieces(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
     rest = b""
-    while block := stream.read(2**20):
+    while block := _read(stream):
         *whole, rest = (rest + block).split(separator)
+        if len(rest) > _LONGEST_NAME:
+            raise SourceError("standard input has no list of names, one a line, or with --null each ending in NUL")
         yield from whole
     yield rest
+
+
+def _read(stream: BinaryIO) -> bytes:
+    try:
+        return stream.read(2**20)
+    except OSError as error:
+        raise SourceError(f"standard input cannot be read: {error.strerror}") from None
 
 
 def _plan_of_manifest(manifest: Place, options: SourceOptions) -> Plan:
