@@ -5,10 +5,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from batch_emotion.runs.output import Progress
 
 from batch_emotion import PredictOptions, predict
 from batch_emotion.errors import ExitCode
+from batch_emotion.runs.output import Progress
 from tests.support.children import command, environment, path_with, start, wait_for
 
 SLOW_IMPORT = """
