@@ -106,8 +106,8 @@ class Bundle:
     def sha256(self) -> str:
         """Hex sha256 of all that decides the predictions: the networks, the class names, the preprocessing."""
         networks = [file_sha256(path) for path in (self.keras_file, self.onnx_file) if path]
-        told = json.dumps([networks, self.card.class_names, asdict(self.card.input)])
-        return hashlib.sha256(told.encode()).hexdigest()
+        facts = json.dumps([networks, self.card.class_names, asdict(self.card.input)])
+        return hashlib.sha256(facts.encode()).hexdigest()
 
     def keras_model(self) -> Any:
         """Load the Keras network, in safe mode; it takes float32 pixels (B, H, W, C) of 0-255.
