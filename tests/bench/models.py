@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from batch_emotion import EvaluateOptions, evaluate
+from batch_emotion import EvaluateOptions, Evaluation, evaluate, record_evaluation
 from batch_emotion.cores import available_cores
-from batch_emotion.evaluation.recording import record_evaluation
 from batch_emotion.model.architectures import is_mirrored
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
+from batch_emotion.model.card_metrics import Speed
 from batch_emotion.model.model_card import human_card
 from batch_emotion.model.runtime import open_runtime
 
@@ -70,7 +70,7 @@ def paces(bundles: list[Bundle], turns: int) -> dict[str, dict[str, float]]:
     }
 
 
-def table(rows: list[tuple[Bundle, dict[str, Any], dict[str, Any]]]) -> str:
+def table(rows: list[tuple[Bundle, Evaluation, Speed]]) -> str:
     """The models as a Markdown table."""
     lines = [
         "| model | accuracy | without duplicates | agreement with people | macro F1 | ECE | parameters | MFLOPs "
@@ -78,10 +78,8 @@ def table(rows: list[tuple[Bundle, dict[str, Any], dict[str, Any]]]) -> str:
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for bundle, evaluation, speed in rows:
-        fresh, agreement = (
-            evaluation["without_duplicates"] or evaluation["all"],
-            (evaluation["agreement"] or {}).get("all"),
-        )
+        fresh = evaluation["without_duplicates"] or evaluation["all"]
+        agreement = evaluation["agreement"] and evaluation["agreement"]["all"]
         people = f"{agreement['agreement']:.1%} of {agreement['images']:,}" if agreement else "not measured"
         lines.append(
             f"| {bundle.card.name} | {evaluation['all']['accuracy']:.1%} of {evaluation['all']['images']:,} "
@@ -92,11 +90,11 @@ def table(rows: list[tuple[Bundle, dict[str, Any], dict[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
-def record(bundle: Bundle, evaluation: dict[str, Any], speed: dict[str, Any]) -> None:
+def record(bundle: Bundle, evaluation: Evaluation, speed: Speed) -> None:
     """Put both on the card."""
     assert bundle.folder is not None
     card = record_evaluation(bundle.folder, evaluation)
-    card = replace(card, metrics=card.metrics | {"speed": speed})
+    card = replace(card, metrics={**card.metrics, "speed": speed})
     (bundle.folder / "card.json").write_text(card.to_json(), encoding="utf-8")
     (bundle.folder / "README.md").write_text(human_card(card), encoding="utf-8")
 
@@ -117,7 +115,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             options = EvaluateOptions(args.folder, Path(folder) / "evaluation", bundle.card.name, votes=args.votes)
             evaluation = evaluate(options).evaluation
-        speed: dict[str, Any] = pace[bundle.card.name] | {
+        speed: Speed = {
+            "images_per_second": pace[bundle.card.name]["images_per_second"],
+            "of_seed_cnn": pace[bundle.card.name]["of_seed_cnn"],
             "mflops": round(mflops(bundle.keras_model()), 1),
             "onnx_bytes": bundle.onnx_file.stat().st_size if bundle.onnx_file else None,
             "machine": f"{available_cores()} cores, {platform.machine()}",
@@ -128,7 +128,7 @@ def main() -> None:
     print(table(rows))
     if args.json:
         args.json.write_text(
-            json.dumps({each.card.name: {"evaluation": t, "speed": s} for each, t, s in rows}, indent=2)
+            json.dumps({each.card.name: {"evaluation": e, "speed": s} for each, e, s in rows}, indent=2)
         )
 
 

@@ -3,11 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from batch_emotion import EvaluateOptions, evaluate, load_bundle
+from batch_emotion import EvaluateOptions, Evaluation, evaluate, load_bundle, record_evaluation
 from batch_emotion.commands.models import verify
 from batch_emotion.errors import UsageError
-from batch_emotion.evaluation.document import Evaluation
-from batch_emotion.evaluation.recording import current_format, record_evaluation
+from batch_emotion.evaluation.recording import current_format
 from batch_emotion.model.bundle import models_folder
 
 
