@@ -1,6 +1,7 @@
 import pyarrow as pa
 import pytest
 
+from batch_emotion.errors import SourceError
 from batch_emotion.labels.text import clean_labels, clean_names
 
 
@@ -23,6 +24,11 @@ def test_labels_of_any_type_become_texts(labels: pa.Array | pa.ChunkedArray, tex
     cleaned = clean_labels(labels)
     assert isinstance(cleaned, pa.Array)
     assert cleaned.to_pylist() == texts
+
+
+def test_labels_that_have_no_text_are_refused() -> None:
+    with pytest.raises(SourceError, match="'label' holds list<item: int64>; labels must be text"):
+        clean_labels(pa.array([[1]]))
 
 
 def test_names_of_folders_and_columns_are_cleaned_alike() -> None:
