@@ -148,7 +148,7 @@ def _beginning(path: Path) -> str:
 
 def _saliency(options: ReportOptions, result: StoredResult, samples: Samples, images: SampleImages) -> Saliency:
     if not options.explain:
-        return Saliency(None, "--no-explain was given")
+        return Saliency(None, "it was not asked for")
     if not samples.unsure:
         return Saliency([])
     bundle, unknown = load_maker(result, options.model)

@@ -1,4 +1,4 @@
-"""The pictures of an evaluation: the charts that both pages share, and a sheet of the most confident mistakes."""
+"""The chart that only an evaluation has: a sheet of the most confident mistakes."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +42,8 @@ class _Line:
     text: str
 
 
-class _Pair(TypedDict):
+@dataclass(frozen=True)
+class _Pair:
     """A sample as the model saw it and where it looked, as data URIs."""
 
     sample: Sample
@@ -134,13 +134,8 @@ def report_page(
 
 def _pair(shown: HeatMap, faces: _Faces) -> _Pair:
     sample = shown.sample
-    return {
-        "sample": sample,
-        "plain": faces.uri(shown.plain),
-        "heat": faces.uri(shown.heat),
-        "alt": _alt(sample),
-        "lines": _caption(sample, labelled=sample.label not in (None, sample.predicted)),
-    }
+    lines = _caption(sample, labelled=sample.label not in (None, sample.predicted))
+    return _Pair(sample, faces.uri(shown.plain), faces.uri(shown.heat), _alt(sample), lines)
 
 
 def _alt(sample: Sample) -> str:
