@@ -96,7 +96,7 @@ class Card:
         for name, choices in get_type_hints(InputSpec).items():
             if name != "image_size" and getattr(self.input, name) not in get_args(choices):
                 raise ValueError(f"{name}: {getattr(self.input, name)!r}")
-        if not all(isinstance(sha256, str) for sha256 in self.files.values()):
+        if not isinstance(self.files, dict) or not all(isinstance(sha256, str) for sha256 in self.files.values()):
             raise ValueError(f"files: {self.files}")
 
 

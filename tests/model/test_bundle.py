@@ -269,7 +269,7 @@ def test_a_network_of_another_shape_is_refused(tmp_path: Path) -> None:
         [
             (keras.Model(image, two), "has 2 outputs of their own"),
             (keras.Model([image, keras.Input((8, 8, 1))], two[0]), "one input of images"),
-            (keras.Model(image, keras.layers.Softmax()(image)), "has 8x8x1 outputs"),
+            (keras.Model(image, keras.layers.Conv2D(2, 1, activation="softmax")(image)), "has 8x8x2 outputs"),
             (keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, "softmax")]), "one input of images"),
         ]
     ):
