@@ -70,11 +70,22 @@ def text_columns(table: pa.Table) -> pa.Table:
 
     So the rows of an earlier CSV result fit beside those of a new one. The text is Arrow's: a time of day is
     ``01:02:03.000``, a duration the number of its units. What has no text is left for ``check_writable`` to refuse.
+
+    Raises:
+        SourceError: naming a column of text that is not UTF-8.
     """
     for number, field in enumerate(table.schema):
         column = _storage(table.column(number))
         if not _can_be_cast(pa.string(), column.type) and _can_be_cast(column.type, pa.string()):
             column = column.cast(pa.string())
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            try:
+                column.validate(full=True)
+            except pa.ArrowInvalid:
+                raise SourceError(
+                    f"the manifest's column {field.name!r} holds text that is not UTF-8, which CSV cannot hold; "
+                    "write to .parquet instead"
+                ) from None
         if column.type != field.type:
             table = table.set_column(number, pa.field(field.name, column.type), column)
     return table
