@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from batch_emotion import DEFAULT_MODEL
 from batch_emotion.errors import BundleError, one_line
-from batch_emotion.model.outputs import check_probabilities, probe_pixels
+from batch_emotion.model.interface import check_probabilities, probe_pixels
 from batch_emotion.records import UNCERTAIN, InputSpec
 from batch_emotion.storage.commits import file_sha256
 

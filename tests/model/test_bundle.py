@@ -147,8 +147,11 @@ def test_a_card_that_names_the_classes_in_another_order_is_found(copy: Path) -> 
     ("changes", "words"),
     [
         ({"class_names": ["a", "b"]}, "has 6 outputs, but 2 classes are named"),
-        ({"input": {"image_size": [48, 48]}}, "cannot be run on the images that its card describes"),
-        ({"input": {"image_size": [64, 64], "color_mode": "grayscale"}}, "cannot be run on the images"),
+        ({"input": {"image_size": [48, 48]}}, "takes 64x64x3, but card.json describes images of 48x48x3"),
+        (
+            {"input": {"image_size": [64, 64], "color_mode": "grayscale"}},
+            "takes 64x64x3, but card.json describes images of 64x64x1",
+        ),
     ],
 )
 @pytest.mark.parametrize("runtime", ["onnx", "tensorflow"])
