@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from batch_emotion.images.decode import load_image
 from batch_emotion.images.sources import make_plan
 from batch_emotion.model.bundle import models_folder
 from batch_emotion.records import Limits, pixel_digests
+from batch_emotion.storage.commits import file_sha256
 
 SIX = ("angry", "disgust", "fear", "happy", "sad", "surprise")
 
@@ -37,7 +39,11 @@ def informed(data: Path, tmp_path: Path) -> Path:
     shutil.copytree(models_folder() / "seed-cnn", folder)
     spec = load_bundle(folder).card.input
     happy = [load_image(str(path), spec, Limits()).pixels for path in sorted((data / "happy").glob("*.png"))]
-    (folder / "train_hashes").write_text("\n".join(pixel_digests(np.stack([p for p in happy if p is not None]))))
+    hashes = folder / "train_hashes"
+    hashes.write_text("\n".join(pixel_digests(np.stack([p for p in happy if p is not None]))))
+    card = load_bundle(folder).card
+    card = replace(card, files=card.files | {hashes.name: file_sha256(hashes)})
+    (folder / "card.json").write_text(card.to_json())
     return folder
 
 
