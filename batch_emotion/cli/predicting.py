@@ -24,7 +24,7 @@ from batch_emotion.cli.app import (
     seconds_of,
 )
 from batch_emotion.cli.telling import ProgressBar, show_rows, show_summary
-from batch_emotion.errors import UsageError
+from batch_emotion.errors import ExitCode, UsageError
 from batch_emotion.logs import LOG, begin_log, run_id
 
 if TYPE_CHECKING:
@@ -236,8 +236,9 @@ def predict(
         show_summary(options, result)
     if report is not None and options.out is not None:
         _write_report(options.out, report, sources, root, quiet)
+    tell = LOG.error if result.exit_code == ExitCode.FAILED else LOG.warning
     for complaint in result.complaints:
-        LOG.warning(complaint)
+        tell(complaint)
     raise typer.Exit(int(result.exit_code))
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from batch_emotion.errors import SourceError
 
@@ -109,6 +107,9 @@ def check_writable(attributes: pa.Schema, flat: bool) -> None:
 
 
 def _is_writable(field: pa.Field, flat: bool) -> bool:
+    import pyarrow.csv
+    import pyarrow.parquet as pq
+
     types, kind = pa.types, field.type
     binary = types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
     if flat and binary:  # its writer would take it, and write what is no text
