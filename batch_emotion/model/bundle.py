@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import BundleError, one_line
 from batch_emotion.model.card_metrics import CardMetrics, rename_left_out
-from batch_emotion.model.outputs import check_probabilities, probe_pixels
+from batch_emotion.model.interface import check_probabilities, probe_pixels
 from batch_emotion.records import UNCERTAIN, InputSpec
 from batch_emotion.storage.commits import file_sha256
 
@@ -101,7 +101,7 @@ class Card:
         for name, choices in get_type_hints(InputSpec).items():
             if name != "image_size" and getattr(self.input, name) not in get_args(choices):
                 raise ValueError(f"{name}: {getattr(self.input, name)!r}")
-        if not all(isinstance(sha256, str) for sha256 in self.files.values()):
+        if not isinstance(self.files, dict) or not all(isinstance(sha256, str) for sha256 in self.files.values()):
             raise ValueError(f"files: {self.files}")
 
 
