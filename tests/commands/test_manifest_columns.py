@@ -349,7 +349,7 @@ def test_columns_that_hold_nothing_tonight_keep_their_types(tmp_path: Path, name
 def test_the_folder_of_a_run_holds_every_column_type(faces: Path, tmp_path: Path) -> None:
     plan = make_plan([str(_write(_table(faces, KINDS), range(4), tmp_path / "m.parquet"))])
     workspace = Workspace(tmp_path / "r.parquet")
-    workspace.open(Fingerprint(plan.digest, 4, "m", "m", "onnx", "d", 0.0, 1, 1, 1), plan, overwrite=False)
+    workspace.open(Fingerprint(plan.digest, 4, "m", "m", "onnx", "d").with_options(shard_size=1), plan, overwrite=False)
     assert plain_columns(workspace.plan().attributes).equals(plan.attributes)
 
 

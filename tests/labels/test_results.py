@@ -32,7 +32,7 @@ def test_a_manifest_of_labels_may_be_of_any_encoding_and_separator(tmp_path: Pat
     result = open_result(write(result_table(["ä.jpg", "b.jpg"], np.eye(3)[:2]), tmp_path / "r.parquet"))
     (tmp_path / "labels.csv").write_bytes("path|label\nä.jpg|Happy\nb.jpg|\n".encode("cp1252"))
     manifest = str(tmp_path / "labels.csv")
-    found = find_labels(result, manifest, tmp_path, "cp1252", "|")
+    found = find_labels(result, manifest, tmp_path, encoding="cp1252", delimiter="|")
     assert found is not None
     assert [label for batch in result.batches(["path"]) for label in found.of(batch).to_pylist()] == ["happy", None]
     with pytest.raises(SourceError, match="--encoding cp1252"):
