@@ -12,7 +12,7 @@ from PIL import Image
 
 from batch_emotion.commands.sample import SampleOptions, sample
 
-pytest_plugins = ("tests.store", "tests.azurite")
+pytest_plugins = ("tests.store",)
 
 
 @pytest.fixture(scope="session")
