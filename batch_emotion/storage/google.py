@@ -9,23 +9,14 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from batch_emotion.errors import UsageError, one_line
-
 _PATIENCE = timedelta(seconds=20)
 
 
 def open_google() -> Any:
-    """The ``pyarrow.fs.GcsFileSystem`` of all buckets.
-
-    Raises:
-        UsageError: the credentials that the environment names are of no use.
-    """
+    """The ``pyarrow.fs.GcsFileSystem`` of all buckets; that credentials are of no use comes out where it is used."""
     from pyarrow.fs import GcsFileSystem
 
-    try:
-        return GcsFileSystem(retry_time_limit=_PATIENCE, **google_options())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"Google's credentials cannot be used: {one_line(error)[:300]}") from None
+    return GcsFileSystem(retry_time_limit=_PATIENCE, **google_options())
 
 
 def google_options() -> dict[str, Any]:

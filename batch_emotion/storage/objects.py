@@ -119,10 +119,11 @@ def find_object(there: RemotePath) -> Any:
         return _find_root(there.root)
     try:
         found = there.info()
-    except pa.ArrowInvalid as error:
-        raise SourceError(f"cannot open {there}: {one_line(error)[:_BEARABLE]}") from None
     except _FAILURES as error:
-        raise SourceError(_trouble(there.root, one_line(error))) from None
+        reason = one_line(error)
+        if isinstance(error, pa.ArrowInvalid) and not _NO_TOKEN.search(reason):
+            raise SourceError(f"cannot open {there}: {reason[:_BEARABLE]}") from None
+        raise SourceError(_trouble(there.root, reason)) from None
     if _is_absent(found):
         raise SourceError(
             bucket_trouble(there) or f"no such object or folder: {there}; a URI is taken as it is, not as a pattern"

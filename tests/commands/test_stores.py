@@ -143,6 +143,28 @@ def test_without_credentials_requests_are_not_signed(
     assert "credentials" in capsys.readouterr().err
 
 
+@only["gs"]
+@pytest.mark.parametrize("content", [None, '{"type": "unheard of"}'])
+def test_credentials_of_no_use_are_one_line(
+    bucket: Bucket,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    content: str | None,
+) -> None:
+    key = tmp_path / "key.json"
+    if content is not None:
+        key.write_text(content)
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+    open_filesystem.cache_clear()
+    assert run(["predict", bucket.uri("faces"), "--out", str(tmp_path / "r.parquet")]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"access to {bucket.root} is denied; give credentials" in said
+    assert "redentials file" in said
+
+
 @only["s3"]
 def test_an_endpoint_that_is_not_there_is_one_line(
     bucket: Bucket, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
