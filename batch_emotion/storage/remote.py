@@ -302,11 +302,13 @@ def readable(path: Place) -> Any:
     if isinstance(path, Path):
         return path
     filesystem = path.filesystem
-    if path.scheme in _GOOGLE and filesystem.get_file_info(path.path).size <= _SMALL:
-        import pyarrow as pa
+    if path.scheme in _GOOGLE:
+        found = filesystem.get_file_info(path.path)
+        if found.is_file and found.size <= _SMALL:
+            import pyarrow as pa
 
-        with filesystem.open_input_stream(path.path) as stream:
-            return pa.BufferReader(stream.read_buffer())
+            with filesystem.open_input_stream(path.path) as stream:
+                return pa.BufferReader(stream.read_buffer())
     return filesystem.open_input_file(path.path)
 
 

@@ -14,7 +14,7 @@ from batch_emotion.errors import OutputBusy, UsageError
 from batch_emotion.storage.commits import check_parent, commit_text, committing, write_advice
 from batch_emotion.storage.folders import MANIFEST, committing_parts, folder_digest, part_files, restore_parts
 from batch_emotion.storage.locks import hold_output, lock_file
-from batch_emotion.storage.remote import Place, RemotePath, output_place, place
+from batch_emotion.storage.remote import Place, RemotePath, output_place, place, readable
 from tests.store import FORBIDDEN, Bucket, Request, writable
 
 KEY = "a b/50%#ü.bin"
@@ -41,7 +41,10 @@ def test_a_place_on_a_store_does_what_a_path_does(bucket: Bucket) -> None:
         file.unlink()
     with pytest.raises(FileNotFoundError):
         file.read_bytes()
+    with pytest.raises(FileNotFoundError):
+        readable(file)
     commit_text(file, "ü\n")
+    assert readable(file).read() == "ü\n".encode()
     assert bucket.get(KEY) == "ü\n".encode()
     assert file.read_text() == "ü\n"
     assert list(file.open("r", encoding="utf-8")) == ["ü\n"]
