@@ -12,7 +12,7 @@ from PIL import Image
 
 from batch_emotion import SampleOptions, sample
 
-pytest_plugins = ("tests.support.store", "tests.support.azurite")
+pytest_plugins = ("tests.support.store",)
 
 
 @pytest.fixture(scope="session")
