@@ -187,7 +187,7 @@ def test_a_kill_between_the_output_and_its_run_json_loses_nothing(
         def dying(*anything: object) -> None:
             raise KeyboardInterrupt
 
-        patch.setattr("batch_emotion.runs.outcome.write_run", dying)
+        patch.setattr("batch_emotion.runs.recorder.write_run", dying)
         predict(_options(source, out, UpdateOptions()))
     assert len(read_result(out)) == 12
     scored.clear()
