@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -17,6 +17,8 @@ from batch_emotion._version import __version__
 from batch_emotion.cli.logs import LOG
 from batch_emotion.cli.options import sections
 from batch_emotion.errors import BatchEmotionError, UsageError
+from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP
+from batch_emotion.options.models import CLASSES_HELP, MODEL_HELP, PICKLE_HELP, RUNTIME_HELP, RuntimeName
 from batch_emotion.signals import accept_signals
 
 if TYPE_CHECKING:
@@ -32,16 +34,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-MODEL_HELP = "A bundled model's name, a bundle's folder, or a .keras or .h5 file (with --classes)."
 Model = Annotated[str, typer.Option(help=MODEL_HELP)]
-Classes = Annotated[
-    str | None, typer.Option(help="The classes of a .keras or .h5 file, in the order of its outputs, with commas.")
-]
-TrustPickle = Annotated[bool, typer.Option("--trust-pickle", help="Load a pickled model, which can run any code.")]
-RuntimeName = Annotated[
-    Literal["auto", "onnx", "tensorflow"],
-    typer.Option(help="What runs the network; auto: ONNX Runtime on a CPU, TensorFlow on a GPU."),
-]
+Classes = Annotated[str | None, typer.Option(help=CLASSES_HELP)]
+TrustPickle = Annotated[bool, typer.Option("--trust-pickle", help=PICKLE_HELP)]
+Runtime = Annotated[RuntimeName, typer.Option(help=RUNTIME_HELP)]
+Encoding = Annotated[str | None, typer.Option(help=ENCODING_HELP)]
+Delimiter = Annotated[str | None, typer.Option(help=DELIMITER_HELP)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
 
 

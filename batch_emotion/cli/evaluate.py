@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from batch_emotion.cli.app import (
-    MODEL_HELP,
     Classes,
+    Delimiter,
+    Encoding,
     Quiet,
-    RuntimeName,
+    Runtime,
     TrustPickle,
     command,
     root_of,
@@ -19,6 +20,7 @@ from batch_emotion.cli.app import (
 )
 from batch_emotion.cli.console import ProgressBar
 from batch_emotion.cli.options import names_of
+from batch_emotion.options.models import MODEL_HELP
 
 
 @command()
@@ -37,7 +39,7 @@ def evaluate(
         typer.Option(help=f"{MODEL_HELP} Default: that of predict; for a result, the bundled model that made it."),
     ] = None,
     classes: Classes = None,
-    runtime: RuntimeName = "auto",
+    runtime: Runtime = "auto",
     labels: Annotated[
         str | None,
         typer.Option(
@@ -51,6 +53,8 @@ def evaluate(
             help="The folder that relative paths start in. Default: the manifest's; for a result, the working directory."
         ),
     ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
     votes: Annotated[
         Path | None,
         typer.Option(
@@ -79,6 +83,8 @@ def evaluate(
         path_column,
         root_of(root),
         votes,
+        encoding=encoding,
+        delimiter=delimiter,
         batch_size=batch_size,
         seed=seed,
         overwrite=overwrite,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from batch_emotion._version import DEFAULT_MODEL
-from batch_emotion.cli.app import Classes, Model, TrustPickle, command, show
+from batch_emotion.cli.app import Classes, Delimiter, Encoding, Model, TrustPickle, command, show
 from batch_emotion.cli.options import names_of
 
 
@@ -25,6 +25,8 @@ def explain(
     layer: Annotated[
         str | None, typer.Option(help="The layer whose maps are used. Default: the last that keeps height and width.")
     ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing pictures.")] = False,
     trust_pickle: TrustPickle = False,
 ) -> None:
@@ -41,6 +43,8 @@ def explain(
         target.strip().lower() if target else None,
         layer,
         overwrite=overwrite,
+        encoding=encoding,
+        delimiter=delimiter,
     )
     for each in run_explain(options):
         if each.picture is None:

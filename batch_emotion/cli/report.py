@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from batch_emotion.cli.app import Quiet, command, root_of
+from batch_emotion.cli.app import Delimiter, Encoding, Quiet, command, root_of
 
 
 @command()
@@ -27,6 +27,8 @@ def report(
         str | None,
         typer.Option(help="The folder that relative paths start in. Default: the working directory."),
     ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
     compare: Annotated[
         str | None,
         typer.Option(metavar="PATH|URI", help="Another result of the same images, to show the differences."),
@@ -68,6 +70,8 @@ def report(
         json,
         model,
         explain,
+        encoding=encoding,
+        delimiter=delimiter,
     )
     run_report(options, (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True)))
     if not quiet:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from batch_emotion.cli.app import (
+    Delimiter,
+    Encoding,
     Quiet,
     command,
     command_again,
@@ -39,6 +41,8 @@ def train(
     root: Annotated[
         str | None, typer.Option(help="What a manifest's relative paths start from; default: its folder.")
     ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
     label_weight: Annotated[
         float,
         typer.Option(min=0.0, max=1.0, help="With votes and labels both: the part of a target the label decides."),
@@ -114,7 +118,7 @@ def train(
         names_of(classes),
         validation,
         validation_split,
-        LabelOptions(SourceOptions(path_column, root_of(root)), label_weight),
+        LabelOptions(SourceOptions(path_column, root_of(root), encoding=encoding, delimiter=delimiter), label_weight),
         initial,
         Recipe(
             epochs=epochs,

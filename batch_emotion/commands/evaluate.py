@@ -48,6 +48,8 @@ class EvaluateOptions:
         path_column: a manifest's column that holds the paths.
         root: where relative paths start; a manifest's own folder, for a result the working directory, where None.
         votes: a table of how many people chose each class for each image.
+        encoding: of a CSV manifest or of votes; found from its bytes where None.
+        delimiter: of a CSV manifest or of votes; found from its header where None.
         limits: what is refused.
         batch_size: images shown to the network at a time.
         seed: random seed of the bootstrap.
@@ -64,6 +66,8 @@ class EvaluateOptions:
     path_column: str = "path"
     root: Place | None = None
     votes: Path | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
     limits: Limits = field(default_factory=Limits)
     batch_size: int = 256
     seed: int = 0
@@ -102,7 +106,11 @@ def evaluate(
         restore_output(out)
         _check_target(out, options.overwrite)
         gathered = _gather(options, on_progress)
-        votes = read_votes(options.votes, gathered.class_names) if options.votes else None
+        votes = (
+            read_votes(options.votes, gathered.class_names, options.encoding, options.delimiter)
+            if options.votes
+            else None
+        )
         log("measuring")
         evaluation = evaluation_document(gathered, votes, options.votes.name if options.votes else "", options.seed)
         _write(out, evaluation, gathered, options.limits)
@@ -126,13 +134,21 @@ def _check_target(out: Path, overwrite: bool) -> None:
 def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
     result = find_result(options.data)
     if result is not None:
-        return gather_result(result, options.model, options.labels, options.root, options.limits)
+        return gather_result(
+            result,
+            options.model,
+            options.labels,
+            options.root,
+            options.limits,
+            options.encoding,
+            options.delimiter,
+        )
     if options.labels is not None:
         raise UsageError(f"--labels goes with a result of predict, which {options.data} is not")
     bundle = load_bundle(options.model or DEFAULT_MODEL, options.class_names, options.trust_pickle)
     return gather_images(
         options.data,
-        SourceOptions(options.path_column, options.root),
+        SourceOptions(options.path_column, options.root, encoding=options.encoding, delimiter=options.delimiter),
         bundle,
         options.runtime,
         options.limits,

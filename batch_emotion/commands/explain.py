@@ -37,6 +37,8 @@ class ExplainOptions:
         layer: the layer whose maps are used; the last one that keeps height and width where None.
         limits: what is refused.
         overwrite: replace existing pictures.
+        encoding: of a CSV manifest; found from its bytes where None.
+        delimiter: of a CSV manifest; found from its header where None.
     """
 
     sources: tuple[str, ...]
@@ -48,6 +50,8 @@ class ExplainOptions:
     layer: str | None = None
     limits: Limits = field(default_factory=Limits)
     overwrite: bool = False
+    encoding: str | None = None
+    delimiter: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def explain(options: ExplainOptions) -> list[Explanation]:
         UsageError: the sources, the model, the class or the layer make no sense, or a picture is in the way.
         BatchEmotionError: none of the images can be read.
     """
-    plan = make_plan(options.sources, SourceOptions())
+    plan = make_plan(options.sources, SourceOptions(encoding=options.encoding, delimiter=options.delimiter))
     if len(plan) > _FOLDER_MOST:
         raise UsageError(f"{len(plan)} images are too many; explain takes up to {_FOLDER_MOST}")
     bundle = load_bundle(options.model, options.class_names, options.trust_pickle)

@@ -37,11 +37,11 @@ def export(options: ExportOptions) -> None:
     with committing(out) as temporary:
         match options.format:
             case "keras":
-                shutil.copyfile(bundle.keras_file, temporary)
+                shutil.copyfile(bundle.checked(bundle.keras_file), temporary)
             case "onnx":
                 if bundle.onnx_file is None:
                     raise UsageError(f"{bundle.card.name} has no model.onnx")
-                shutil.copyfile(bundle.onnx_file, temporary)
+                shutil.copyfile(bundle.checked(bundle.onnx_file), temporary)
             case "joblib":
                 import joblib
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
+from batch_emotion.columns import check_writable, plain_columns, text_columns
 from batch_emotion.errors import OutputMismatch, SourceError
 from batch_emotion.options.merge import MergeOptions
 from batch_emotion.options.runs import MonitoringOptions
@@ -15,7 +16,7 @@ from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.results.schema import first_rows
 from batch_emotion.results.summary import Summary
-from batch_emotion.results.writer import check_target, write_result
+from batch_emotion.results.writer import check_target, output_kind, write_result
 from batch_emotion.runs.output import result_record
 from batch_emotion.runs.recorder import Recorder
 from batch_emotion.storage.commits import check_parent
@@ -27,7 +28,8 @@ def merge(options: MergeOptions) -> Summary:
     """Join the results of tasks in the order of their plan; the result is the one that a single run would have made.
 
     Raises:
-        SourceError: a part is missing, there twice, not whole, or made from another plan, model or options.
+        SourceError: a part is missing, there twice, not whole, or made from another plan, model or options, or the
+            output cannot hold its columns.
         OutputMismatch: something is there already.
     """
     check_parent(options.out)
@@ -35,22 +37,28 @@ def merge(options: MergeOptions) -> Summary:
     recorder = Recorder(options.out, MonitoringOptions(), options.caller)
     with recorder.recording_interruption():
         parts = _in_order([_open_part(part) for part in options.parts])
-        _write(options, recorder, parts)
+        _write(options, recorder, parts, flat=output_kind(options.out) == "csv")
     return recorder.seen
 
 
-def _write(options: MergeOptions, recorder: Recorder, parts: list[StoredResult]) -> None:
+def _write(options: MergeOptions, recorder: Recorder, parts: list[StoredResult], flat: bool) -> None:
     first, summary = parts[0], recorder.seen
+    schema = _as_written(first.schema.empty_table(), flat).schema
+    check_writable(schema, flat)
     fingerprint = _fingerprint(first).with_options(task_index=0, task_count=1)
     with recorder.recording_failures(), recorder.holding_output():
         restore_parts(options.out)
         if options.out.exists() and not options.overwrite:
             raise OutputMismatch(f"{options.out} is there already; give --overwrite to replace it")
         with summary.profile.timing("write"):
-            rows = summary.counting(_rows(parts, fingerprint.images))
+            rows = summary.counting(_as_written(rows, flat) for rows in _rows(parts, fingerprint.images))
             footer = first.footer | {"fingerprint": fingerprint.to_json()}
-            sha256 = write_result(options.out, rows, first.schema, footer)
+            sha256 = write_result(options.out, rows, schema, footer)
         recorder.finished(summary, "done", result_record(fingerprint, sha256, summary))
+
+
+def _as_written(rows: pa.Table, flat: bool) -> pa.Table:
+    return text_columns(plain_columns(rows)) if flat else plain_columns(rows)
 
 
 def _open_part(path: Place) -> StoredResult:
@@ -75,6 +83,8 @@ def _in_order(parts: Sequence[StoredResult]) -> list[StoredResult]:
         differing = fingerprint.with_options(task_index=first.task.index).differences(first.as_dict())
         if differing:
             raise SourceError(f"{part.path} does not belong to {parts[0].path}: it differs in {'; '.join(differing)}")
+        if part.schema != parts[0].schema:
+            raise SourceError(f"{part.path} does not belong to {parts[0].path}: it has other columns or column types")
         twice = by_task.setdefault(fingerprint.task.index, part)
         if twice is not part:
             raise SourceError(
@@ -92,7 +102,7 @@ def _rows(parts: Sequence[StoredResult], all_images: int) -> Iterator[pa.Table]:
     for index, part in enumerate(parts):
         rows = part.read()
         images, has = len(task_rows(all_images, index, len(parts))), len(first_rows(rows))
-        if part.schema != parts[0].schema or has < images:
+        if has < images:
             raise SourceError(
                 f"{part.path} is not whole: it holds {len(rows)} rows of {images} images, and for {images - has} none; "
                 "run its task again"

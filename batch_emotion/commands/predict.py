@@ -16,7 +16,7 @@ from batch_emotion.results.reader import open_result
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.runs.annotate import COLUMNS, annotate
-from batch_emotion.runs.checks import check_options
+from batch_emotion.runs.checks import all_missing, check_options
 from batch_emotion.runs.job import Job, make_job
 from batch_emotion.runs.output import OnProgress, Outcome, Progress, write_output
 from batch_emotion.runs.recorder import Recorder
@@ -87,7 +87,8 @@ def _to_output(out: Place, options: PredictOptions, recorder: Recorder, on_progr
         _LOG.info("began", extra={"fields": {"out": str(out), "arguments": list(options.caller.arguments)}})
         with recorder.holding_output(options.wait):
             made = write_output(out, job, options, recorder, on_progress)
-            exit_code, complaints = recorder.finished(made.summary, made.outcome, made.record)
+            failure = all_missing(job.plan, recorder.seen, made.summary, updating=options.update is not None)
+            exit_code, complaints = recorder.finished(made.summary, made.outcome, made.record, failure)
             Workspace(out).remove()
             _annotate(options, job, out)
     return PredictResult(made.outcome, made.summary, exit_code, made.left_out, complaints=complaints)
@@ -115,7 +116,10 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
     allowed = options.monitoring.max_failures
     too_many = allowed is not None and summary.failures > allowed
     exit_code = ExitCode.OVER_THRESHOLD if too_many else ExitCode.OK
-    return PredictResult("done", summary, exit_code, plan.left_out, table)
+    failure = all_missing(plan, seen, summary, updating=True)
+    if failure:
+        exit_code = ExitCode.FAILED
+    return PredictResult("done", summary, exit_code, plan.left_out, table, (failure,) if failure else ())
 
 
 def _annotate(options: PredictOptions, job: Job, result: pa.Table | Place) -> None:

@@ -46,6 +46,8 @@ class ReportOptions:
         model: the one that made the result, to show where it looks; the bundled one that the result names where None.
         explain: show where the model looks.
         limits: what is refused when images are read.
+        encoding: of a CSV manifest of labels; told by its bytes where None.
+        delimiter: of a CSV manifest of labels; told by its header where None.
     """
 
     result: Place
@@ -60,6 +62,8 @@ class ReportOptions:
     model: str | Path | None = None
     explain: bool = True
     limits: Limits = field(default_factory=Limits)
+    encoding: str | None = None
+    delimiter: str | None = None
 
 
 def report(options: ReportOptions, log: Callable[[str], None] = lambda line: None) -> ReportDocument:
@@ -82,7 +86,7 @@ def report(options: ReportOptions, log: Callable[[str], None] = lambda line: Non
     if options.group_by is not None:
         result.check_column(options.group_by)
     root = options.root or Path()
-    labels = find_labels(result, options.labels, root)
+    labels = find_labels(result, options.labels, root, encoding=options.encoding, delimiter=options.delimiter)
     if labels is not None:
         log(f"labels: {labels.origin}")
     document, samples = report_document(result, labels, options.group_by, other)

@@ -146,7 +146,13 @@ def gather_images(
 
 
 def gather_result(
-    result: StoredResult, model: str | Path | None, labels: str | None, root: Place | None, limits: Limits
+    result: StoredResult,
+    model: str | Path | None,
+    labels: str | None,
+    root: Place | None,
+    limits: Limits,
+    encoding: str | None = None,
+    delimiter: str | None = None,
 ) -> Gathered:
     """Read a result of ``predict`` and join it with labels.
 
@@ -158,6 +164,8 @@ def gather_result(
             folders in its paths.
         root: where relative paths start; the working directory where None.
         limits: which images are refused when they are read to find those of the training data.
+        encoding: of a CSV manifest of labels; found from its bytes where None.
+        delimiter: of a CSV manifest of labels; found from its header where None.
 
     Raises:
         UsageError: the labels or the model do not go with the result.
@@ -166,7 +174,7 @@ def gather_result(
     if not len(table):
         raise SourceError(f"{result.path} has no rows")
     root = root or Path()
-    labels_of_rows = _labels_of_rows(result, table, labels, root)
+    labels_of_rows = _labels_of_rows(result, table, labels, root, encoding, delimiter)
     plan = plan_paths(table["path"], root, table)
     bundle, unknown = load_maker(result, model)
     statuses = table["status"].to_pylist()
@@ -197,10 +205,17 @@ def gather_result(
     )
 
 
-def _labels_of_rows(result: StoredResult, table: pa.Table, wanted: str | None, root: Place) -> list[str]:
+def _labels_of_rows(
+    result: StoredResult,
+    table: pa.Table,
+    wanted: str | None,
+    root: Place,
+    encoding: str | None,
+    delimiter: str | None,
+) -> list[str]:
     wanted = wanted or (None if "label" in result.schema.names else FOLDERS)
     batches = table.to_batches()
-    labels = find_labels(result, wanted, root, batches)
+    labels = find_labels(result, wanted, root, batches, encoding=encoding, delimiter=delimiter)
     if labels is None:
         raise UsageError(
             "nothing can be evaluated without labels; --labels takes a manifest with path and label, or folders"

@@ -37,7 +37,13 @@ class Labels(Protocol):
 
 
 def find_labels(
-    result: StoredResult, wanted: str | None, root: Place, rows: Iterable[pa.RecordBatch] | None = None
+    result: StoredResult,
+    wanted: str | None,
+    root: Place,
+    rows: Iterable[pa.RecordBatch] | None = None,
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
 ) -> Labels | None:
     """The labels of a result.
 
@@ -47,6 +53,8 @@ def find_labels(
             ``label`` is taken, else the folders where most images lie in one that is named like a class.
         root: where relative paths of the result start.
         rows: the rows of the result, where they have been read; else its paths are read once.
+        encoding: of a CSV manifest; found from its bytes where None.
+        delimiter: of a CSV manifest; found from its header where None.
 
     Raises:
         UsageError: no row gets a label from what is wanted.
@@ -55,7 +63,7 @@ def find_labels(
         return None
     rows = result.batches(["path"]) if rows is None else rows
     if wanted not in (None, FOLDERS):
-        return _by_manifest(result, Path(str(wanted)), root, rows)
+        return _by_manifest(result, Path(str(wanted)), root, rows, encoding, delimiter)
     if wanted is None and "label" in result.schema.names:
         return ByColumn()
     level, share = _best_level(rows, result.class_names)
@@ -121,10 +129,17 @@ class ByManifest:
         return self._labels.take(found)
 
 
-def _by_manifest(result: StoredResult, manifest: Path, root: Place, rows: Iterable[pa.RecordBatch]) -> ByManifest:
+def _by_manifest(
+    result: StoredResult,
+    manifest: Path,
+    root: Place,
+    rows: Iterable[pa.RecordBatch],
+    encoding: str | None,
+    delimiter: str | None,
+) -> ByManifest:
     if manifest.suffix.lower() not in MANIFEST_SUFFIXES or not manifest.is_file():
-        raise UsageError(f"--labels: there is no .csv or .parquet file {manifest}; give one with path and label")
-    paths, columns = read_manifest(manifest, "path")
+        raise UsageError(f"--labels: there is no .csv, .tsv or .parquet file {manifest}; give one with path and label")
+    paths, columns = read_manifest(manifest, "path", encoding, delimiter)
     if "label" not in columns.column_names:
         raise SourceError(
             f"{manifest} has no column 'label'; --labels takes a manifest with the columns path and label"

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
-from batch_emotion.errors import BundleError, UsageError
+from batch_emotion.errors import BundleError, UsageError, one_line
 from batch_emotion.model.bundle import Bundle
+from batch_emotion.model.interface import check_input, check_probabilities, probe_pixels
 from batch_emotion.options.models import Precision, RuntimeName
 
 _SLICE = 8
@@ -73,7 +74,8 @@ class OnnxRuntime(_Stopwatch):
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
+        taken = self._session.get_inputs()[0]
+        self._input, self.input_shape = taken.name, tuple(taken.shape)
         self._pool = ThreadPoolExecutor(threads or available_cores(), "infer")
         self.name = f"onnxruntime {onnxruntime.__version__}"
 
@@ -178,15 +180,29 @@ def open_runtime(
         precision: ``mixed`` computes in float16 under TensorFlow.
 
     Raises:
-        BundleError: ``onnx`` was asked for, but the model has no ONNX network.
+        BundleError: ``onnx`` was asked for, but the model has no ONNX network; or the network is not the one that the
+            card describes, or gives no probabilities.
         UsageError: ``mixed`` was asked of ONNX Runtime.
     """
-    if resolve_runtime(bundle, name, precision) == "onnx":
+    runtime: Runtime
+    spec = bundle.card.input
+    if resolve_runtime(bundle, name, precision) == "onnx" and bundle.onnx_file is not None:
         if os.path.exists(_NVIDIA):
             _configure_tensorflow(threads, gpu=False)
-        return OnnxRuntime(str(bundle.onnx_file), threads)
-    _configure_tensorflow(threads)
-    return TensorFlowRuntime(bundle.keras_model(), precision)
+        file = bundle.checked(bundle.onnx_file)
+        try:
+            runtime = onnx = OnnxRuntime(str(file), threads)
+        except Exception as error:
+            raise BundleError(f"{file} cannot be loaded by ONNX Runtime: {one_line(error)}") from error
+        check_input(onnx.input_shape, spec, str(file))
+    else:
+        file = bundle.keras_file
+        _configure_tensorflow(threads)
+        model = bundle.keras_model()
+        check_input(model.input_shape, spec, str(file))
+        runtime = TensorFlowRuntime(model, precision)
+    check_probabilities(runtime.predict_proba(probe_pixels(spec)), len(bundle.card.class_names), str(file))
+    return runtime
 
 
 def resolve_runtime(

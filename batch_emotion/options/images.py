@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from batch_emotion.storage.places import Place
 
 
+ENCODING_HELP = "Encoding of a CSV manifest, such as cp1252; default: UTF-8, or what its byte order mark says."
+DELIMITER_HELP = "Separator of a CSV manifest's cells; default: the comma, semicolon or tab of its header."
+
+
 @dataclass(frozen=True)
 class SourceOptions:
     """How sources are read.
@@ -21,6 +25,8 @@ class SourceOptions:
         root: the folder, here or on a store, that relative paths of a manifest or a list start from; the manifest's
             own folder, or the working directory, where None.
         null: names on standard input end in NUL, not in a newline.
+        encoding: of a CSV manifest; UTF-8, or what its byte order mark says, where None.
+        delimiter: between the cells of a CSV manifest; as its header has it where None.
         stdin: where ``-`` is read from; the process's standard input where None.
     """
 
@@ -32,6 +38,8 @@ class SourceOptions:
         needs=("manifest", "list"),
     )
     null: bool = option(False, "Names on standard input end in NUL, as from find -print0.", needs="list")
+    encoding: str | None = option(None, ENCODING_HELP, needs="manifest")
+    delimiter: str | None = option(None, DELIMITER_HELP, needs="manifest")
     stdin: BinaryIO | None = None
 
 

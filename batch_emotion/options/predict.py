@@ -59,8 +59,8 @@ class PredictOptions:
     """
 
     sources: tuple[str, ...] = option(
-        help="Directories, image files, globs, one CSV or Parquet manifest, or - for a list on standard input; also as "
-        "URIs such as s3://bucket/folder.",
+        help="Directories, image files, globs, one CSV, TSV or Parquet manifest, or - for a list on standard input; "
+        "also as URIs such as s3://bucket/folder.",
         metavar="SOURCE...",
         argument=True,
         written="words",

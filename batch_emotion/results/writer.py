@@ -85,7 +85,7 @@ def write_result(
             with committing(out) as temporary:
                 with pyarrow.csv.CSVWriter(temporary, schema, write_options=options) as writer:
                     for table in rows:
-                        writer.write_table(table)
+                        writer.write_table(table.cast(schema))
                 announce(digest := output_digest(temporary))
         case "directory":
             with committing_parts(out) as parts:

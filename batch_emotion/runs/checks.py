@@ -7,11 +7,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from batch_emotion.errors import OutputMismatch, UsageError
+from batch_emotion.errors import OutputMismatch, UsageError, one_line
 from batch_emotion.options.declared import Leaf, check_ranges, leaves, values
 from batch_emotion.options.images import AnnotateOptions
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.options.runs import EngineOptions, MonitoringOptions
+from batch_emotion.plan import Plan
+from batch_emotion.records import Status
+from batch_emotion.results.summary import Summary
 from batch_emotion.results.writer import output_kind
 from batch_emotion.runs.annotate import is_annotated
 from batch_emotion.sources.planning import is_manifest
@@ -19,7 +22,7 @@ from batch_emotion.storage.commits import check_parent, store_advice
 from batch_emotion.storage.places import Place, RemotePath
 
 CONDITIONS: dict[str, tuple[str, Callable[[PredictOptions], bool]]] = {
-    "manifest": ("a manifest (.csv or .parquet) as the source", lambda o: any(map(is_manifest, o.sources))),
+    "manifest": ("a manifest (.csv, .tsv or .parquet) as the source", lambda o: any(map(is_manifest, o.sources))),
     "list": ("a list on standard input (the source -)", lambda o: "-" in o.sources),
     "ray": ("--engine ray", lambda o: o.engine.name == "ray"),
     "local": ("--engine local", lambda o: o.engine.name == "local"),
@@ -78,7 +81,8 @@ def _check_needs(options: PredictOptions, given: Collection[str]) -> None:
 def _holds(need: str, options: PredictOptions, found: dict[str, Any]) -> bool:
     if need in CONDITIONS:
         return CONDITIONS[need][1](options)
-    return found[need.replace("-", "_")] not in (None, False)
+    value = found[need.replace("-", "_")]
+    return value is not None and value is not False
 
 
 def _in_words(need: str) -> str:
@@ -139,3 +143,23 @@ def _exists(baseline: Place) -> bool:
         if isinstance(baseline, RemotePath):
             raise UsageError(f"--baseline: {store_advice(error, baseline)}") from None
         raise
+
+
+def all_missing(plan: Plan, seen: Summary, made: Summary, *, updating: bool) -> str:
+    """What to do where there is not one image of the whole plan; empty where there is, or the plan has none.
+
+    Args:
+        plan: the images.
+        seen: the counts of those that this run looked for.
+        made: the counts of the result, which may hold vanished images too.
+        updating: whether the same command tries again as it is.
+    """
+    missing = Status.MISSING
+    found = seen.images > seen.statuses[missing] or plan.images["size"].null_count < len(plan)
+    if not len(plan) or found or made.statuses[missing] < len(plan):
+        return ""
+    first = one_line(plan.images["location"][0].as_py()) or "an empty path"
+    return (
+        f"all {len(plan)} images are missing, the first at {first}: correct --root, where relative paths start, or "
+        f"mount what is not mounted, and run again{'' if updating else ' with --overwrite'}"
+    )

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from batch_emotion.columns import text_columns
 from batch_emotion.cores import available_cores
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.detectors import Detector, open_detector
@@ -57,16 +58,8 @@ class Job:
     @property
     def schema(self) -> pa.Schema:
         """The result's columns."""
-        return self._schema(self.plan.attributes.schema)
-
-    @property
-    def own_schema(self) -> pa.Schema:
-        """The result's columns without the manifest's."""
-        return self._schema(None)
-
-    def _schema(self, attributes: pa.Schema | None) -> pa.Schema:
         checksum, faces = CHECKSUM in self.plan.images.column_names, self.scorer.faces is not None
-        return result_schema(self.class_names, attributes, checksum, faces=faces)
+        return result_schema(self.class_names, self.plan.attributes.schema, checksum, faces=faces)
 
 
 def list_images(options: PredictOptions) -> Listing:
@@ -99,12 +92,10 @@ def make_job(options: PredictOptions, profile: Profile) -> Job:
         if options.update is not None and options.update.checksum:
             plan = with_checksums(plan, options.limits.max_bytes)
             digest = plan.digest
-    check_attributes(
-        plan.attributes.schema,
-        bundle.card.class_names,
-        flat=options.out is not None and output_kind(options.out) == "csv",
-        faces=options.faces is not None,
-    )
+    flat = options.out is not None and output_kind(options.out) == "csv"
+    if flat:
+        plan = replace(plan, attributes=text_columns(plan.attributes))
+    check_attributes(plan.attributes.schema, bundle.card.class_names, flat, faces=options.faces is not None)
     detector = None if options.faces is None else open_detector(options.faces.detector_model)
     runtime = _runtime(options, bundle)
     fingerprint = Fingerprint(

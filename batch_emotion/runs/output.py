@@ -106,7 +106,7 @@ def write_output(out: Place, job: Job, options: PredictOptions, recorder: Record
     with profile.timing("write"):
         rows = work.rows(workspace.read(*shard) for shard in cut)
         facts = footer(job.fingerprint, job.bundle.card)
-        sha256 = write_result(out, summary.counting(rows), job.schema, facts, announce)
+        sha256 = write_result(out, summary.counting(rows), work.schema, facts, announce)
     summary.seconds += time.monotonic() - started if summary.scored else 0
     return Made("done", summary, result_record(job.fingerprint, sha256, summary), job.plan.left_out)
 

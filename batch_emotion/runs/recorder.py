@@ -58,19 +58,28 @@ class Recorder:
             finally:
                 self._holds_output = False
 
-    def finished(self, summary: Summary, outcome: str, result: ResultRecord | None) -> tuple[ExitCode, tuple[str, ...]]:
+    def finished(
+        self, summary: Summary, outcome: str, result: ResultRecord | None, failure: str = ""
+    ) -> tuple[ExitCode, tuple[str, ...]]:
         """Record a run that has a whole result; gives the exit code and what is wrong with the result.
 
         Args:
             summary: the counts.
             outcome: ``done`` or ``nothing to do``.
             result: the part ``result`` of ``run.json``; as it was where None.
+            failure: why the run counts as failed, though its result is whole; empty where it does not.
         """
         if self._baseline is not None:
             summary.drift = drift(summary.mix, self._baseline)
         complaints = tuple(self._complaints(summary))
         exit_code = ExitCode.OVER_THRESHOLD if complaints else ExitCode.OK
-        last_run: LastRun = {**self.record.as_dict(exit_code), "outcome": outcome, **summary.as_dict()}
+        if failure:
+            complaints, exit_code = (failure, *complaints), ExitCode.FAILED
+        last_run: LastRun = {
+            **self.record.as_dict(exit_code, failure or None),
+            "outcome": outcome,
+            **summary.as_dict(),
+        }
         write_run(self._out, last_run, result)
         if self._options.metrics_file is not None:
             try:

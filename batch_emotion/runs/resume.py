@@ -15,7 +15,7 @@ from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.reader import read_result
 from batch_emotion.results.run_document import ResultRecord, read_run, run_file
 from batch_emotion.results.summary import Summary
-from batch_emotion.results.update import UpdateCounts, compare, merged
+from batch_emotion.results.update import UpdateCounts, compare, keep_types, merged
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.results.writer import check_target, output_digest
 from batch_emotion.runs.job import Job
@@ -27,9 +27,10 @@ _LOG = logging.getLogger("batch_emotion")
 
 @dataclass(frozen=True)
 class Work:
-    """What has to be scored, and how its parts become the result."""
+    """What has to be scored, and how its parts become the result, in these columns."""
 
     plan: Plan
+    schema: pa.Schema
     rows: Callable[[Iterable[pa.Table]], Iterable[pa.Table]]
     counts: UpdateCounts | None = None
 
@@ -52,7 +53,7 @@ def make_anew(out: Place, overwrite: bool, job: Job, workspace: Workspace) -> Wo
         return _finished(out, job.fingerprint)
     check_target(out)
     workspace.open(job.fingerprint, job.plan, overwrite)
-    return Work(job.plan, lambda parts: parts)
+    return Work(job.plan, job.schema, lambda parts: parts)
 
 
 def _finished(out: Place, fingerprint: Fingerprint) -> Finished:
@@ -81,19 +82,22 @@ def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Wo
         OutputMismatch: rows cannot be kept, or too many images vanished.
     """
     check_target(out)
-    plan, fingerprint, class_names = job.plan, job.fingerprint, job.class_names
+    fingerprint, class_names = job.fingerprint, job.class_names
     record = _attested(out, workspace)
     if record and not fingerprint.differences(record["fingerprint"]):
         summary = Summary.from_counts(record["counts"])
         vanished = record["counts"].get("vanished", 0)
         if not (options.retry_failures and summary.failures) and not (options.prune and vanished):
-            summary.update = UpdateCounts(unchanged=len(plan), vanished=vanished)
+            summary.update = UpdateCounts(unchanged=len(job.plan), vanished=vanished)
             return Finished(record, summary)
+    result = read_result(out) if record else job.schema.empty_table()
+    plan = replace(job.plan, attributes=keep_types(job.plan.attributes, result.schema))
+    schema = replace(job, plan=plan).schema
     leftovers = workspace.adopt(fingerprint)
     comparison = compare(
         plan,
-        job.own_schema,
-        read_result(out) if record else job.schema.empty_table(),
+        schema,
+        result,
         leftovers.tables,
         leftovers.suspects,
         options,
@@ -104,8 +108,9 @@ def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Wo
     _LOG.info("compared", extra={"fields": asdict(comparison.counts)})
     return Work(
         todo,
+        schema,
         lambda parts: merged(
-            plan, comparison, parts, job.schema, class_names, job.scorer.min_confidence, fingerprint.shard_size
+            plan, comparison, parts, schema, class_names, job.scorer.min_confidence, fingerprint.shard_size
         ),
         comparison.counts,
     )

@@ -185,7 +185,7 @@ def _read(stream: BinaryIO) -> bytes:
 
 
 def _plan_of_manifest(manifest: Place, options: SourceOptions) -> Plan:
-    paths, attributes = read_manifest(manifest, options.path_column)
+    paths, attributes = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
     return plan_paths(paths, options.root or manifest.parent, attributes)
 
 

@@ -14,8 +14,9 @@ from PIL import Image
 
 from batch_emotion import AnnotateOptions, FaceOptions, PredictOptions, predict
 from batch_emotion.cli import main
-from batch_emotion.commands.merge import MergeOptions, merge
+from batch_emotion.commands.merge import merge
 from batch_emotion.errors import OutputMismatch, SourceError, UsageError
+from batch_emotion.options.merge import MergeOptions
 from batch_emotion.options.runs import Task, UpdateOptions
 from batch_emotion.results.reader import read_result
 from batch_emotion.results.summary import Summary

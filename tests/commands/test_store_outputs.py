@@ -15,8 +15,9 @@ from pyarrow import dataset
 
 from batch_emotion import PredictOptions, predict
 from batch_emotion.cli import main as command_line
-from batch_emotion.commands.merge import MergeOptions, merge
+from batch_emotion.commands.merge import merge
 from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch
+from batch_emotion.options.merge import MergeOptions
 from batch_emotion.options.runs import MonitoringOptions, Task, UpdateOptions
 from batch_emotion.results.reader import read_result
 from batch_emotion.results.run_document import read_run

@@ -101,3 +101,14 @@ def test_a_label_weight_without_votes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("path,label\n1.jpg,a\n2.jpg,b\n")
     with pytest.raises(SourceError, match="--label-weight"):
         read_labelled(tmp_path / "m.csv", ("a", "b"), LabelOptions(label_weight=0.5))
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_a_null_label_is_no_label(tmp_path: Path, kind: pa.DataType) -> None:
+    labels = pa.array(["a", None, "none", "b", " ", "None"], kind)
+    pq.write_table(pa.table({"path": list("123456"), "label": labels}), tmp_path / "m.parquet")
+    data = read_labelled(tmp_path / "m.parquet", ("a", "b"))
+    assert data.plan.images["path"].to_pylist() == ["1", "4"]
+    assert data.ignored == {"": 2, "none": 2}
+    with_none = read_labelled(tmp_path / "m.parquet", ("a", "b", "none"))
+    assert with_none.plan.images["path"].to_pylist() == ["1", "3", "4", "6"]

@@ -139,7 +139,7 @@ def test_labels_come_from_where_they_are_said_to(tmp_path: Path) -> None:
     manifest.write_text("path,label\nelsewhere.jpg,sad\n")
     with pytest.raises(UsageError, match="none of the paths"):
         _document(path, str(manifest))
-    with pytest.raises(UsageError, match=r"no \.csv or \.parquet file labels\.txt"):
+    with pytest.raises(UsageError, match=r"no \.csv, \.tsv or \.parquet file labels\.txt"):
         _document(path, "labels.txt")
 
 
