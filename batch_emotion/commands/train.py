@@ -134,7 +134,7 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> TrainResult:
         class_names=options.class_names,
         spec=spec,
         metrics=metrics,
-        training=_told(options, len(unusable)),
+        training=_recipe(options, len(unusable)),
         history=history,
         train_hashes=pixel_digests(learn.pixels),
         golden=golden_pixels(spec),
@@ -224,7 +224,7 @@ def _decode_all(
     return LabelledPixels(pixels[:count], np.concatenate(targets))
 
 
-def _told(options: TrainOptions, unusable: int) -> dict[str, Any]:
+def _recipe(options: TrainOptions, unusable: int) -> dict[str, Any]:
     return {
         "command": options.command,
         "about_data": asdict(options.about.data),

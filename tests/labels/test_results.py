@@ -15,6 +15,7 @@ from tests.support.made_results import result_table, write
     ("paths", "labels"),
     [
         (["d/Happy/1.jpg", "d/neutral/2.jpg", "d/sad/3.jpg"], ["happy", "neutral", "sad"]),
+        (["d/SAD/1.jpg", "d/Happy /2.jpg", "d/ANGRY/3.jpg"], ["sad", "happy", "angry"]),
         (["sad/happy/x/1.jpg", "sad/sad/y/2.jpg", "sad/neutral/x/3.jpg"], ["sad"] * 3),
         (["a/happy/x/1.jpg", "a/sad/y/2.jpg", "happy.jpg"], ["happy", "sad", None]),
     ],
