@@ -1,0 +1,25 @@
+"""A hundred thousand mutated images (``SOAK_MUTANTS``), in minutes rather than the seconds that CI has for some."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.fuzzing.survey import survey
+
+pytestmark = pytest.mark.soak
+
+MUTANTS = int(os.environ.get("SOAK_MUTANTS", "100000"))
+MOST_BYTES = 1.5 * 2**30
+"""Of a process that decodes an image of at most 100 million pixels."""
+
+
+def test_mutants_become_rows_within_seconds_and_bounded_memory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = survey(tmp_path, range(MUTANTS))
+    with capsys.disabled():
+        print(f"\n{found}")
+    assert not found.faults, found.shown_faults
+    assert found.statuses.total() == MUTANTS
+    assert found.hungriest[0] <= MOST_BYTES
