@@ -1,0 +1,43 @@
+"""How much memory images take while they are decoded, over all threads of the process.
+
+Small images are decoded beside each other; where images are so large that the threads would take too much together,
+some wait for others.
+"""
+
+from __future__ import annotations
+
+from threading import local
+
+from batch_emotion.cores import available_cores
+from batch_emotion.storage.budget import ByteBudget
+
+_UNCOUNTED = 4 * 2**20
+"""What each thread may take without asking: most images take less, and asking takes time."""
+
+_BUDGET = ByteBudget(max(512 * 2**20, available_cores() * 128 * 2**20))
+
+
+class OneImage:
+    """The block in which a thread decodes and uses one image: the memory reserved in it is given back at its end."""
+
+    def __enter__(self) -> None:
+        _THREAD.has_image = True
+
+    def __exit__(self, *error: object) -> None:
+        held, _THREAD.held, _THREAD.has_image = _THREAD.held, 0, False
+        if held:
+            _BUDGET.give_back(held)
+
+
+class _Thread(local):
+    has_image, held = False, 0
+
+
+_THREAD = _Thread()
+
+
+def reserve(size: int) -> None:
+    """Wait until the image at hand may take so many bytes; once for each, and outside a block it waits for nothing."""
+    if size > _UNCOUNTED and _THREAD.has_image and not _THREAD.held:
+        _BUDGET.take(size)
+        _THREAD.held = size
