@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import cv2
@@ -32,7 +33,8 @@ def bad_files(tmp_path: Path) -> dict[str, str]:
     (folder / "cut.jpg").write_bytes(jpeg[: len(jpeg) // 2])
     (folder / "empty.jpg").write_bytes(b"")
     (folder / "text.jpg").write_bytes(b"this is no image")
-    (folder / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (folder / "film.heic").write_bytes(b"\0\0\0\x18ftypmp42\0\0\0\0isommp42\0\0\0\x08moov")
+    (folder / "wide.bmp").write_bytes(b"BM" + bytes(8) + struct.pack("<IIiiHH", 54, 40, -127, 64, 1, 24) + bytes(24))
     (folder / "directory.jpg").mkdir()
     os.mkfifo(folder / "fifo.jpg")
     (folder / "dangling.jpg").symlink_to("nowhere.jpg")
@@ -44,7 +46,8 @@ def bad_files(tmp_path: Path) -> dict[str, str]:
         "cut.jpg": "corrupt",
         "empty.jpg": "empty",
         "text.jpg": "unsupported",
-        "photo.heic": "unsupported",
+        "film.heic": "unsupported",
+        "wide.bmp": "too_large",
         "directory.jpg": "not_a_file",
         "fifo.jpg": "not_a_file",
         "dangling.jpg": "missing",
