@@ -21,6 +21,7 @@ from batch_emotion.images.facts import LARGEST_SIDE, ImageFacts, ImageRefused
 from batch_emotion.images.formats import jpeg
 from batch_emotion.images.formats.known import JPEG, foreign_name, format_of
 from batch_emotion.images.formats.libraries import Samples
+from batch_emotion.images.memory import decoding_bytes, reserve
 from batch_emotion.images.rendering import render
 from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
 from batch_emotion.storage.reading import FileBytes, read_file
@@ -122,8 +123,10 @@ def _see(
     try:
         if known is JPEG:
             divided_by = divisor(size, facts.orientation == 1)
+            reserve(decoding_bytes(facts, divided_by))
             samples = jpeg.read_samples(data, facts, gray, divided_by)
         else:
+            reserve(decoding_bytes(facts))
             divided_by, samples = 1, known.read_samples(data, facts)
         _check_size(samples, facts, divided_by)
         return render(samples, facts, gray), size, divided_by

@@ -34,6 +34,7 @@ class ImageFacts:
         alpha: some of it may be transparent, by a channel, a palette or a colour key.
         frame: where the first frame of an animation lies, unless it fills the screen.
         plain: OpenCV's own grey or colour pixels are right just as they are.
+        is_buffered: all of a JPEG's coefficients are held while it is decoded, as it is coded in several scans.
     """
 
     format: str
@@ -45,6 +46,7 @@ class ImageFacts:
     alpha: bool = False
     frame: Box | None = None
     plain: bool = False
+    is_buffered: bool = False
 
     @property
     def size(self) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from threading import local
 
 from batch_emotion.cores import available_cores
+from batch_emotion.images.facts import ImageFacts
 from batch_emotion.storage.budget import ByteBudget
 
 _UNCOUNTED = 4 * 2**20
@@ -34,6 +35,26 @@ class _Thread(local):
 
 
 _THREAD = _Thread()
+
+
+def decoding_bytes(facts: ImageFacts, divided_by: int = 1) -> int:
+    """About the most that decoding takes: the samples in the library, put in order and made 8 bits, and the pixels.
+
+    What a file holds itself is not in it, nor is anything small.
+
+    Args:
+        facts: what the image is.
+        divided_by: by what each side of a JPEG is divided as it is decoded.
+    """
+    width, height = facts.size
+    pixels = width * height
+    channels = (1 if facts.gray else 3) + facts.alpha
+    if facts.format == "JPEG":
+        coefficients = 2 * channels if facts.is_buffered else 0
+        return pixels * coefficients + pixels * (3 * channels + 6) // divided_by**2
+    sample = 8 if facts.bits > 32 else 4 if facts.bits > 16 else 2 if facts.bits > 8 else 1
+    working = 4 * channels if facts.format == "JPEG 2000" else 0
+    return pixels * (3 * channels * sample + working + 6)
 
 
 def reserve(size: int) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import Interrupted
 from batch_emotion.images.loading import Loader, make_loader
+from batch_emotion.images.memory import OneImage
 from batch_emotion.plan import Plan
 from batch_emotion.records import FACE_SCHEMA, DecodedImage, Face, ImageBatch, InputSpec, Limits, Status
 from batch_emotion.storage.ahead import ReadAhead
@@ -129,8 +130,9 @@ def is_far(plan: Plan) -> bool:
 def _load_near(load: Loader, name: str, size: int | None) -> Sequence[DecodedImage]:
     """The rows of one image; the threads wait for each other where their files are too large together."""
     if size is None or size < _LARGE_FILE:
-        return load(name)
-    with _FILES.reserve(size):
+        with OneImage():
+            return load(name)
+    with _FILES.reserve(size), OneImage():
         return load(name)
 
 
@@ -144,7 +146,8 @@ def _load_ahead(
             started = time.perf_counter()
             file = next(files)
             waited_s += time.perf_counter() - started
-            images.append(load(name, file))
+            with OneImage():
+                images.append(load(name, file))
             del file  # or it would be in memory until the next one is there
     return images, waited_s
 

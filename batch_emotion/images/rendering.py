@@ -47,9 +47,10 @@ def _eight_bits(samples: NDArray[Any], maximum: int | None) -> NDArray[np.uint8]
         return scaled
     white = maximum or _white(samples)
     scaled = np.empty(samples.shape, np.uint8)
-    for strip, out in _strips(samples, scaled):
-        values = np.nan_to_num(strip.astype(np.float64), nan=0.0, posinf=white, neginf=0.0)
-        out[:] = np.floor(np.clip(values * (255 / white), 0, 255) + 0.5)
+    with np.errstate(all="ignore"):  # of floating point, any number and none may come
+        for strip, out in _strips(samples, scaled):
+            values = np.nan_to_num(strip.astype(np.float64), nan=0.0, posinf=white, neginf=0.0)
+            out[:] = np.floor(np.clip(values * (255 / white), 0, 255) + 0.5)
     return scaled
 
 

@@ -18,6 +18,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _COMMON_FRAMES, _DECODED_FRAMES = frozenset((0xC0, 0xC1, 0xC2)), frozenset((0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA))
 _ALONE = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
 _PASSED_OVER = frozenset(range(256)) - _FRAMES - _ALONE - {_SCAN, _METADATA, _ADOBE, _FILL, _END}
+_SEQUENTIAL_FRAMES = frozenset((0xC0, 0xC1, 0xC3, 0xC9))
 _SEGMENT = struct.Struct(">BHHB")
 _REDUCED = {
     1: 0,
@@ -76,7 +77,8 @@ def _facts(
     if precision != 8 or components not in (1, 3, 4) or frame not in _DECODED_FRAMES:
         raise unsupported(f"a JPEG of a kind that is not decoded ({components} components of {precision} bits)")
     plain = frame in _COMMON_FRAMES and components < 4 and not is_rgb
-    return ImageFacts("JPEG", (width, height), orientation, gray=components == 1, plain=plain)
+    is_buffered = frame not in _SEQUENTIAL_FRAMES
+    return ImageFacts("JPEG", (width, height), orientation, gray=components == 1, is_buffered=is_buffered, plain=plain)
 
 
 def _content(data: bytes, at: int) -> bytes:

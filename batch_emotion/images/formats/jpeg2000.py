@@ -22,6 +22,8 @@ def read_facts(data: bytes) -> ImageFacts:
     if start < 0 or not data.startswith(SIGNATURES[1], start):
         raise ValueError("no codestream")
     _, _, right, bottom, left, top, _, _, _, _, components, depth = _SIZE.unpack_from(data, start + 4)
+    if right <= left or bottom <= top:
+        raise ValueError("an image that ends before it begins")
     bits = (depth & 0x7F) + 1
     if components > 4:
         raise unsupported(f"a JPEG 2000 of {components} components; save it anew with 3")

@@ -18,6 +18,12 @@ from batch_emotion.images.facts import ImageRefused, unsupported
 Samples = NDArray[Any]
 """Grey (h, w), grey and alpha (h, w, 2), RGB (h, w, 3) or RGBA (h, w, 4), of any number type."""
 
+_BAND = 64
+"""Rows whose channels are put in order at a time."""
+
+_IN_ORDER = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
+_CONVERTIBLE = (np.uint8, np.uint16, np.float32)
+
 _AS_STORED = cv2.IMREAD_UNCHANGED
 _GRAY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
 _RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
@@ -37,8 +43,13 @@ def opencv_as_stored(data: bytes) -> Samples | None:
     samples: Samples | None = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED)
     if samples is None or samples.ndim == 2:
         return samples
-    in_order: Samples = samples[..., [2, 1, 0, 3][: samples.shape[2]]]
-    return in_order
+    for at in range(0, len(samples), _BAND):  # in bands, for a copy of all would take as much memory again
+        band = samples[at : at + _BAND]
+        if samples.dtype in _CONVERTIBLE:
+            cv2.cvtColor(band, _IN_ORDER[samples.shape[2]], band)
+        else:
+            band[..., ::2] = band[..., [2, 0]]
+    return samples
 
 
 def pillow(open_image: Callable[[io.BytesIO], ImageFile.ImageFile], data: bytes) -> Samples:

@@ -15,6 +15,8 @@ _SIZE = re.compile(rb"P([1-6])" + _GAP + rb"(\d{1,20})" + _GAP + rb"(\d{1,20})")
 _MAXIMUM = re.compile(_GAP + rb"(\d{1,10})")
 _COMMENT = re.compile(rb"#[^\n\r]*")
 _TEXT = re.compile(rb"[\d\s]*")
+_SPACE, _SPACES = re.compile(rb"\s"), b" \t\n\r\v\f"
+_PIECE = 2**20
 
 
 def read_facts(data: bytes) -> ImageFacts:
@@ -37,18 +39,34 @@ def read_samples(data: bytes, _: ImageFacts) -> Samples:
         raw: Samples = np.frombuffer(data, ">u2" if deep else np.uint8, count, at)
         raw = raw.astype(np.uint16 if deep else np.uint8, copy=False)
         return raw.reshape(shape)
-    text = _COMMENT.sub(b" ", data[at:])
+    text = data[at:]
+    if b"#" in text:
+        text = _COMMENT.sub(b" ", text)
     if kind == 1:
-        bits = np.frombuffer(re.sub(rb"\s+", b"", text), np.uint8, count)
+        bits = np.frombuffer(text.translate(None, _SPACES), np.uint8, count)
         white: Samples = (bits == ord("0")).astype(np.uint8)
         return white.reshape(shape)
     if not _TEXT.fullmatch(text):
         raise ValueError("other things than digits among the samples")
-    values = np.fromstring(text, np.int64, sep=" ")[:count]  # with a count it would make up what is missing
-    if len(values) < count:
+    return _numbers(text, count, maximum).reshape(shape)
+
+
+def _numbers(text: bytes, count: int, maximum: int) -> Samples:
+    """The first numbers of a text, in pieces, for each takes 8 bytes at first."""
+    numbers: Samples = np.empty(count, np.uint8 if maximum < 256 else np.uint16)
+    found = at = 0
+    while found < count and at < len(text):
+        space = _SPACE.search(text, at + _PIECE)
+        end = space.start() if space else len(text)
+        piece = text[at:end].strip()
+        if piece:
+            values = np.fromstring(piece, np.int64, sep=" ")[: count - found]  # a count would make up what is missing
+            numbers[found : found + len(values)] = np.minimum(values, maximum)
+            found += len(values)
+        at = end
+    if found < count:
         raise ValueError("cut short")
-    samples: Samples = np.minimum(values, maximum).astype(np.uint16)
-    return samples.reshape(shape)
+    return numbers
 
 
 def _header(data: bytes) -> tuple[ImageFacts, int, int]:
