@@ -123,10 +123,10 @@ def _see(
     try:
         if known is JPEG:
             divided_by = divisor(size, facts.orientation == 1)
-            reserve(decoding_bytes(facts, divided_by))
+            reserve(len(data) + decoding_bytes(facts, divided_by))
             samples = jpeg.read_samples(data, facts, gray, divided_by)
         else:
-            reserve(decoding_bytes(facts))
+            reserve(len(data) + decoding_bytes(facts))
             divided_by, samples = 1, known.read_samples(data, facts)
         _check_size(samples, facts, divided_by)
         return render(samples, facts, gray), size, divided_by

@@ -15,7 +15,9 @@ from batch_emotion.storage.budget import ByteBudget
 _UNCOUNTED = 4 * 2**20
 """What each thread may take without asking: most images take less, and asking takes time."""
 
-_BUDGET = ByteBudget(max(512 * 2**20, available_cores() * 128 * 2**20))
+_BUDGET = ByteBudget(max(2**30, available_cores() * 256 * 2**20))
+_LEAN = frozenset(("JPEG", "PNG", "WebP"))
+"""Formats of which no library holds a copy of the samples beside ours."""
 
 
 class OneImage:
@@ -40,7 +42,7 @@ _THREAD = _Thread()
 def decoding_bytes(facts: ImageFacts, divided_by: int = 1) -> int:
     """About the most that decoding takes: the samples in the library, put in order and made 8 bits, and the pixels.
 
-    What a file holds itself is not in it, nor is anything small.
+    What the file itself takes is not in it, nor is anything small.
 
     Args:
         facts: what the image is.
@@ -48,11 +50,11 @@ def decoding_bytes(facts: ImageFacts, divided_by: int = 1) -> int:
     """
     width, height = facts.size
     pixels = width * height
-    channels = (1 if facts.gray else 3) + facts.alpha
-    if facts.format == "JPEG":
-        coefficients = 2 * channels if facts.is_buffered else 0
-        return pixels * coefficients + pixels * (3 * channels + 6) // divided_by**2
+    channels = 4 if facts.alpha else 1 if facts.gray else 3
     sample = 8 if facts.bits > 32 else 4 if facts.bits > 16 else 2 if facts.bits > 8 else 1
+    if facts.format in _LEAN:
+        coefficients = 8 if facts.is_buffered else 0
+        return pixels * coefficients + pixels * (2 * channels * sample + 4) // divided_by**2
     working = 4 * channels if facts.format == "JPEG 2000" else 0
     return pixels * (3 * channels * sample + working + 6)
 

@@ -18,6 +18,7 @@ _RGB, _RUN_LENGTH, _MASKS, _MASKS_AND_ALPHA = 0, (1, 2), 3, 6
 _FOREIGN = {4: "JPEG", 5: "PNG"}
 _RGB_555, _RGB_888 = (0x7C00, 0x3E0, 0x1F, 0), (0xFF0000, 0xFF00, 0xFF, 0)
 _SLOWLY = 2**22
+_BAND = 64
 """Pillow unpacks runs in Python: the most pixels for which it is waited for."""
 
 
@@ -37,7 +38,7 @@ def read_facts(data: bytes) -> ImageFacts:
         raise unsupported(f"a BMP that holds a {_FOREIGN[header.compression]}; save it anew with another program")
     if header.compression not in (_RGB, *_RUN_LENGTH, _MASKS, _MASKS_AND_ALPHA) or header.bits > 32:
         raise unsupported(f"a BMP of {header.bits} bits in compression {header.compression}, which is not decoded")
-    return ImageFacts("BMP", (header.width, abs(header.height)), bits=header.bits, alpha=header.masks[3] != 0)
+    return ImageFacts("BMP", (header.width, abs(header.height)), alpha=header.masks[3] != 0)
 
 
 def read_samples(data: bytes, _: ImageFacts) -> Samples:
@@ -130,5 +131,8 @@ def _channel(values: Samples, mask: int) -> Samples:
     largest = mask >> shift
     if largest == 255:
         return (values >> shift).astype(np.uint8)
-    part = (values & mask) >> shift
-    return ((part.astype(np.uint64) * 510 + largest) // (2 * largest)).astype(np.uint8)
+    channel = np.empty(values.shape, np.uint8)
+    for at in range(0, len(values), _BAND):  # for each value takes 8 bytes on the way
+        part = (values[at : at + _BAND] & mask) >> shift
+        channel[at : at + _BAND] = (part.astype(np.uint64) * 510 + largest) // (2 * largest)
+    return channel

@@ -30,9 +30,10 @@ _LONGEST_TEXT = 2**20
 
 @dataclass
 class _Chunks:
-    """Where what matters lies."""
+    """Where what matters lies; ``cut`` is what there is of pixels whose chunk goes on beyond the file's end."""
 
     pixels: list[slice] = field(default_factory=list)
+    cut: bytes = b""
     transparency: bytes | None = None
     exif: list[bytes] = field(default_factory=list)
     xmp: list[bytes] = field(default_factory=list)
@@ -74,10 +75,12 @@ def read_samples(data: bytes, facts: ImageFacts) -> Samples:
             return samples
     chunks = _walk(data)
     is_palette, transparency = data[25] == _PALETTE, chunks.transparency or b""
-    kept = [data[piece] for piece in chunks.pixels]
+    kept: list[bytes | memoryview] = [memoryview(data)[piece] for piece in chunks.pixels]
     if is_palette and transparency:
         at = next(at for at, piece in enumerate(kept) if piece[4:8] == b"IDAT")
         kept.insert(at, _chunk(b"tRNS", transparency[:256]))
+    if chunks.cut:
+        kept.append(_chunk(b"IDAT", chunks.cut))  # OpenCV would take the memory for all that it is said to hold
     pixels = b"".join((SIGNATURE, *kept, _END if chunks.is_whole else b""))
     as_stored = facts.alpha or facts.bits > 8
     samples = first_decoded(
@@ -108,7 +111,7 @@ def _walk(data: bytes) -> _Chunks:
         end = at + 12 + length
         if end > len(data):
             if kind == b"IDAT":
-                chunks.pixels.append(slice(at, len(data)))
+                chunks.cut = data[at + 8 :]
                 return chunks
             break
         if kind in _PIXELS:
