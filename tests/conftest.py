@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from pathlib import Path
 
 import cv2
@@ -12,6 +11,7 @@ import pytest
 from PIL import Image
 
 from batch_emotion.commands.sample import SampleOptions, sample
+from tests.images.pictures import wide_bmp
 
 pytest_plugins = ("tests.store", "tests.azurite")
 
@@ -34,7 +34,7 @@ def bad_files(tmp_path: Path) -> dict[str, str]:
     (folder / "empty.jpg").write_bytes(b"")
     (folder / "text.jpg").write_bytes(b"this is no image")
     (folder / "film.heic").write_bytes(b"\0\0\0\x18ftypmp42\0\0\0\0isommp42\0\0\0\x08moov")
-    (folder / "wide.bmp").write_bytes(b"BM" + bytes(8) + struct.pack("<IIiiHH", 54, 40, -127, 64, 1, 24) + bytes(24))
+    (folder / "wide.bmp").write_bytes(wide_bmp())
     (folder / "directory.jpg").mkdir()
     os.mkfifo(folder / "fifo.jpg")
     (folder / "dangling.jpg").symlink_to("nowhere.jpg")

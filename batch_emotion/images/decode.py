@@ -7,6 +7,7 @@ quarter or an eighth. It never raises for bad data.
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -113,7 +114,7 @@ def _see(
     except Exception as error:  # a header that is cut or makes no sense is found in many ways
         return _refused(error, "the header cannot be read")
     width, height = size = facts.size
-    if width * height > limits.max_pixels or max(size) > LARGEST_SIDE:
+    if width * height > limits.max_pixels or width > LARGEST_SIDE or height > LARGEST_SIDE:
         reason = f"{width}x{height} pixels, more than the limit of {limits.max_pixels}"
         if max(size) > LARGEST_SIDE:
             return DecodedImage(None, Status.TOO_LARGE, error=reason)
@@ -151,7 +152,8 @@ def _refused(error: Exception, reason: str, width: int | None = None, height: in
         return DecodedImage(None, error.status, width, height, str(error)[:_LONGEST_REASON])
     if isinstance(error, (MemoryError, Image.DecompressionBombError)):
         return DecodedImage(None, Status.TOO_LARGE, width, height, f"{error or 'more memory than there is'}")
-    said = f"{reason}: {error or type(error).__name__}"
+    is_cut = isinstance(error, (IndexError, OverflowError, struct.error))
+    said = f"{reason}: {'it is cut short or points outside itself' if is_cut else error or type(error).__name__}"
     return DecodedImage(None, Status.CORRUPT, width, height, said[:_LONGEST_REASON])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from batch_emotion.records import Status
@@ -35,6 +35,8 @@ class ImageFacts:
         frame: where the first frame of an animation lies, unless it fills the screen.
         plain: OpenCV's own grey or colour pixels are right just as they are.
         is_buffered: all of a JPEG's coefficients are held while it is decoded, as it is coded in several scans.
+        size: (width, height) upright.
+        first_size: (width, height) of what is stored first: the image, or an animation's first frame.
     """
 
     format: str
@@ -48,15 +50,13 @@ class ImageFacts:
     plain: bool = False
     is_buffered: bool = False
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) upright."""
-        return self.stored_size if self.orientation < 5 else self.stored_size[::-1]
+    size: tuple[int, int] = field(init=False)
+    first_size: tuple[int, int] = field(init=False)
 
-    @property
-    def first_size(self) -> tuple[int, int]:
-        """(width, height) of what is stored first: the image, or an animation's first frame."""
-        return (self.frame.width, self.frame.height) if self.frame else self.stored_size
+    def __post_init__(self) -> None:
+        turned = self.stored_size[::-1] if self.orientation >= 5 else self.stored_size
+        object.__setattr__(self, "size", turned)
+        object.__setattr__(self, "first_size", self.frame[2:] if self.frame else self.stored_size)
 
 
 class ImageRefused(Exception):

@@ -63,9 +63,9 @@ def _scale(maximum: int, itemsize: int) -> NDArray[np.uint8]:
 
 
 def _white(samples: NDArray[Any]) -> int:
-    finite = samples[np.isfinite(samples)] if samples.dtype.kind == "f" else samples
-    largest = finite.max(initial=0)
-    candidates = _WHITES if samples.dtype.kind == "f" else _WHITES[1:]
+    is_float = samples.dtype.kind == "f"
+    largest = samples.max(initial=0, where=np.isfinite(samples)) if is_float else samples.max()
+    candidates = _WHITES if is_float else _WHITES[1:]
     return next((white for white in candidates if largest <= white), _WHITES[-1])
 
 

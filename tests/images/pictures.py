@@ -208,6 +208,11 @@ def webp_chunks(data: bytes) -> dict[bytes, bytes]:
     return found
 
 
+def wide_bmp() -> bytes:
+    """A BMP that says it is -127 pixels wide, which is 4,294,967,169."""
+    return b"BM" + bytes(8) + struct.pack("<IIiiHH", 54, 40, -127, 64, 1, 24) + bytes(24)
+
+
 def box(kind: bytes, content: bytes) -> bytes:
     """A box of ISO's container format."""
     return struct.pack(">I", 8 + len(content)) + kind + content

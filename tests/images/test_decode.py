@@ -11,6 +11,8 @@ from PIL import Image, ImageFile, PngImagePlugin
 
 from batch_emotion.images.decode import decode, load_image, reduction
 from batch_emotion.records import InputSpec, Limits, Status
+from tests.images.pictures import png, tiff
+from tests.images.test_corpus import heic
 
 SPEC = InputSpec((16, 16))
 LIMITS = Limits()
@@ -153,7 +155,12 @@ def test_a_cut_file_is_corrupt_and_leaks_no_other_image(form: str) -> None:
 
 _samples = [
     _encoded(Image.fromarray(np.random.default_rng(2).integers(0, 255, (12, 10, 3), np.uint8)), form)
-    for form in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+    for form in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF")
+]
+_samples += [
+    heic(Image.new("RGB", (12, 10), RED)),
+    png(np.zeros((12, 10, 4)), 16),
+    tiff(np.zeros((12, 10), np.float32)),
 ]
 
 

@@ -6,9 +6,13 @@ import io
 import struct
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from batch_emotion.images.decode import decode, decode_whole
@@ -398,3 +402,57 @@ def test_what_decoders_pass_over_between_the_segments_of_a_jpeg_hides_no_orienta
     turned = made.with_segments(made.encoded(RGB, "JPEG"), made.EXIF_PREFIX + made.exif(6))
     start = made.with_segments(turned[:2], b"a comment", marker=0xFE)
     assert _facts(start + gap + turned[2:]).size == (24, 36)
+
+
+_damageable = [
+    made.png(RGB),
+    made.png(GRAY, before=[made.chunk(b"eXIf", made.exif(6))]),
+    made.encoded(RGB, "JPEG"),
+    made.with_segments(made.encoded(RGB, "JPEG"), made.EXIF_PREFIX + made.exif(6)),
+    made.encoded(RGB, "BMP"),
+    made.encoded(RGB, "WEBP"),
+    made.encoded(RGB, "PPM"),
+]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.sampled_from(_damageable), st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=6), st.data()
+)
+def test_damage_never_invents_a_size(data: bytes, changes: list[tuple[int, int]], draw: st.DataObject) -> None:
+    """Where Pillow can read a damaged header too, it reads the same size from it."""
+    damaged = bytearray(data[: draw.draw(st.integers(0, len(data)))])
+    for at, value in changes:
+        if at < len(damaged):
+            damaged[at] = value
+    known = format_of(bytes(damaged))
+    if known is None:
+        return
+    try:
+        facts = known.read_facts(bytes(damaged))
+    except Exception:  # whatever it is, ``decode`` makes a status of it
+        return
+    told: list[tuple[tuple[int, int], tuple[int, int]]] = []
+    with warnings.catch_warnings(), suppress(Exception):  # Pillow minds damage that does not concern the size
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(bytes(damaged)), formats=[_PILLOWS.get(facts.format, facts.format)]) as image:
+            told.append((image.size, facts.stored_size))
+    assert all(theirs == ours for theirs, ours in told)
+
+
+_PILLOWS = {"WebP": "WEBP", "PNM": "PPM"}
+
+
+def test_threads_that_decode_at_the_same_time_do_not_disturb_each_other() -> None:
+    files = [
+        *_damageable,
+        heic(Image.fromarray(RGB)),
+        made.encoded(RGB, "AVIF"),
+        made.encoded(RGB, "JPEG2000"),
+        made.tiff(RGB, t274=(3, [5])),
+        made.encoded(RGB, "GIF"),
+    ]
+    alone = [_pixels(data) for data in files]
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(_pixels, files * 20))
+    assert all((pixels == alone[at % len(files)]).all() for at, pixels in enumerate(together))

@@ -39,9 +39,9 @@ def is_cut(data: bytes) -> bool:
 
 
 def main_image(data: bytes) -> tuple[tuple[int, int] | None, bytes | None]:
-    """(width, height) as coded and the coding of a HEIF's main image, None where they are not told; no pixel is read.
+    """(width, height) before any turning and the coding of a HEIF's main image; None where they are not found.
 
-    Of an image put together from tiles the coding is ``grid``'s, which says as little as None.
+    Of an image put together from tiles the coding is that of the tiles.
     """
     meta = next((box for box in children(data) if box.kind == b"meta"), None)
     if meta is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 from PIL import GifImagePlugin
@@ -11,7 +12,8 @@ from batch_emotion.images.formats.libraries import Samples, pillow
 
 SIGNATURES = (b"GIF87a", b"GIF89a")
 _SCREEN, _FRAME = struct.Struct("<HHB"), struct.Struct("<HHHHB")
-_EXTENSION, _IMAGE, _CONTROL = 0x21, 0x2C, 0xF9
+_IMAGE, _CONTROL = 0x2C, 0xF9
+_BLOCK = re.compile(b"[,!]")
 
 
 def read_facts(data: bytes) -> ImageFacts:
@@ -40,10 +42,13 @@ def read_samples(data: bytes, _: ImageFacts) -> Samples:
 def _first_frame(data: bytes) -> tuple[int, bytes]:
     """Where the first frame's header begins, and the control block before it, if any."""
     at, control = 13 + _palette_bytes(data[10]), b""
-    while data[at] != _IMAGE:
-        if data[at] != _EXTENSION:
-            at += 1  # viewers pass over what is between blocks
-            continue
+    while True:
+        found = _BLOCK.search(data, at)  # viewers pass over what is between blocks
+        if found is None:
+            raise ValueError("no frame")
+        at = found.start()
+        if data[at] == _IMAGE:
+            break
         start, label = at, data[at + 1]
         at += 2
         while data[at]:

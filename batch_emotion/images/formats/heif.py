@@ -22,7 +22,7 @@ _AV1 = b"av01"
 _AVIF_BRANDS = frozenset((b"avif", b"avis", b"avio"))
 _HEVC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
 _IMAGE_BRANDS = _AVIF_BRANDS | _HEVC_BRANDS | {b"mif1", b"mif2", b"msf1", b"miaf"}
-_FOREIGN = {b"qt  ": "a film (QuickTime", b"crx ": "a camera's raw image (CR3", b"M4A ": "a sound (M4A"}
+_FOREIGN = {b"qt  ": "a video (QuickTime", b"crx ": "a camera's raw image (CR3", b"M4A ": "a sound (M4A"}
 _LIBRARIES_LARGEST = 2**15
 
 

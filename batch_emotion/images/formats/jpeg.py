@@ -13,11 +13,11 @@ from batch_emotion.images.formats.libraries import Samples, opencv, pillow
 from batch_emotion.images.orientation import EXIF_PREFIX, XMP_PREFIX, orientation_of
 
 SIGNATURE = b"\xff\xd8\xff"
-_SCAN, _METADATA, _ADOBE, _FILL, _END = 0xDA, 0xE1, 0xEE, 0xFF, 0xD9
+_METADATA, _ADOBE, _ENDS = 0xE1, 0xEE, frozenset((0xDA, 0xD9))
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _COMMON_FRAMES, _DECODED_FRAMES = frozenset((0xC0, 0xC1, 0xC2)), frozenset((0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA))
-_ALONE = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
-_PASSED_OVER = frozenset(range(256)) - _FRAMES - _ALONE - {_SCAN, _METADATA, _ADOBE, _FILL, _END}
+_ALONE = frozenset((0x00, 0x01, *range(0xD0, 0xD9), 0xFF))
+_PASSED_OVER = frozenset(range(256)) - _FRAMES - _ALONE - _ENDS - {_METADATA, _ADOBE}
 _SEQUENTIAL_FRAMES = frozenset((0xC0, 0xC1, 0xC3, 0xC9))
 _SEGMENT = struct.Struct(">BHHB")
 _REDUCED = {
@@ -31,22 +31,20 @@ _REDUCED = {
 def read_facts(data: bytes) -> ImageFacts:
     """What a JPEG is; plain where it is grey or YCbCr, whose brightness is the grey that we would make."""
     at, frame, orientation, transform = 2, 0, 1, None
-    exif, xmp = list[bytes](), list[bytes]()
+    exif: list[bytes] = []
+    xmp: list[bytes] = []
     while True:
         if data[at] != 0xFF:
             at = data.index(b"\xff", at)  # decoders pass over what lies between segments too
         marker = data[at + 1]
-        if marker in _ALONE:
-            at += 2
-            continue
-        if marker == _FILL:
-            at += 1
-            continue
-        if marker in (_SCAN, _END):
-            break
         if marker not in _PASSED_OVER:
             if marker in _FRAMES:
                 frame = frame or at
+            elif marker in _ENDS:
+                break
+            elif marker in _ALONE:
+                at += 1 if marker == 0xFF else 2
+                continue
             elif marker == _ADOBE:
                 transform = data[at + 15] if data.startswith(b"Adobe", at + 4) else transform
             elif data.startswith(EXIF_PREFIX, at + 4):
@@ -85,7 +83,7 @@ def _content(data: bytes, at: int) -> bytes:
     return data[at + 4 : at + 2 + (data[at + 2] << 8 | data[at + 3])]
 
 
-def read_samples(data: bytes, facts: ImageFacts, gray: bool, divisor: int = 1) -> Samples:
+def read_samples(data: bytes, facts: ImageFacts, gray: bool = False, divisor: int = 1) -> Samples:
     """Decode to 8 bits, of each side a ``divisor``-th, rounded up; grey only where that is wanted and right."""
     samples = opencv(data, gray and facts.plain, _REDUCED[divisor])
     if samples is not None:

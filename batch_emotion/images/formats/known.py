@@ -20,7 +20,7 @@ class Format(NamedTuple):
     read_samples: Callable[[bytes, ImageFacts], Samples]
 
 
-JPEG = Format(jpeg.read_facts, lambda data, facts: jpeg.read_samples(data, facts, gray=False))
+JPEG = Format(jpeg.read_facts, jpeg.read_samples)
 _PNG = Format(png.read_facts, png.read_samples)
 _BY_SIGNATURE = (
     *((signature, Format(gif.read_facts, gif.read_samples)) for signature in gif.SIGNATURES),
@@ -33,13 +33,13 @@ _WEBP = Format(webp.read_facts, webp.read_samples)
 _HEIF = Format(heif.read_facts, heif.read_samples)
 
 _FOREIGN = (
-    (b"\0\0\1\0", "an icon (ICO)"),
-    (b"\0\0\2\0", "a cursor (CUR)"),
-    (b"icns", "an icon (ICNS)"),
-    (b"8BPS", "a Photoshop document (PSD)"),
+    (b"\0\0\1\0", "an icon image (ICO)"),
+    (b"\0\0\2\0", "a cursor image (CUR)"),
+    (b"icns", "an icon image (ICNS)"),
+    (b"8BPS", "a Photoshop image (PSD)"),
     (b"\xff\x0a", "a JPEG XL image"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL image"),
-    (b"DDS ", "a DDS texture"),
+    (b"DDS ", "a DDS image"),
     (b"qoif", "a QOI image"),
     (b"\x76\x2f\x31\x01", "an OpenEXR image"),
     (b"#?RADIANCE", "a Radiance HDR image"),
@@ -51,7 +51,7 @@ _FOREIGN = (
     (b"IIRO", "a camera's raw image (ORF)"),
     (b"IIU\0", "a camera's raw image (RW2)"),
     (b"FUJIFILM", "a camera's raw image (RAF)"),
-    (b"<svg", "a drawing (SVG)"),
+    (b"<svg", "a vector image (SVG)"),
     (b"<?xml", "an XML file"),
     (b"<!DOCTYPE", "a web page"),
     (b"<html", "a web page"),
@@ -82,17 +82,13 @@ def format_of(data: bytes) -> Format | None:
 
 
 def foreign_name(data: bytes) -> str:
-    """What a file is that is of no format that is decoded."""
+    """What a file is that is of no format that is decoded, and what to do."""
     start = data[:64].lstrip()
-    for signature, name in _FOREIGN:
-        if data.startswith(signature) or start.startswith(signature):
-            return (
-                f"{name}, which is not decoded; convert it to JPEG or PNG"
-                if "image" in name
-                else f"{name}, not an image"
-            )
+    name = next((name for signature, name in _FOREIGN if start.startswith(signature) or data.startswith(signature)), "")
     if data[:4] == b"RIFF":
-        return f"a RIFF file ({data[8:12].decode('latin-1').strip()}), not an image"
-    if data[4:8] in _OLD_QUICKTIME:
-        return "a video (QuickTime), not an image"
-    return "not an image of a supported format"
+        name = f"a RIFF file ({data[8:12].decode('latin-1').strip()})"
+    elif data[4:8] in _OLD_QUICKTIME:
+        name = "a video (QuickTime)"
+    if not name:
+        return "not an image of a supported format"
+    return f"{name}, which is not decoded; convert it to JPEG or PNG" if " image" in name else f"{name}, not an image"

@@ -18,13 +18,6 @@ from batch_emotion.images.facts import ImageRefused, unsupported
 Samples = NDArray[Any]
 """Grey (h, w), grey and alpha (h, w, 2), RGB (h, w, 3) or RGBA (h, w, 4), of any number type."""
 
-_BAND = 64
-"""Rows whose channels are put in order at a time."""
-
-_IN_ORDER = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
-_CONVERTIBLE = (np.uint8, np.uint16, np.float32)
-
-_AS_STORED = cv2.IMREAD_UNCHANGED
 _GRAY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
 _RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 _CONVERTED = {"1": "L", "CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB", "RGBX": "RGB", "PA": "RGBA", "RGBa": "RGBA"}
@@ -34,21 +27,23 @@ _PILLOW = re.compile(r"PIL\.")
 
 def opencv(data: bytes, gray: bool = False, reduced: int = 0) -> Samples | None:
     """Decode 8-bit grey or RGB samples; None where OpenCV cannot."""
-    samples: Samples | None = cv2.imdecode(np.frombuffer(data, np.uint8), (_GRAY if gray else _RGB) | reduced)
-    return samples
+    return _decoded(data, (_GRAY if gray else _RGB) | reduced)
 
 
 def opencv_as_stored(data: bytes) -> Samples | None:
     """Decode samples of the depth and with the alpha that are stored; None where OpenCV cannot."""
-    samples: Samples | None = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED)
-    if samples is None or samples.ndim == 2:
-        return samples
-    for at in range(0, len(samples), _BAND):  # in bands, for a copy of all would take as much memory again
-        band = samples[at : at + _BAND]
-        if samples.dtype in _CONVERTIBLE:
-            cv2.cvtColor(band, _IN_ORDER[samples.shape[2]], band)
-        else:
-            band[..., ::2] = band[..., [2, 0]]
+    samples = _decoded(data, cv2.IMREAD_UNCHANGED)
+    if samples is not None and samples.ndim == 3:
+        blue = samples[..., 0].copy()
+        samples[..., 0], samples[..., 2] = samples[..., 2], blue
+    return samples
+
+
+def _decoded(data: bytes, flags: int) -> Samples | None:
+    try:
+        samples: Samples | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:  # of a side beyond its own limit, for one
+        return None
     return samples
 
 

@@ -32,10 +32,10 @@ _ASSOCIATED, _UNASSOCIATED = 1, 2
 
 
 class _Tags(NamedTuple):
-    """The integers of the first page's tags, where orientation's value lies, and where XMP does."""
+    """The integers of the first page's tags, where orientation is told and in which form, and where XMP lies."""
 
     values: dict[int, tuple[int, ...]]
-    orientation_at: tuple[int, str] | None
+    turned_at: list[tuple[int, str]]
     xmp: slice
 
     def first(self, tag: int, default: int) -> int:
@@ -86,11 +86,10 @@ def read_samples(data: bytes, facts: ImageFacts) -> Samples:
 
 def _upright(data: bytes, tags: _Tags) -> bytes:
     """The file with no orientation in it, which both libraries would turn its pixels by, each in its way."""
-    if tags.orientation_at is None and tags.xmp == _NOWHERE:
+    if not tags.turned_at and tags.xmp == _NOWHERE:
         return data
     changed = bytearray(data)
-    if tags.orientation_at is not None:
-        at, form = tags.orientation_at
+    for at, form in tags.turned_at:
         struct.pack_into(form, changed, at, 1)
     changed[tags.xmp] = b" " * len(data[tags.xmp])
     return bytes(changed)
@@ -135,21 +134,24 @@ def _read_tags(data: bytes) -> _Tags:
     (start,) = struct.unpack_from(offset_of, data, 8 if is_big else 4)
     (entries,) = struct.unpack_from(count_of, data, start)
     head, room = struct.Struct(order + "HH" + offset_of[1]), struct.calcsize(offset_of)
-    values, orientation_at, xmp = dict[int, tuple[int, ...]](), None, _NOWHERE
+    tags = _Tags({}, [], _NOWHERE)
     first = start + struct.calcsize(count_of)
     for at in range(first, min(first + entries * (head.size + room), len(data)), head.size + room):
-        tag, kind, count = head.unpack_from(data, at)
-        place = at + head.size
-        kept = _XMP_KINDS if tag == _XMP else _INTEGERS
-        if tag not in _WANTED or kind not in kept or not count:
+        try:
+            tag, kind, count = head.unpack_from(data, at)
+            place = at + head.size
+            letter = (_XMP_KINDS if tag == _XMP else _INTEGERS).get(kind)
+            if tag not in _WANTED or letter is None or not count:
+                continue
+            if count * struct.calcsize(order + letter) > room:
+                (place,) = struct.unpack_from(offset_of, data, place)
+            if tag == _XMP:
+                tags = tags._replace(xmp=slice(place, place + count))
+                continue
+            values = struct.unpack_from(f"{order}{min(count, _MOST_VALUES)}{letter}", data, place)
+        except (struct.error, OverflowError):  # a tag that points outside the file is as good as none
             continue
-        form = f"{order}{min(count, _MOST_VALUES)}{kept[kind]}"
-        if count * struct.calcsize(order + kept[kind]) > room:
-            (place,) = struct.unpack_from(offset_of, data, place)
-        elif tag == _ORIENTATION:
-            orientation_at = place, order + _INTEGERS[kind]
-        if tag == _XMP:
-            xmp = slice(place, place + count)
-        else:
-            values.setdefault(tag, struct.unpack_from(form, data, place))
-    return _Tags(values, orientation_at, xmp)
+        tags.values.setdefault(tag, values)
+        if tag == _ORIENTATION:
+            tags.turned_at.append((place, order + letter))
+    return tags
