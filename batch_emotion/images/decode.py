@@ -22,7 +22,7 @@ from batch_emotion.images.facts import LARGEST_SIDE, ImageFacts, ImageRefused
 from batch_emotion.images.formats import jpeg
 from batch_emotion.images.formats.known import JPEG, foreign_name, format_of
 from batch_emotion.images.formats.libraries import Samples
-from batch_emotion.images.memory import decoding_bytes, reserve
+from batch_emotion.images.memory import MOST_BYTES_OF_A_PIXEL, decoding_bytes, reserve
 from batch_emotion.images.rendering import render
 from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
 from batch_emotion.storage.reading import FileBytes, read_file
@@ -124,15 +124,30 @@ def _see(
     try:
         if known is JPEG:
             divided_by = divisor(size, facts.orientation == 1)
-            reserve(len(data) + decoding_bytes(facts, divided_by))
+            _make_room(data, facts, limits, divided_by)
             samples = jpeg.read_samples(data, facts, gray, divided_by)
         else:
-            reserve(len(data) + decoding_bytes(facts))
-            divided_by, samples = 1, known.read_samples(data, facts)
+            divided_by = 1
+            _make_room(data, facts, limits, divided_by)
+            samples = known.read_samples(data, facts)
         _check_size(samples, facts, divided_by)
         return render(samples, facts, gray), size, divided_by
     except Exception as error:  # the libraries raise whatever they run into
         return _refused(error, "the image data is damaged", width, height)
+
+
+def _make_room(data: bytes, facts: ImageFacts, limits: Limits, divided_by: int) -> None:
+    """Wait until the memory is there that decoding takes.
+
+    Raises:
+        ImageRefused: it is more than the limit of pixels allows.
+    """
+    size = decoding_bytes(facts, divided_by)
+    if size > MOST_BYTES_OF_A_PIXEL * limits.max_pixels:
+        width, height = facts.size
+        reason = f"{width}x{height} pixels of {facts.bits} bits a sample, more memory than the limit of pixels allows"
+        raise ImageRefused(Status.TOO_LARGE, reason)
+    reserve(len(data) + size)
 
 
 def _check_size(samples: Samples, facts: ImageFacts, divided_by: int) -> None:

@@ -12,6 +12,9 @@ from batch_emotion.cores import available_cores
 from batch_emotion.images.facts import ImageFacts
 from batch_emotion.storage.budget import ByteBudget
 
+MOST_BYTES_OF_A_PIXEL = 36
+"""What decoding may take for each pixel of the limit: enough for 16 bits a sample with transparency."""
+
 _UNCOUNTED = 4 * 2**20
 """What each thread may take without asking: most images take less, and asking takes time."""
 

@@ -16,6 +16,8 @@ import pytest
 from PIL import Image
 
 from batch_emotion.images import memory
+from batch_emotion.images.decode import decode
+from batch_emotion.records import InputSpec, Limits, Status
 from batch_emotion.storage.budget import ByteBudget
 from tests.children import ROOT
 from tests.fuzzing.writers import bmp, png, tiff
@@ -108,14 +110,17 @@ def _large_images() -> Iterator[tuple[str, bytes]]:
     yield "PNM 6", b"P6 %s 1023\n" % size + bytes(WIDTH * HEIGHT * 6)
 
 
+def _environment() -> dict[str, str]:
+    """That of a child whose freed memory glibc does not keep, for what it keeps is no measure of what is taken."""
+    return os.environ | {"PYTHONPATH": str(ROOT), "MALLOC_MMAP_THRESHOLD_": "65536"}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can forget a process's peak of memory")
 def test_decoding_takes_no_more_than_it_asks_for(tmp_path: Path) -> None:
     for name, data in _large_images():
         (tmp_path / name).write_bytes(data)
     command = [sys.executable, "-m", "tests.images.peaks", str(tmp_path)]
-    # or glibc keeps what was freed, and the next image takes nothing
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "MALLOC_MMAP_THRESHOLD_": "65536"}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=_environment(), check=True)
     lines = [line.split("\t") for line in done.stdout.splitlines()]
     assert {status for _, status, *_ in lines} == {"ok"}
     assert len({name for name, *_ in lines}) == len(list(tmp_path.iterdir()))
@@ -124,10 +129,22 @@ def test_decoding_takes_no_more_than_it_asks_for(tmp_path: Path) -> None:
     assert sum(int(line[4]) for line in lines) < 4 * sum(int(line[3]) for line in lines)
 
 
+def test_an_image_of_many_bytes_a_pixel_is_refused_where_its_pixels_would_be_allowed() -> None:
+    deep, plain = (tiff(40, 28, [bits] * 3, 2, sample_format=kind) for bits, kind in ((64, 3), (8, 1)))
+    spec, limits = InputSpec((8, 8)), Limits(max_pixels=40 * 28)
+    assert decode(plain, spec, limits).status is Status.OK
+    refused = decode(deep, spec, limits)
+    assert (refused.status, refused.width, refused.height) == (Status.TOO_LARGE, 40, 28)
+    assert "64 bits a sample" in str(refused.error)
+    assert decode(deep, spec, Limits(max_pixels=10 * 40 * 28)).status is Status.OK
+
+
 _TOGETHER = """
 import resource, sys
 from concurrent.futures import ThreadPoolExecutor
 from batch_emotion.images import memory
+from batch_emotion.images.decode import decode
+from batch_emotion.records import InputSpec, Limits, Status
 from batch_emotion.images.decode import load_image
 from batch_emotion.records import InputSpec, Limits, Status
 memory._BUDGET.size = 128 * 2**20
@@ -146,7 +163,6 @@ def test_large_transparent_images_in_many_threads_take_the_memory_of_one(tmp_pat
     peaks = {}
     for count in (1, 10):
         command = [sys.executable, "-c", _TOGETHER, str(path), str(count)]
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=True)
         peaks[count] = int(done.stdout)
     assert peaks[10] < peaks[1] + 100 * MIB  # eight at once would take 500 MiB more

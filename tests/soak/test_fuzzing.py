@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from batch_emotion.images.memory import MOST_BYTES_OF_A_PIXEL
+from batch_emotion.records import Limits
 from tests.fuzzing.survey import survey
 
 pytestmark = pytest.mark.soak
 
 MUTANTS = int(os.environ.get("SOAK_MUTANTS", "100000"))
-MOST_BYTES = 1.5 * 2**30
-"""Of a process that decodes an image of at most 100 million pixels."""
+MOST_BYTES = MOST_BYTES_OF_A_PIXEL * Limits().max_pixels + 500 * 2**20
+"""Of a process that decodes: what an image may take, and the libraries."""
 
 
 def test_mutants_become_rows_within_seconds_and_bounded_memory(
