@@ -89,7 +89,12 @@ def predict(
     max_failures: Annotated[
         int | None, typer.Option(help="More images that cannot be scored end in exit code 3.")
     ] = None,
-    max_pixels: Annotated[int, typer.Option(help="Refuse larger images before decoding them.")] = 100_000_000,
+    max_pixels: Annotated[
+        int,
+        typer.Option(
+            help="Refuse larger images before decoding them, which takes about 12 bytes of memory a pixel, at most 36."
+        ),
+    ] = 100_000_000,
     max_bytes: Annotated[int, typer.Option(help="Refuse larger files.")] = 256 * _MIB,
     faces: Annotated[
         bool, typer.Option("--faces", help="Images are photos: find the faces, one row for each.")
