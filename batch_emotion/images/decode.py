@@ -22,7 +22,7 @@ from batch_emotion.images.facts import LARGEST_SIDE, ImageFacts, ImageRefused
 from batch_emotion.images.formats import jpeg
 from batch_emotion.images.formats.known import JPEG, foreign_name, format_of
 from batch_emotion.images.formats.libraries import Samples
-from batch_emotion.images.memory import MOST_BYTES_OF_A_PIXEL, decoding_bytes, reserve
+from batch_emotion.images.memory import MOST_BYTES_OF_A_PIXEL, UNCOUNTED_PIXELS, decoding_bytes, reserve
 from batch_emotion.images.rendering import render
 from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
 from batch_emotion.storage.reading import FileBytes, read_file
@@ -124,11 +124,13 @@ def _see(
     try:
         if known is JPEG:
             divided_by = divisor(size, facts.orientation == 1)
-            _make_room(data, facts, limits, divided_by)
+            if width * height > UNCOUNTED_PIXELS:
+                _make_room(data, facts, limits, divided_by)
             samples = jpeg.read_samples(data, facts, gray, divided_by)
         else:
             divided_by = 1
-            _make_room(data, facts, limits, divided_by)
+            if width * height > UNCOUNTED_PIXELS:
+                _make_room(data, facts, limits, divided_by)
             samples = known.read_samples(data, facts)
         _check_size(samples, facts, divided_by)
         return render(samples, facts, gray), size, divided_by

@@ -15,28 +15,27 @@ from batch_emotion.storage.budget import ByteBudget
 MOST_BYTES_OF_A_PIXEL = 36
 """What decoding may take for each pixel of the limit: enough for 16 bits a sample with transparency."""
 
-_UNCOUNTED = 4 * 2**20
-"""What each thread may take without asking: most images take less, and asking takes time."""
+UNCOUNTED_PIXELS = 2**17
+"""Images of no more pixels are decoded without asking: most have fewer, and asking takes time."""
 
 _BUDGET = ByteBudget(max(2**30, available_cores() * 256 * 2**20))
 _LEAN = frozenset(("JPEG", "PNG", "WebP"))
 """Formats of which no library holds a copy of the samples beside ours."""
 
 
-class OneImage:
-    """The block in which a thread decodes and uses one image: the memory reserved in it is given back at its end."""
+class Counted:
+    """The block in which a thread decodes images one by one, and calls ``release`` when it is done with each."""
 
     def __enter__(self) -> None:
-        _THREAD.has_image = True
+        _THREAD.is_counted = True
 
     def __exit__(self, *error: object) -> None:
-        held, _THREAD.held, _THREAD.has_image = _THREAD.held, 0, False
-        if held:
-            _BUDGET.give_back(held)
+        release()
+        _THREAD.is_counted = False
 
 
 class _Thread(local):
-    has_image, held = False, 0
+    is_counted, held = False, 0
 
 
 _THREAD = _Thread()
@@ -63,7 +62,16 @@ def decoding_bytes(facts: ImageFacts, divided_by: int = 1) -> int:
 
 
 def reserve(size: int) -> None:
-    """Wait until the image at hand may take so many bytes; once for each, and outside a block it waits for nothing."""
-    if size > _UNCOUNTED and _THREAD.has_image and not _THREAD.held:
+    """Wait until decoding an image may take so many bytes; outside a block it waits for nothing."""
+    if _THREAD.is_counted:
+        release()
         _BUDGET.take(size)
         _THREAD.held = size
+
+
+def release() -> None:
+    """Give back what this thread's image took."""
+    held = _THREAD.held
+    if held:
+        _THREAD.held = 0
+        _BUDGET.give_back(held)

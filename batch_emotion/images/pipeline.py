@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import Interrupted
 from batch_emotion.images.loading import Loader, make_loader
-from batch_emotion.images.memory import OneImage
+from batch_emotion.images.memory import Counted, release
 from batch_emotion.plan import Plan
 from batch_emotion.records import FACE_SCHEMA, DecodedImage, Face, ImageBatch, InputSpec, Limits, Status
 from batch_emotion.storage.ahead import ReadAhead
@@ -72,10 +72,11 @@ def stream(
             on_start(int(first))
             started = time.perf_counter()
             names, bytes_of = (column.slice(first, last - first).to_pylist() for column in (locations, sizes))
-            if ahead:
-                images, waited_s = _load_ahead(load, ahead, names, bytes_of)
-            else:
-                images, waited_s = [_load_near(load, *file) for file in zip(names, bytes_of, strict=True)], 0.0
+            with Counted():
+                if ahead:
+                    images, waited_s = _load_ahead(load, ahead, names, bytes_of)
+                else:
+                    images, waited_s = _load_near(load, names, bytes_of), 0.0
             rows = [row for image in images for row in image]
             read_s = waited_s + sum(row.read_s for row in rows)
             return [
@@ -127,13 +128,17 @@ def is_far(plan: Plan) -> bool:
     return bool(pc.any(pc.match_substring(plan.images["location"], "://")).as_py())
 
 
-def _load_near(load: Loader, name: str, size: int | None) -> Sequence[DecodedImage]:
-    """The rows of one image; the threads wait for each other where their files are too large together."""
-    if size is None or size < _LARGE_FILE:
-        with OneImage():
-            return load(name)
-    with _FILES.reserve(size), OneImage():
-        return load(name)
+def _load_near(load: Loader, names: Sequence[str], sizes: Sequence[int | None]) -> list[Sequence[DecodedImage]]:
+    """The rows of each image; the threads wait for each other where files or images are too large together."""
+    images = []
+    for name, size in zip(names, sizes, strict=True):
+        if size is None or size < _LARGE_FILE:
+            images.append(load(name))
+        else:
+            with _FILES.reserve(size):
+                images.append(load(name))
+        release()
+    return images
 
 
 def _load_ahead(
@@ -146,8 +151,8 @@ def _load_ahead(
             started = time.perf_counter()
             file = next(files)
             waited_s += time.perf_counter() - started
-            with OneImage():
-                images.append(load(name, file))
+            images.append(load(name, file))
+            release()
             del file  # or it would be in memory until the next one is there
     return images, waited_s
 

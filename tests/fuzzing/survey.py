@@ -15,6 +15,9 @@ from pathlib import Path
 from tests.children import ROOT
 
 _SHOWN = 20
+_SHARE = 2000
+"""Mutants of one process, unless it ends before."""
+
 
 
 @dataclass
@@ -51,7 +54,8 @@ def survey(folder: Path, numbers: range, workers: int = 2) -> Survey:
     """Try the mutants of these numbers; the files of those with a fault are kept in the folder."""
     found = Survey()
     with ThreadPoolExecutor(workers) as pool:
-        shares = [numbers[share::workers] for share in range(workers)]
+        length = min(_SHARE, -(-len(numbers) // workers))
+        shares = [numbers[at : at + length] for at in range(0, len(numbers), length)]
         for part in pool.map(lambda share: _share(folder, share), shares):
             found.statuses += part.statuses
             found.faults += part.faults

@@ -37,7 +37,7 @@ def budget(monkeypatch: pytest.MonkeyPatch) -> Iterator[ByteBudget]:
 
 
 def test_an_image_gives_back_what_it_took_even_where_it_fails(budget: ByteBudget) -> None:
-    with pytest.raises(ValueError, match="damaged"), memory.OneImage():
+    with pytest.raises(ValueError, match="damaged"), memory.Counted():
         memory.reserve(60 * MIB)
         assert budget.used == 60 * MIB
         raise ValueError("damaged")
@@ -47,9 +47,19 @@ def test_an_image_gives_back_what_it_took_even_where_it_fails(budget: ByteBudget
 def test_small_images_and_those_outside_a_block_wait_for_nothing(budget: ByteBudget) -> None:
     budget.take(100 * MIB)
     memory.reserve(1000 * MIB)
-    with memory.OneImage():
-        memory.reserve(MIB)
+    with memory.Counted():
+        assert decode(png(360, 360, 6, 16, False), InputSpec((8, 8)), Limits()).status is Status.OK
     budget.give_back(100 * MIB)
+
+
+def test_an_image_takes_its_part_until_it_is_released_or_the_next_comes(budget: ByteBudget) -> None:
+    with memory.Counted():
+        decode(png(500, 400, 2, 8, False), InputSpec((8, 8)), Limits())
+        first = budget.used
+        decode(png(1000, 400, 2, 8, False), InputSpec((8, 8)), Limits())
+        assert budget.used > first > 500 * 400 * 3
+        memory.release()
+        assert budget.used == 0
 
 
 def test_large_images_wait_for_each_other_and_one_larger_than_all_is_alone(budget: ByteBudget) -> None:
@@ -58,7 +68,7 @@ def test_large_images_wait_for_each_other_and_one_larger_than_all_is_alone(budge
     seen: list[list[int]] = []
 
     def decode(size: int) -> None:
-        with memory.OneImage():
+        with memory.Counted():
             memory.reserve(size * MIB)
             with lock:
                 inside.append(size)
@@ -130,13 +140,13 @@ def test_decoding_takes_no_more_than_it_asks_for(tmp_path: Path) -> None:
 
 
 def test_an_image_of_many_bytes_a_pixel_is_refused_where_its_pixels_would_be_allowed() -> None:
-    deep, plain = (tiff(40, 28, [bits] * 3, 2, sample_format=kind) for bits, kind in ((64, 3), (8, 1)))
-    spec, limits = InputSpec((8, 8)), Limits(max_pixels=40 * 28)
+    deep, plain = (tiff(400, 400, [bits] * 3, 2, sample_format=kind) for bits, kind in ((64, 3), (8, 1)))
+    spec, limits = InputSpec((8, 8)), Limits(max_pixels=400 * 400)
     assert decode(plain, spec, limits).status is Status.OK
     refused = decode(deep, spec, limits)
-    assert (refused.status, refused.width, refused.height) == (Status.TOO_LARGE, 40, 28)
+    assert (refused.status, refused.width, refused.height) == (Status.TOO_LARGE, 400, 400)
     assert "64 bits a sample" in str(refused.error)
-    assert decode(deep, spec, Limits(max_pixels=10 * 40 * 28)).status is Status.OK
+    assert decode(deep, spec, Limits(max_pixels=10 * 400 * 400)).status is Status.OK
 
 
 _TOGETHER = """
@@ -149,7 +159,7 @@ from batch_emotion.images.decode import load_image
 from batch_emotion.records import InputSpec, Limits, Status
 memory._BUDGET.size = 128 * 2**20
 def load(_):
-    with memory.OneImage():
+    with memory.Counted():
         return load_image(sys.argv[1], InputSpec((48, 48)), Limits()).status
 with ThreadPoolExecutor(8) as pool:
     assert set(pool.map(load, range(int(sys.argv[2])))) == {Status.OK}
