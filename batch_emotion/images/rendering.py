@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from batch_emotion.images.facts import ImageFacts
 from batch_emotion.images.orientation import turn
 
-_STRIP = 2**18
+_STRIP = 2**15
 _WHITES = (1, 255, 65535, 2**32 - 1)
 """What white may be where a file does not say: the first that no sample exceeds, 1 of floating point alone."""
 
@@ -75,7 +75,8 @@ def _on_white(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
     flat = np.empty((*samples.shape[:2], colors), np.uint8)
     for strip, out in _strips(samples, flat):
         alpha = strip[..., -1:].astype(np.uint16)
-        out[:] = (strip[..., :-1] * alpha + 255 * (255 - alpha) + 127) // 255  # at most 65,152: it fits
+        over = strip[..., :-1] * alpha + (255 * (255 - alpha) + 128)  # at most 65,153: it fits
+        out[:] = (over + (over >> 8)) >> 8  # which is a division by 255, rounded
     return flat[..., 0] if colors == 1 else flat
 
 
