@@ -20,6 +20,7 @@ from batch_emotion.records import pixel_digests
 from batch_emotion.results.reader import StoredResult
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.commits import file_sha256
+from tests.images.pictures import wide_bmp
 
 SIX = ("angry", "disgust", "fear", "happy", "sad", "surprise")
 
@@ -82,6 +83,13 @@ def test_the_figures_are_those_of_the_predictions(data: Path, tmp_path: Path) ->
     assert evaluation["mistakes"][0]["path"] == surest[1]
     confidences = [mistake["confidence"] for mistake in evaluation["mistakes"]]
     assert confidences == sorted(confidences, reverse=True)
+
+
+def test_an_image_of_impossible_sides_is_left_out(data: Path, tmp_path: Path) -> None:
+    (data / "happy" / "wide.bmp").write_bytes(wide_bmp())
+    told = evaluate(EvaluateOptions(data, tmp_path / "e")).evaluation
+    assert told["data"]["not_scored"] == {"corrupt": 1, "too_large": 1}
+    assert told["all"]["images"] == 48
 
 
 def test_images_of_the_training_data_are_found_and_taken_out(data: Path, informed: Path, tmp_path: Path) -> None:
