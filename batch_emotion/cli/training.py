@@ -78,7 +78,35 @@ def train(
     erase: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Grey out a rectangle of up to this part of each side.")
     ] = 0.0,
+    blur: Annotated[float, typer.Option(min=0.0, help="Blur every second image by up to so many pixels.")] = 0.0,
+    shrink: Annotated[
+        float, typer.Option(min=0.0, max=0.95, help="Shrink every second image by up to this part, and back.")
+    ] = 0.0,
+    jpeg: Annotated[
+        int, typer.Option(min=0, max=99, help="Compress every second image, at a quality of up to so much below 100.")
+    ] = 0,
+    gamma: Annotated[
+        float, typer.Option(min=0.0, help="Raise the light to a power between 1 over this and this; 0 and 1 are off.")
+    ] = 0.0,
     mixup: Annotated[float, typer.Option(min=0.0, help="Blend pairs of images; the Beta distribution's alpha.")] = 0.0,
+    balance: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Draw images of rare classes more often; 1: all classes alike. The probabilities of the finished "
+            "network are brought back to the mix of the training data.",
+        ),
+    ] = 0.0,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="Learn from what these models see in the training images, too: names or folders, with commas."
+        ),
+    ] = None,
+    teacher_weight: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="The part of a target that the teachers decide.")
+    ] = 0.5,
     class_weights: Annotated[bool, typer.Option("--class-weights", help="Weigh every class alike.")] = False,
     precision: Annotated[
         Literal["float32", "mixed"], typer.Option(help="Mixed: bfloat16 arithmetic; the bundle is float32.")
@@ -110,6 +138,7 @@ def train(
     from batch_emotion.images.sources import SourceOptions
     from batch_emotion.model.about import About, read_about
     from batch_emotion.model.augmentation import Augmentation
+    from batch_emotion.model.degradation import Degradation
     from batch_emotion.model.training import Recipe
 
     options = TrainOptions(
@@ -131,12 +160,16 @@ def train(
             label_smoothing=label_smoothing,
             ema=ema,
             augmentation=Augmentation(flip, rotation, shift, zoom, brightness, contrast, erase, mixup),
+            degradation=Degradation(blur, shrink, jpeg, gamma),
+            balance=balance,
             class_weights=class_weights,
             precision=precision,
             mirror=mirror,
             patience=patience,
             seed=seed,
         ),
+        teachers=tuple(filter(None, map(str.strip, teacher.split(",")))) if teacher else (),
+        teacher_weight=teacher_weight,
         resume=resume,
         overwrite=overwrite,
         summary=summary,

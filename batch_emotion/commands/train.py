@@ -22,6 +22,8 @@ from batch_emotion.model.assessment import assess, calibrate
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
 from batch_emotion.model.checkpoints import Epoch
 from batch_emotion.model.publishing import write_bundle
+from batch_emotion.model.sampling import class_shares, shift_prior
+from batch_emotion.model.teaching import check_teachers, teach
 from batch_emotion.model.training import LabelledPixels, Recipe, fit
 from batch_emotion.records import InputSpec, Limits, Status, pixel_digests
 from batch_emotion.storage.commits import commit_text
@@ -44,6 +46,8 @@ class TrainOptions:
         labels: how manifests say what their images show.
         initial: a model whose weights to start from, of the same architecture; its outputs are matched by class name.
         recipe: how to train.
+        teachers: models whose probabilities for the training images become a part of the targets.
+        teacher_weight: that part.
         limits: what is refused.
         resume: carry on from the last checkpoint.
         overwrite: replace a bundle that is there.
@@ -61,6 +65,8 @@ class TrainOptions:
     labels: LabelOptions = field(default_factory=LabelOptions)
     initial: str | None = None
     recipe: Recipe = field(default_factory=Recipe)
+    teachers: tuple[str, ...] = ()
+    teacher_weight: float = 0.5
     limits: Limits = field(default_factory=Limits)
     resume: bool = False
     overwrite: bool = False
@@ -101,12 +107,14 @@ def train(options: TrainOptions, report: Callable[[str], None] = lambda line: No
 
 
 def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
+    spec = ARCHITECTURES[options.architecture].spec
+    teachers = [load_bundle(name) for name in options.teachers]
+    check_teachers(teachers, options.class_names, spec)
     training, validation = _read_data(options)
     for label, count in sorted(training.ignored.items()):
         report(f"left out: {count} images {f'of {label}' if label else 'with no label'}, not among the classes")
     report(f"{len(training)} images to train on, {len(validation)} to validate on")
     work = _open_work(options, training, validation)
-    spec = ARCHITECTURES[options.architecture].spec
     unusable: list[tuple[str, str]] = []
     learn = _decode_all(training, spec, options.limits, work / "train.npy", unusable)
     watch = _decode_all(validation, spec, options.limits, work / "validation.npy", unusable)
@@ -114,6 +122,9 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         report(f"unusable: {path}: {reason}")
     if not len(learn) or not len(watch):
         raise BatchEmotionError("no image could be decoded on one side, training or validation; look at the data")
+    if teachers:
+        report(f"asking {', '.join(teacher.card.name for teacher in teachers)} about the training images")
+        learn = teach(learn, teachers, options.class_names, options.teacher_weight)
 
     model, history = fit(
         lambda: _build(options, spec),
@@ -123,6 +134,9 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         work,
         lambda line: report(_progress(line, options.recipe.epochs)),
     )
+    prior = class_shares(learn.targets)
+    if options.recipe.balance:
+        shift_prior(model, class_shares(learn.targets, options.recipe.balance), prior)
     report("calibrating, measuring and exporting")
     calibration = calibrate(model, watch)
     metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
@@ -132,6 +146,7 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         architecture=options.architecture,
         class_names=options.class_names,
         spec=spec,
+        class_prior=_rounded(prior, options.class_names),
         metrics=metrics,
         training=_told(options, len(unusable)),
         history=history,
@@ -170,6 +185,8 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
         "initial": load_bundle(options.initial).sha256 if options.initial else None,
         "label_weight": options.labels.label_weight,
         "recipe": _lasting(options.recipe),
+        "teachers": [load_bundle(name).sha256 for name in options.teachers],
+        "teacher_weight": options.teacher_weight if options.teachers else None,
         "training": training.plan.digest,
         "validation": validation.plan.digest,
     }
@@ -232,10 +249,16 @@ def _told(options: TrainOptions, unusable: int) -> dict[str, Any]:
         "validation": options.validation.name if options.validation else f"split {options.validation_split:g}",
         "initial": load_bundle(options.initial).card.name if options.initial else None,
         "label_weight": options.labels.label_weight,
+        "teachers": [load_bundle(name).card.name for name in options.teachers],
+        "teacher_weight": options.teacher_weight if options.teachers else None,
         "recipe": asdict(options.recipe),
         "unusable_images": unusable,
         "decoder": DECODER,
     }
+
+
+def _rounded(shares: NDArray[np.float64], class_names: tuple[str, ...]) -> dict[str, float]:
+    return {name: round(float(share), 6) for name, share in zip(class_names, shares, strict=True)}
 
 
 def _progress(line: Epoch, epochs: int) -> str:
