@@ -98,6 +98,8 @@ def train(options: TrainOptions, report: Callable[[str], None] = lambda line: No
     if options.architecture not in ARCHITECTURES:
         raise UsageError(f"no architecture {options.architecture!r}; there are: {', '.join(ARCHITECTURES)}")
     check_class_names(options.class_names)
+    if options.recipe.balance and options.recipe.class_weights:
+        raise UsageError("--balance and --class-weights both make up for rare classes; give one of them")
     if not options.out.absolute().parent.is_dir():
         raise UsageError(f"the folder {options.out.absolute().parent} does not exist; make it first")
     with output_lock(options.out.with_name(options.out.name + ".lock")):
@@ -134,9 +136,8 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         work,
         lambda line: report(_progress(line, options.recipe.epochs)),
     )
-    prior = class_shares(learn.targets)
     if options.recipe.balance:
-        shift_prior(model, class_shares(learn.targets, options.recipe.balance), prior)
+        shift_prior(model, class_shares(learn.targets, options.recipe.balance), class_shares(learn.targets))
     report("calibrating, measuring and exporting")
     calibration = calibrate(model, watch)
     metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
@@ -146,7 +147,7 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         architecture=options.architecture,
         class_names=options.class_names,
         spec=spec,
-        class_prior=_rounded(prior, options.class_names),
+        class_prior=_class_prior(learn, options),
         metrics=metrics,
         training=_told(options, len(unusable)),
         history=history,
@@ -257,8 +258,11 @@ def _told(options: TrainOptions, unusable: int) -> dict[str, Any]:
     }
 
 
-def _rounded(shares: NDArray[np.float64], class_names: tuple[str, ...]) -> dict[str, float]:
-    return {name: round(float(share), 6) for name, share in zip(class_names, shares, strict=True)}
+def _class_prior(learn: LabelledPixels, options: TrainOptions) -> dict[str, float]:
+    """The mix of classes that the calibrated probabilities hold for: of the likeliest class of each training image."""
+    likeliest = np.eye(len(options.class_names), dtype=np.float32)[learn.targets.argmax(axis=1)]
+    shares = class_shares(likeliest, float(options.recipe.class_weights))
+    return {name: round(float(share), 6) for name, share in zip(options.class_names, shares, strict=True)}
 
 
 def _progress(line: Epoch, epochs: int) -> str:
