@@ -6,6 +6,8 @@ tells of these parts of ``metrics``, each where it is there:
 - ``evaluation`` and ``evaluation_without_duplicates``: the same figures by the labels of ``evaluated_on``;
 - ``in_training``: how many validation images stand in the training data too;
 - ``agreement`` and ``left_out``: as in ``evaluation.json``;
+- ``carried_over``: a list, in each ``data, classes`` (how many), ``prior`` (the mix of classes that is assumed,
+  ``training`` or ``uniform``), ``images, accuracy, mean_recall, ece`` and ``recall``, by class ``images`` and ``recall``;
 - ``calibration``: ``temperature, ece_before, ece_after, folds``;
 - ``speed``: ``images_per_second, of_seed_cnn, mflops, onnx_bytes, machine``, any of them.
 
@@ -88,6 +90,9 @@ def _in_short(card: Card) -> str:
         f"- Input: {height}x{width} {card.input.color_mode}, 0-255, {card.input.interpolation} interpolation, "
         f"{card.input.fit} where an image is not of this shape",
     ]
+    if card.class_prior:
+        shares = ", ".join(f"{name} {share * 100:.1f} %" for name, share in card.class_prior.items())
+        lines.append(f"- Mix of classes that the probabilities assume: {shares}")
     calibrated = "calibration" in card.metrics
     lines.append(
         f"- Probabilities: of a softmax, {'calibrated on the validation data' if calibrated else 'not calibrated'}"
@@ -128,10 +133,13 @@ def _recipe(card: Card) -> str:
     named = {
         "initial": "started from",
         "label_weight": "part of a target that the label decides",
+        "teachers": "teachers",
+        "teacher_weight": "part of a target that the teachers decide",
         "epochs": "epochs run",
         "decoder": "decoder",
         "finished": "finished",
     }
+    told = told | {"teachers": ", ".join(told.get("teachers") or [])}
     facts += [f"- {name}: {told[key]}" for key, name in named.items() if told.get(key)]
     facts += [f"- versions: {', '.join(f'{name} {number}' for name, number in card.versions.items())}"]
     closing = "`history.csv` and `curves.png` show the course of the training; `card.json` holds all that is told here."
@@ -154,7 +162,15 @@ def _results(card: Card) -> str:
     evaluated = _scores(card, _EVALUATED)
     if evaluated:
         parts.append(f"### By the labels of `{card.metrics['evaluated_on']}`\n\n{evaluated}")
-    parts += filter(None, [_agreement(card.metrics.get("agreement")), _left_out(card.metrics.get("left_out") or {})])
+    metrics = card.metrics
+    parts += filter(
+        None,
+        [
+            _agreement(metrics.get("agreement")),
+            _carried_over(metrics.get("carried_over") or []),
+            _left_out(metrics.get("left_out") or {}),
+        ],
+    )
     return "\n\n".join(parts)
 
 
@@ -195,6 +211,30 @@ def _agreement(agreement: dict[str, Any] | None) -> str:
     if fresh and fresh["images"]:
         text += f" Without images of the training data: {_percent(fresh['agreement'])} of {fresh['images']:,}."
     return text
+
+
+def _carried_over(told: list[dict[str, Any]]) -> str:
+    if not told:
+        return ""
+    rows = [
+        [
+            row["data"],
+            f"{row['classes']}",
+            row["prior"],
+            f"{row['images']:,}",
+            *(_percent(row[key]) for key in ("accuracy", "mean_recall", "ece")),
+            ", ".join(f"{name} {each['recall'] * 100:.0f}" for name, each in row["recall"].items()),
+        ]
+        for row in told
+    ]
+    head = ["data", "classes", "mix of classes", "images", "right", "mean recall", "ECE", "recall by class, in %"]
+    return (
+        "### On several kinds of pictures, under two mixes of classes\n\n"
+        + _table(head, rows)
+        + "\n\nRight is what more than half of those who labelled an image chose. `training`: the probabilities as they "
+        "are; `uniform`: divided by the class's share of the training data, which finds more of the rare classes and errs "
+        "more often on the common ones. Mean recall is over the classes with at least ten images."
+    )
 
 
 def _left_out(left_out: dict[str, Any]) -> str:
