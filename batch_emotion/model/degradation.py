@@ -59,20 +59,21 @@ def degrade(pixels: NDArray[np.uint8], how: Degradation, rng: np.random.Generato
 def _lit(image: NDArray[np.uint8], exponent: float) -> NDArray[np.uint8]:
     import cv2
 
-    return cv2.LUT(image, np.rint(255 * (np.arange(256) / 255) ** exponent).astype(np.uint8))
+    curve = np.rint(255 * (np.arange(256) / 255) ** exponent).astype(np.uint8)
+    return np.asarray(cv2.LUT(image, curve), np.uint8)
 
 
 def _blurred(image: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
     import cv2
 
-    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def _shrunk(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     import cv2
 
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(small, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _compressed(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
@@ -80,4 +81,4 @@ def _compressed(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
     # OpenCV takes three channels for BGR.
     _, file = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.atleast_3d(cv2.imdecode(file, cv2.IMREAD_UNCHANGED))[..., ::-1]
+    return np.atleast_3d(np.asarray(cv2.imdecode(file, cv2.IMREAD_UNCHANGED), np.uint8))[..., ::-1]

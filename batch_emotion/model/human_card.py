@@ -7,7 +7,7 @@ tells of these parts of ``metrics``, each where it is there:
 - ``in_training``: how many validation images stand in the training data too;
 - ``agreement`` and ``left_out``: as in ``evaluation.json``;
 - ``carried_over``: a list, in each ``data, classes`` (how many), ``prior`` (the mix of classes that is assumed,
-  ``training`` or ``uniform``), ``images, accuracy, mean_recall, ece`` and ``recall``, by class ``images`` and ``recall``;
+  ``training`` or ``uniform``), ``images, accuracy, mean_recall, ece``, and ``recall``: ``images, recall`` by class;
 - ``calibration``: ``temperature, ece_before, ece_after, folds``;
 - ``speed``: ``images_per_second, of_seed_cnn, mflops, onnx_bytes, machine``, any of them.
 
@@ -231,9 +231,9 @@ def _carried_over(told: list[dict[str, Any]]) -> str:
     return (
         "### On several kinds of pictures, under two mixes of classes\n\n"
         + _table(head, rows)
-        + "\n\nRight is what more than half of those who labelled an image chose. `training`: the probabilities as they "
-        "are; `uniform`: divided by the class's share of the training data, which finds more of the rare classes and errs "
-        "more often on the common ones. Mean recall is over the classes with at least ten images."
+        + "\n\nRight is what more than half of those who labelled an image chose. `training`: the probabilities as "
+        "they are; `uniform`: divided by the class's share of the training data, which finds more of the rare classes "
+        "and errs more often on the common ones. Mean recall is over the classes with at least ten images."
     )
 
 

@@ -22,8 +22,8 @@ def class_shares(targets: NDArray[np.float32], balance: float = 0.0) -> NDArray[
         targets: (N, K), rows summing to 1.
         balance: as in ``epoch_order``; 0 gives the mix of the data.
     """
-    shares: NDArray[np.float64] = _draw_weights(targets, balance) @ targets.astype(np.float64)
-    return shares / shares.sum()
+    shares = _draw_weights(targets, balance) @ targets.astype(np.float64)
+    return np.asarray(shares / shares.sum(), np.float64)
 
 
 def epoch_order(targets: NDArray[np.float32], balance: float, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -48,8 +48,8 @@ def _draw_weights(targets: NDArray[np.float32], balance: float) -> NDArray[np.fl
     """How likely each image is to be drawn, (N,), summing to 1."""
     shares = targets.mean(axis=0, dtype=np.float64)
     factors = np.where(shares > 0, np.maximum(shares, 1e-12) ** -balance, 0)
-    weights: NDArray[np.float64] = targets @ factors
-    return weights / weights.sum()
+    weights = targets.astype(np.float64) @ factors
+    return np.asarray(weights / weights.sum(), np.float64)
 
 
 def shift_prior(model: Any, before: NDArray[np.floating], after: NDArray[np.floating]) -> None:

@@ -84,8 +84,9 @@ def table(rows: dict[str, list[dict[str, Any]]]) -> str:
         for row in told:
             recall = ", ".join(f"{key} {each['recall']:.0%}" for key, each in row["recall"].items())
             lines.append(
-                f"| {name} | {row['data']} | {row['classes']} | {row['prior']} | {row['accuracy']:.1%} of {row['images']:,} "
-                f"| {row['mean_recall']:.1%} | {row['ece']:.3f} | {recall} |"
+                f"| {name} | {row['data']} | {row['classes']} | {row['prior']} "
+                f"| {row['accuracy']:.1%} of {row['images']:,} | {row['mean_recall']:.1%} "
+                f"| {row['ece']:.3f} | {recall} |"
             )
     return "\n".join(lines)
 
