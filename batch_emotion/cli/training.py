@@ -78,15 +78,22 @@ def train(
     erase: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Grey out a rectangle of up to this part of each side.")
     ] = 0.0,
-    blur: Annotated[float, typer.Option(min=0.0, help="Blur every second image by up to so many pixels.")] = 0.0,
+    blur: Annotated[
+        float, typer.Option(min=0.0, help="Blur every second image; the largest standard deviation in pixels.")
+    ] = 0.0,
     shrink: Annotated[
-        float, typer.Option(min=0.0, max=0.95, help="Shrink every second image by up to this part, and back.")
+        float,
+        typer.Option(min=0.0, max=0.95, help="Shrink every second image by up to this part, and enlarge it again."),
     ] = 0.0,
     jpeg: Annotated[
-        int, typer.Option(min=0, max=99, help="Compress every second image, at a quality of up to so much below 100.")
+        int,
+        typer.Option(
+            min=0, max=99, help="Compress every second image as JPEG, with a quality of 100 down to 100 minus this."
+        ),
     ] = 0,
     gamma: Annotated[
-        float, typer.Option(min=0.0, help="Raise the light to a power between 1 over this and this; 0 and 1 are off.")
+        float,
+        typer.Option(min=0.0, help="Darken and brighten by a gamma of up to this, and down to 1 over it; 0 is off."),
     ] = 0.0,
     mixup: Annotated[float, typer.Option(min=0.0, help="Blend pairs of images; the Beta distribution's alpha.")] = 0.0,
     balance: Annotated[
@@ -100,9 +107,7 @@ def train(
     ] = 0.0,
     teacher: Annotated[
         str | None,
-        typer.Option(
-            help="Learn from what these models see in the training images, too: names or folders, with commas."
-        ),
+        typer.Option(help="Learn from the probabilities of these models, too: names or folders, with commas."),
     ] = None,
     teacher_weight: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="The part of a target that the teachers decide.")
