@@ -97,14 +97,14 @@ def train(
     ] = 0.0,
     mixup: Annotated[float, typer.Option(min=0.0, help="Blend pairs of images; the Beta distribution's alpha.")] = 0.0,
     balance: Annotated[
-        float,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            help="Draw images of rare classes more often; 1: all classes alike. The probabilities of the finished "
-            "network are brought back to the mix of the training data.",
-        ),
+        float, typer.Option(min=0.0, max=1.0, help="Draw images of rare classes more often; 1: all classes alike.")
     ] = 0.0,
+    prior: Annotated[
+        Literal["data", "drawn"],
+        typer.Option(
+            help="With --balance: the mix of classes the probabilities hold for, the data's or the one drawn."
+        ),
+    ] = "data",
     teacher: Annotated[
         str | None,
         typer.Option(help="Learn from the probabilities of these models, too: names or folders, with commas."),
@@ -167,6 +167,7 @@ def train(
             augmentation=Augmentation(flip, rotation, shift, zoom, brightness, contrast, erase, mixup),
             degradation=Degradation(blur, shrink, jpeg, gamma),
             balance=balance,
+            prior=prior,
             class_weights=class_weights,
             precision=precision,
             mirror=mirror,

@@ -22,7 +22,7 @@ from batch_emotion.model.assessment import assess, calibrate
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
 from batch_emotion.model.checkpoints import Epoch
 from batch_emotion.model.publishing import write_bundle
-from batch_emotion.model.sampling import class_shares, shift_prior
+from batch_emotion.model.sampling import class_prior, class_shares, shift_prior
 from batch_emotion.model.teaching import check_teachers, teach
 from batch_emotion.model.training import LabelledPixels, Recipe, fit
 from batch_emotion.records import InputSpec, Limits, Status, pixel_digests
@@ -98,6 +98,8 @@ def train(options: TrainOptions, report: Callable[[str], None] = lambda line: No
     if options.architecture not in ARCHITECTURES:
         raise UsageError(f"no architecture {options.architecture!r}; there are: {', '.join(ARCHITECTURES)}")
     check_class_names(options.class_names)
+    if options.recipe.prior == "drawn" and not options.recipe.balance:
+        raise UsageError("--prior drawn is the mix that --balance draws; give both or none of them")
     if options.recipe.balance and options.recipe.class_weights:
         raise UsageError("--balance and --class-weights both make up for rare classes; give one of them")
     if not options.out.absolute().parent.is_dir():
@@ -136,8 +138,11 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         work,
         lambda line: report(_progress(line, options.recipe.epochs)),
     )
-    if options.recipe.balance:
-        shift_prior(model, class_shares(learn.targets, options.recipe.balance), class_shares(learn.targets))
+    recipe = options.recipe
+    if recipe.balance and recipe.prior == "data":
+        shift_prior(model, class_shares(learn.targets, recipe.balance), class_shares(learn.targets))
+    assumed = recipe.balance if recipe.prior == "drawn" else float(recipe.class_weights)
+    shares = class_prior(learn.targets, assumed).round(6).tolist()
     report("calibrating, measuring and exporting")
     calibration = calibrate(model, watch)
     metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
@@ -147,7 +152,7 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         architecture=options.architecture,
         class_names=options.class_names,
         spec=spec,
-        class_prior=_class_prior(learn, options),
+        class_prior=dict(zip(options.class_names, shares, strict=True)),
         metrics=metrics,
         training=_told(options, len(unusable)),
         history=history,
@@ -209,7 +214,7 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
 
 def _lasting(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe a resumed training must share; a constant rate may go on for longer than was first asked."""
-    free = {"patience", "mirror"} | (set() if recipe.schedule == "cosine" else {"epochs"})
+    free = {"patience", "mirror", "prior"} | (set() if recipe.schedule == "cosine" else {"epochs"})
     return {key: value for key, value in asdict(recipe).items() if key not in free}
 
 
@@ -256,13 +261,6 @@ def _told(options: TrainOptions, unusable: int) -> dict[str, Any]:
         "unusable_images": unusable,
         "decoder": DECODER,
     }
-
-
-def _class_prior(learn: LabelledPixels, options: TrainOptions) -> dict[str, float]:
-    """The mix of classes that the calibrated probabilities hold for: of the likeliest class of each training image."""
-    likeliest = np.eye(len(options.class_names), dtype=np.float32)[learn.targets.argmax(axis=1)]
-    shares = class_shares(likeliest, float(options.recipe.class_weights))
-    return {name: round(float(share), 6) for name, share in zip(options.class_names, shares, strict=True)}
 
 
 def _progress(line: Epoch, epochs: int) -> str:

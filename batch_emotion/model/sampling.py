@@ -26,6 +26,17 @@ def class_shares(targets: NDArray[np.float32], balance: float = 0.0) -> NDArray[
     return np.asarray(shares / shares.sum(), np.float64)
 
 
+def class_prior(targets: NDArray[np.float32], balance: float = 0.0) -> NDArray[np.float64]:
+    """The mix (K,) that calibrated probabilities hold for: that of the likeliest classes of the images drawn.
+
+    Args:
+        targets: (N, K), rows summing to 1.
+        balance: as in ``epoch_order``; 1 is also the mix under class weights.
+    """
+    weights = _draw_weights(targets, balance)
+    return np.bincount(targets.argmax(axis=1), weights, targets.shape[1]).astype(np.float64)
+
+
 def epoch_order(targets: NDArray[np.float32], balance: float, rng: np.random.Generator) -> NDArray[np.int64]:
     """The images of one epoch, int64 (N,), in the order of training.
 

@@ -45,8 +45,9 @@ class Recipe:
         ema: momentum of a running average of the weights, over steps; it is what is validated and kept. 0 is off.
         augmentation: how far images are varied.
         degradation: how far images are made worse before that.
-        balance: draw images of rare classes more often: 0 not at all, 1 until all classes are alike. What is kept
-            is brought back to the mix of the training data.
+        balance: draw images of rare classes more often: 0 not at all, 1 until all classes are alike.
+        prior: the mix of classes that the finished network's probabilities hold for: that of the ``data``, or the one
+            ``drawn``.
         class_weights: weigh every class alike, whatever its share of the images.
         precision: ``float32``; or ``mixed``: bfloat16 arithmetic on float32 weights, faster on processors that have it.
         mirror: make the finished network see each image and its mirror image, at twice the cost.
@@ -65,6 +66,7 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     degradation: Degradation = field(default_factory=Degradation)
     balance: float = 0.0
+    prior: Literal["data", "drawn"] = "data"
     class_weights: bool = False
     precision: Literal["float32", "mixed"] = "float32"
     mirror: bool = False

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,7 @@ def test_senseless_training_is_refused_before_any_work(tmp_path: Path, faces: Pa
         TrainOptions(faces, tmp_path / "no" / "m"),
         TrainOptions(tmp_path / "gone", tmp_path / "m"),
         TrainOptions(faces, tmp_path / "m", recipe=Recipe(balance=0.5, class_weights=True)),
+        TrainOptions(faces, tmp_path / "m", recipe=Recipe(prior="drawn")),
     ):
         with pytest.raises(UsageError):
             train(options)
@@ -102,10 +104,12 @@ def test_a_manifest_mixes_data_sets_and_the_card_tells_their_mix_of_classes(tmp_
     )  # fmt: skip
     bundle = train(options).bundle
     assert bundle.card.class_prior == pytest.approx({name: (8 if name == "happy" else 4) / 28 for name in names})
+    drawn = train(replace(options, recipe=replace(recipe, prior="drawn"), overwrite=True)).bundle
+    assert drawn.card.class_prior == pytest.approx(dict.fromkeys(names, 1 / 6), abs=1e-5)
     assert len(bundle.train_digests() or ()) == 28
     assert bundle.card.training["teachers"] == ["seed-cnn"]
     assert bundle.card.training["recipe"]["degradation"]["jpeg"] == 50
-    assert verify(bundle).passed
+    assert verify(drawn).passed
 
 
 def test_a_network_learns_from_its_teacher_alone(tmp_path: Path, faces: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from batch_emotion.errors import BatchEmotionError
-from batch_emotion.model.sampling import class_shares, epoch_order, shift_prior
+from batch_emotion.model.sampling import class_prior, class_shares, epoch_order, shift_prior
 
 
 def _targets() -> np.ndarray:
@@ -39,6 +39,13 @@ def test_soft_targets_are_drawn_by_what_they_hold_of_each_class() -> None:
     assert class_shares(targets) == pytest.approx([7 / 8, 1 / 8])
     weights = np.array([8 / 7] * 6 + [4 / 7 + 4] * 2)
     assert class_shares(targets, 1) == pytest.approx((weights / weights.sum()) @ targets)
+    assert class_prior(targets) == pytest.approx([1, 0])
+
+
+def test_the_prior_counts_the_likeliest_class_of_each_image_drawn() -> None:
+    targets = np.array([[0.6, 0.4]] * 6 + [[0.2, 0.8]] * 2, np.float32)
+    assert class_prior(targets) == pytest.approx([0.75, 0.25])
+    assert class_prior(_targets(), 1) == pytest.approx([1 / 3] * 3)
 
 
 def test_a_class_without_images_has_no_share() -> None:
