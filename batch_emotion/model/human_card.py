@@ -257,9 +257,9 @@ def _calibration(card: Card) -> str:
     return (
         f"A temperature of {told['temperature']:.3f}, fitted on the validation data, is folded into the last layer; "
         f"every export carries it. Calibration error before: {_percent(told['ece_before'])}; after, each image by a "
-        f"temperature fitted on the other of {told['folds']} folds: {_percent(told['ece_after'])}. Of the answers with a "
-        "confidence of 80 %, about 80 in 100 are right where pictures and mix of classes are like those of the validation "
-        "data, and fewer where they are not."
+        f"temperature fitted on the other of {told['folds']} folds: {_percent(told['ece_after'])}. Of the answers with "
+        "a confidence of 80 %, about 80 in 100 are right where pictures and mix of classes are like those of the "
+        "validation data, and fewer where they are not."
     )
 
 

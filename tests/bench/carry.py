@@ -34,7 +34,7 @@ FEWEST = 10
 
 
 def probabilities_of(bundle: Bundle, manifest: Path, root: str) -> NDArray[np.float64]:
-    plan = make_plan([str(manifest)], SourceOptions("file", root))
+    plan = make_plan([str(manifest)], SourceOptions("file", Path(root)))
     runtime = open_runtime(bundle, "auto")
     parts = [runtime.predict_proba(batch.pixels) for batch in stream(plan, bundle.card.input, Limits(), 256)]
     return np.concatenate(parts).astype(np.float64)

@@ -96,7 +96,7 @@ def test_a_manifest_mixes_data_sets_and_the_card_tells_their_mix_of_classes(tmp_
     (tmp_path / "lists").mkdir()
     manifest = tmp_path / "lists" / "mixed.csv"
     manifest.write_text("\n".join(lines) + "\n")
-    labels = LabelOptions(SourceOptions("file", str(tmp_path)))
+    labels = LabelOptions(SourceOptions("file", tmp_path))
     recipe = Recipe(epochs=1, balance=1.0, degradation=Degradation(blur=1, shrink=0.5, jpeg=50, gamma=1.5))
     options = TrainOptions(
         manifest, tmp_path / "model", validation=tmp_path / "first", labels=labels, recipe=recipe,
