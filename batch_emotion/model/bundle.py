@@ -39,6 +39,7 @@ class Card:
         class_names: the classes in the order of the network's outputs.
         input: what the network wants to be shown.
         parameters: how many weights it has.
+        class_prior: the mix of classes that the probabilities hold for, name to share; empty where it is not known.
         metrics: scores by data set, such as ``{"validation": {"accuracy": 0.63, "images": 2982}}``, with agreement,
             calibration and speed beside them.
         training: the recipe: data, options, epochs, the command to run it again.
@@ -54,6 +55,7 @@ class Card:
     class_names: tuple[str, ...]
     input: InputSpec
     parameters: int
+    class_prior: dict[str, float] = field(default_factory=dict)
     metrics: CardMetrics = field(default_factory=CardMetrics)
     training: dict[str, Any] = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)
