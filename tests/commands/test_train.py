@@ -8,10 +8,8 @@ import pytest
 from batch_emotion import PredictOptions, SampleOptions, TrainOptions, predict, sample, train
 from batch_emotion.commands.models import verify
 from batch_emotion.errors import OutputMismatch, UsageError
-from batch_emotion.labels.training import LabelOptions
-from batch_emotion.options.images import SourceOptions
-from batch_emotion.training.degradation import Degradation
-from batch_emotion.training.fit import Recipe
+from batch_emotion.options.images import ManifestOptions
+from batch_emotion.options.train import Degradation, LabelOptions, Recipe
 from tests.images.pictures import wide_bmp
 
 
@@ -97,7 +95,7 @@ def test_a_manifest_mixes_data_sets_and_the_card_tells_their_mix_of_classes(tmp_
     (tmp_path / "lists").mkdir()
     manifest = tmp_path / "lists" / "mixed.csv"
     manifest.write_text("\n".join(lines) + "\n")
-    labels = LabelOptions(SourceOptions("file", tmp_path))
+    labels = LabelOptions(ManifestOptions("file", tmp_path))
     recipe = Recipe(epochs=1, balance=1.0, degradation=Degradation(blur=1, shrink=0.5, jpeg=50, gamma=1.5))
     options = TrainOptions(
         manifest, tmp_path / "model", validation=tmp_path / "first", labels=labels, recipe=recipe,
