@@ -19,7 +19,6 @@ _SHARE = 2000
 """Mutants of one process, unless it ends before."""
 
 
-
 @dataclass
 class Survey:
     """What came of the mutants.

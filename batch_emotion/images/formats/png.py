@@ -50,7 +50,7 @@ def read_facts(data: bytes) -> ImageFacts:
     if _is_plain(data):
         return _facts(width, height, bits, color, False, 1, True)
     chunks = _walk(data)
-    if not any(data.startswith(b"IDAT", piece.start + 4) for piece in chunks.pixels):
+    if not chunks.cut and not any(data.startswith(b"IDAT", piece.start + 4) for piece in chunks.pixels):
         raise ValueError("no IDAT chunk")
     orientation = orientation_of(chunks.exif, chunks.xmp)
     return _facts(width, height, bits, color, chunks.transparency is not None, orientation, False)
@@ -76,11 +76,11 @@ def read_samples(data: bytes, facts: ImageFacts) -> Samples:
     chunks = _walk(data)
     is_palette, transparency = data[25] == _PALETTE, chunks.transparency or b""
     kept: list[bytes | memoryview] = [memoryview(data)[piece] for piece in chunks.pixels]
+    if chunks.cut:
+        kept.append(_chunk(b"IDAT", chunks.cut))  # OpenCV would take the memory for all that it is said to hold
     if is_palette and transparency:
         at = next(at for at, piece in enumerate(kept) if piece[4:8] == b"IDAT")
         kept.insert(at, _chunk(b"tRNS", transparency[:256]))
-    if chunks.cut:
-        kept.append(_chunk(b"IDAT", chunks.cut))  # OpenCV would take the memory for all that it is said to hold
     pixels = b"".join((SIGNATURE, *kept, _END if chunks.is_whole else b""))
     as_stored = facts.alpha or facts.bits > 8
     samples = first_decoded(
