@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from batch_emotion.commands.sample import SampleOptions, sample
+from batch_emotion import SampleOptions, sample
 from tests.images.pictures import wide_bmp
 
-pytest_plugins = ("tests.store", "tests.azurite")
+pytest_plugins = ("tests.support.store",)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 import typer
 import yaml
 
-from batch_emotion.cli import app, run
+from batch_emotion.cli import app, main
 
 JOBS = Path(__file__).parents[1] / "jobs"
 PROGRAM = "batch-emotion"
@@ -32,14 +32,14 @@ def _parses(words: list[str]) -> None:
     assert Path(words[0]).name == PROGRAM
     if words[1] == "run":
         assert Path(words[2]).name == "nightly.toml"
-        assert run(["run", str(JOBS / "nightly.toml"), *words[3:], "--check"]) == 0
+        assert main(["run", str(JOBS / "nightly.toml"), *words[3:], "--check"]) == 0
     else:
         command = typer.main.get_command(app).commands[words[1]]  # type: ignore[attr-defined]
         command.make_context(words[1], words[2:])
 
 
 def test_the_job_file_is_valid_and_shows_its_plan(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["run", str(JOBS / "nightly.toml"), "--check"]) == 0
+    assert main(["run", str(JOBS / "nightly.toml"), "--check"]) == 0
     said = capsys.readouterr().out
     assert f"{place}/results/emotions.parquet" in said
     assert said.splitlines()[-1].startswith("48 images")
@@ -50,7 +50,7 @@ def test_what_the_job_file_offers_as_a_comment_is_valid_too(place: Path) -> None
     offered = re.sub(r"^# (\w[\w-]* = )", r"\1", text, flags=re.M)
     assert offered != text
     (place / "offered.toml").write_text(offered.replace("${RESULTS}/good.parquet.run.json", "${PHOTOS}"))
-    assert run(["run", str(place / "offered.toml"), "--dry-run"]) == 0
+    assert main(["run", str(place / "offered.toml"), "--dry-run"]) == 0
 
 
 @pytest.mark.usefixtures("place")

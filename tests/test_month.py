@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.month import Month, live_through, small_disk
+from tests.support.month import Month, live_through, small_disk
 
 
 def test_a_short_month_ends_like_a_fresh_run(tmp_path: Path, faces: Path) -> None:

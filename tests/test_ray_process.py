@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import PredictOptions, predict
-from batch_emotion.results.stored import read_result
-from batch_emotion.storage.remote import output_place
-from tests.deadly import deadly_path
-from tests.store import Bucket
+from batch_emotion.results.reader import read_result
+from batch_emotion.storage.places import output_place
+from tests.support.deadly import deadly_path
+from tests.support.store import Bucket
 
 
 def _command(source: Path, out: Path, *more: object) -> list[str]:
@@ -76,7 +76,7 @@ def test_a_driver_that_is_stopped_or_killed_leaves_no_worker_and_the_same_comman
     assert not work.exists()
 
 
-@pytest.mark.parametrize("name", ["r.parquet", "r"])
+@pytest.mark.parametrize(("bucket", "name"), [("s3", "r.parquet"), ("gs", "r")], indirect=["bucket"])
 def test_rays_result_on_a_store_is_the_local_one(faces: Path, tmp_path: Path, bucket: Bucket, name: str) -> None:
     files = sorted(faces.rglob("*.png"))[:20]
     for number, file in enumerate(files):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 
 # isort: off
-from batch_emotion.cli import predicting, jobs, results, training, bundles  # noqa: F401 - in the order that --help shows
+from batch_emotion.cli import predict, run, merge, report, explain, train, evaluate, export, models, sample  # noqa: F401 - in the order that --help shows
 
 # isort: on
 from batch_emotion.cli.app import app
+from batch_emotion.cli.logs import LOG, begin_log
 from batch_emotion.errors import BatchEmotionError, ExitCode, one_line
-from batch_emotion.logs import LOG, begin_log
 
-__all__ = ["app", "run"]
+__all__ = ["app", "main"]
 
 
-def run(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run the command line and give its exit code; a failed run is one line on stderr."""
     begin_log()
     try:

@@ -13,19 +13,22 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.decode import DECODER
-from batch_emotion.images.labelled import LabelledPlan, LabelOptions, labelled_splits, read_labelled, split
 from batch_emotion.images.pipeline import stream
 from batch_emotion.images.synthetic import golden_pixels
+from batch_emotion.labels.training import LabelledPlan, LabelOptions, labelled_splits, read_labelled, split
 from batch_emotion.model.about import About
 from batch_emotion.model.architectures import ARCHITECTURES, start_from
-from batch_emotion.model.assessment import assess, calibrate
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
-from batch_emotion.model.checkpoints import Epoch
-from batch_emotion.model.publishing import write_bundle
-from batch_emotion.model.training import LabelledPixels, Recipe, fit
-from batch_emotion.records import InputSpec, Limits, Status, pixel_digests
+from batch_emotion.options.images import Limits
+from batch_emotion.records import InputSpec, Status, pixel_digests
 from batch_emotion.storage.commits import commit_text
 from batch_emotion.storage.locks import output_lock
+from batch_emotion.training.assessment import assess, calibrate
+from batch_emotion.training.checkpoints import Epoch
+from batch_emotion.training.fit import LabelledPixels, Recipe, fit
+from batch_emotion.training.sampling import class_prior, class_shares, shift_prior
+from batch_emotion.training.save import write_bundle
+from batch_emotion.training.teaching import check_teachers, teach
 
 SIX_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise")
 
@@ -44,6 +47,8 @@ class TrainOptions:
         labels: how manifests say what their images show.
         initial: a model whose weights to start from, of the same architecture; its outputs are matched by class name.
         recipe: how to train.
+        teachers: models whose probabilities for the training images become a part of the targets.
+        teacher_weight: that part.
         limits: what is refused.
         resume: carry on from the last checkpoint.
         overwrite: replace a bundle that is there.
@@ -61,6 +66,8 @@ class TrainOptions:
     labels: LabelOptions = field(default_factory=LabelOptions)
     initial: str | None = None
     recipe: Recipe = field(default_factory=Recipe)
+    teachers: tuple[str, ...] = ()
+    teacher_weight: float = 0.5
     limits: Limits = field(default_factory=Limits)
     resume: bool = False
     overwrite: bool = False
@@ -78,12 +85,12 @@ class TrainResult:
     unusable: list[tuple[str, str]]
 
 
-def train(options: TrainOptions, report: Callable[[str], None] = lambda line: None) -> TrainResult:
+def train(options: TrainOptions, log: Callable[[str], None] = lambda line: None) -> TrainResult:
     """Train a network and write its bundle, whole or not at all.
 
     Args:
         options: what and how.
-        report: told what happens, a line at a time.
+        log: called with each line on how the training goes.
 
     Raises:
         UsageError: the options or the data make no sense, or the output is in the way.
@@ -92,28 +99,37 @@ def train(options: TrainOptions, report: Callable[[str], None] = lambda line: No
     if options.architecture not in ARCHITECTURES:
         raise UsageError(f"no architecture {options.architecture!r}; there are: {', '.join(ARCHITECTURES)}")
     check_class_names(options.class_names)
+    if options.recipe.prior == "drawn" and not options.recipe.balance:
+        raise UsageError("--prior drawn is the mix that --balance draws; give both or none of them")
+    if options.recipe.balance and options.recipe.class_weights:
+        raise UsageError("--balance and --class-weights both make up for rare classes; give one of them")
     if not options.out.absolute().parent.is_dir():
         raise UsageError(f"the folder {options.out.absolute().parent} does not exist; make it first")
     with output_lock(options.out.with_name(options.out.name + ".lock")):
         if options.out.exists() and not options.overwrite:
             raise OutputMismatch(f"{options.out} is there already; choose another --out or give --overwrite")
-        return _train(options, report)
+        return _train(options, log)
 
 
-def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
+def _train(options: TrainOptions, log: Callable[[str], None]) -> TrainResult:
+    spec = ARCHITECTURES[options.architecture].spec
+    teachers = [load_bundle(name) for name in options.teachers]
+    check_teachers(teachers, options.class_names, spec)
     training, validation = _read_data(options)
     for label, count in sorted(training.ignored.items()):
-        report(f"left out: {count} images {f'of {label}' if label else 'with no label'}, not among the classes")
-    report(f"{len(training)} images to train on, {len(validation)} to validate on")
+        log(f"left out: {count} images {f'of {label}' if label else 'with no label'}, not among the classes")
+    log(f"{len(training)} images to train on, {len(validation)} to validate on")
     work = _open_work(options, training, validation)
-    spec = ARCHITECTURES[options.architecture].spec
     unusable: list[tuple[str, str]] = []
     learn = _decode_all(training, spec, options.limits, work / "train.npy", unusable)
     watch = _decode_all(validation, spec, options.limits, work / "validation.npy", unusable)
     for path, reason in unusable:
-        report(f"unusable: {path}: {reason}")
+        log(f"unusable: {path}: {reason}")
     if not len(learn) or not len(watch):
         raise BatchEmotionError("no image could be decoded on one side, training or validation; look at the data")
+    if teachers:
+        log(f"asking {', '.join(teacher.card.name for teacher in teachers)} about the training images")
+        learn = teach(learn, teachers, options.class_names, options.teacher_weight)
 
     model, history = fit(
         lambda: _build(options, spec),
@@ -121,9 +137,14 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         watch,
         options.recipe,
         work,
-        lambda line: report(_progress(line, options.recipe.epochs)),
+        lambda line: log(_progress(line, options.recipe.epochs)),
     )
-    report("calibrating, measuring and exporting")
+    recipe = options.recipe
+    if recipe.balance and recipe.prior == "data":
+        shift_prior(model, class_shares(learn.targets, recipe.balance), class_shares(learn.targets))
+    assumed = recipe.balance if recipe.prior == "drawn" else float(recipe.class_weights)
+    shares = class_prior(learn.targets, assumed).round(6).tolist()
+    log("calibrating, measuring and exporting")
     calibration = calibrate(model, watch)
     metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
     write_bundle(
@@ -132,8 +153,9 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         architecture=options.architecture,
         class_names=options.class_names,
         spec=spec,
+        class_prior=dict(zip(options.class_names, shares, strict=True)),
         metrics=metrics,
-        training=_told(options, len(unusable)),
+        training=_recipe(options, len(unusable)),
         history=history,
         train_hashes=pixel_digests(learn.pixels),
         golden=golden_pixels(spec),
@@ -170,6 +192,8 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
         "initial": load_bundle(options.initial).sha256 if options.initial else None,
         "label_weight": options.labels.label_weight,
         "recipe": _lasting(options.recipe),
+        "teachers": [load_bundle(name).sha256 for name in options.teachers],
+        "teacher_weight": options.teacher_weight if options.teachers else None,
         "training": training.plan.digest,
         "validation": validation.plan.digest,
     }
@@ -191,7 +215,7 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
 
 def _lasting(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe a resumed training must share; a constant rate may go on for longer than was first asked."""
-    free = {"patience", "mirror"} | (set() if recipe.schedule == "cosine" else {"epochs"})
+    free = {"patience", "mirror", "prior"} | (set() if recipe.schedule == "cosine" else {"epochs"})
     return {key: value for key, value in asdict(recipe).items() if key not in free}
 
 
@@ -223,7 +247,7 @@ def _decode_all(
     return LabelledPixels(pixels[:count], np.concatenate(targets))
 
 
-def _told(options: TrainOptions, unusable: int) -> dict[str, Any]:
+def _recipe(options: TrainOptions, unusable: int) -> dict[str, Any]:
     return {
         "command": options.command,
         "about_data": asdict(options.about.data),
@@ -232,6 +256,8 @@ def _told(options: TrainOptions, unusable: int) -> dict[str, Any]:
         "validation": options.validation.name if options.validation else f"split {options.validation_split:g}",
         "initial": load_bundle(options.initial).card.name if options.initial else None,
         "label_weight": options.labels.label_weight,
+        "teachers": [load_bundle(name).card.name for name in options.teachers],
+        "teacher_weight": options.teacher_weight if options.teachers else None,
         "recipe": asdict(options.recipe),
         "unusable_images": unusable,
         "decoder": DECODER,

@@ -10,11 +10,9 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 
 import cv2
 import numpy as np
-import PIL
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -24,11 +22,15 @@ from batch_emotion.images.formats.known import JPEG, foreign_name, format_of
 from batch_emotion.images.formats.libraries import Samples
 from batch_emotion.images.memory import MOST_BYTES_OF_A_PIXEL, UNCOUNTED_PIXELS, decoding_bytes, reserve
 from batch_emotion.images.rendering import render
-from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
+from batch_emotion.options.images import Limits
+from batch_emotion.records import DecodedImage, InputSpec, Status
 from batch_emotion.storage.reading import FileBytes, read_file
 
-DECODER = f"opencv {cv2.__version__}, pillow {PIL.__version__}, pillow-heif {version('pillow-heif')}"
-"""What decoded the pixels, as recorded with every result."""
+DECODER = f"opencv {cv2.__version__}"
+"""What decoded the pixels, as the fingerprint has it: runs and results of earlier versions say no more.
+
+``run.json`` has the versions of Pillow and pillow-heif too.
+"""
 
 Divisor = Callable[[tuple[int, int], bool], int]
 """Of an image's upright (width, height), and whether it is stored upright: 1, 2, 4 or 8."""

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from batch_emotion.errors import Interrupted
 from batch_emotion.images.loading import Loader, make_loader
 from batch_emotion.images.memory import Counted, release
+from batch_emotion.options.images import Limits
 from batch_emotion.plan import Plan
-from batch_emotion.records import FACE_SCHEMA, DecodedImage, Face, ImageBatch, InputSpec, Limits, Status
-from batch_emotion.storage.ahead import ReadAhead
+from batch_emotion.records import FACE_SCHEMA, DecodedImage, Face, ImageBatch, InputSpec, Status
 from batch_emotion.storage.budget import ByteBudget
+from batch_emotion.storage.prefetch import ReadAhead
 
 _STATUSES = tuple(status.value for status in Status)
 _UNKNOWN = -1
@@ -99,7 +100,9 @@ def stream(
     dataset = (
         tf.data.Dataset.from_tensor_slices((bounds[:-1], bounds[1:]))
         .map(
-            lambda first, last: (first, last, *tf.numpy_function(decode_batch, [first, last], types)),
+            tf.autograph.experimental.do_not_convert(  # it would leave a file in /tmp
+                lambda first, last: (first, last, *tf.numpy_function(decode_batch, [first, last], types))
+            ),
             num_parallel_calls=workers,
             deterministic=True,
         )

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from batch_emotion.errors import UsageError
-from batch_emotion.storage.names import escape_name
-from batch_emotion.storage.remote import Place, RemotePath, is_uri, place
+from batch_emotion.storage.escaping import escape_name
+from batch_emotion.storage.places import Place, RemotePath, is_uri, place
 
 
 def locate(root: Place, name: str) -> str:

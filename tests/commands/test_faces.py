@@ -13,17 +13,17 @@ import pytest
 from PIL import Image
 
 from batch_emotion import AnnotateOptions, FaceOptions, PredictOptions, predict
-from batch_emotion.cli import run
-from batch_emotion.commands.merge import MergeOptions, merge
-from batch_emotion.commands.output import OutputOptions
+from batch_emotion.cli import main
+from batch_emotion.commands.merge import merge
 from batch_emotion.errors import OutputMismatch, SourceError, UsageError
-from batch_emotion.plan import Task
-from batch_emotion.results.parts import Workspace
-from batch_emotion.results.stored import read_result
+from batch_emotion.options.merge import MergeOptions
+from batch_emotion.options.runs import Task, UpdateOptions
+from batch_emotion.results.reader import read_result
 from batch_emotion.results.summary import Summary
-from batch_emotion.results.update import UpdateCounts, UpdateOptions
-from tests.composites import Box, backdrop, iou, photo, write_photo
-from tests.stopping import failing_at
+from batch_emotion.results.update import UpdateCounts
+from batch_emotion.results.workspace import Workspace
+from tests.support.composites import Box, backdrop, iou, photo, write_photo
+from tests.support.stopping import failing_at
 
 ANY = FaceOptions()
 
@@ -129,12 +129,12 @@ def test_an_update_keeps_all_rows_of_unchanged_photos(
 ) -> None:
     source, out = tmp_path / "photos", tmp_path / name
     shutil.copytree(photos[0], source)
-    update = OutputOptions(UpdateOptions(prune=True, max_prune=0.5, retry_failures=True))
-    assert predict(_options(source, out, output=update)).summary.scored == 6
+    update = UpdateOptions(prune=True, max_prune=0.5, retry_failures=True)
+    assert predict(_options(source, out, update=update)).summary.scored == 6
     (source / "a.jpg").unlink()
     write_photo(source / "c.png", photo(900, 420, (80, 120))[0])
     write_photo(source / "g.jpg", photo(900, 420, (70,))[0])
-    summary = predict(_options(source, out, output=update)).summary
+    summary = predict(_options(source, out, update=update)).summary
     assert summary.update == UpdateCounts(unchanged=3, new=1, changed=1, retried=1, pruned=1)
     assert (summary.scored, summary.images, summary.faces, summary.failures) == (3, 6, 7, 1)
     predict(_options(source, tmp_path / f"fresh-{name}"))
@@ -143,9 +143,9 @@ def test_an_update_keeps_all_rows_of_unchanged_photos(
     assert updated.select(places).equals(fresh.select(places))
     for column in set(fresh.column_names) - set(places):
         assert pc.max(pc.abs(pc.subtract(updated[column], fresh[column]))).as_py() <= 1e-5
-    again = predict(_options(source, out, output=OutputOptions(UpdateOptions())))
+    again = predict(_options(source, out, update=UpdateOptions()))
     assert (again.outcome, again.summary.images, again.summary.faces) == ("nothing to do", 6, 7)
-    other = predict(_options(source, out, output=update, faces=FaceOptions(max_faces=1)))
+    other = predict(_options(source, out, update=update, faces=FaceOptions(max_faces=1)))
     assert (other.summary.scored, other.summary.faces) == (6, 4)
 
 
@@ -223,7 +223,7 @@ def test_usage_errors_leave_nothing(tmp_path: Path, photos: tuple[Path, dict[str
             predict(options)
     with pytest.raises(SourceError, match="box_x"):
         predict(_options(tmp_path / "m.csv", out))
-    assert run(["predict", str(folder), "--out", str(out), "--max-faces", "3"]) == 2
+    assert main(["predict", str(folder), "--out", str(out), "--max-faces", "3"]) == 2
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -245,14 +245,14 @@ def test_the_command_line_shows_faces(
     photos: tuple[Path, dict[str, list[Box]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, _ = photos
-    assert run(["predict", "--faces", str(folder / "a.jpg"), "--annotate", str(tmp_path / "copies")]) == 0
+    assert main(["predict", "--faces", str(folder / "a.jpg"), "--annotate", str(tmp_path / "copies")]) == 0
     said = capsys.readouterr().out.splitlines()
     assert [": happy (" in line for line in said].count(True) == 2
     assert (tmp_path / "copies" / "000000-a.jpg").is_file()
-    assert run(["predict", "--faces", str(folder / "b.jpg")]) == 0
+    assert main(["predict", "--faces", str(folder / "b.jpg")]) == 0
     assert capsys.readouterr().out == f"{folder / 'b.jpg'}: no face was found\n"
     options = ["--faces", "--max-faces", "1", "--min-face-size", "40", "--face-margin", "0.1", "--max-failures", "1"]
-    assert run(["predict", str(folder), "--out", str(tmp_path / "r.csv"), *options]) == 0
+    assert main(["predict", str(folder), "--out", str(tmp_path / "r.csv"), *options]) == 0
     assert "6 images: 4 ok, 1 no_face, 1 unsupported; 4 faces" in capsys.readouterr().err
 
 

@@ -13,7 +13,8 @@ from batch_emotion import PredictOptions, predict
 from batch_emotion.images.decode import DECODER, load_image
 from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
-from batch_emotion.records import InputSpec, Limits, Status
+from batch_emotion.options.images import Limits
+from batch_emotion.records import InputSpec, Status
 from tests.images import pictures as made
 from tests.images.test_corpus import heic
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.children import ROOT
+from tests.support.children import ROOT
 
 _SHOWN = 20
 _SHARE = 2000

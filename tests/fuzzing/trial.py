@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from batch_emotion.images.decode import load_image
 from batch_emotion.images.pipeline import _columns, _facts
-from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
+from batch_emotion.options.images import Limits
+from batch_emotion.records import DecodedImage, InputSpec, Status
 
 SPEC = InputSpec((16, 16))
 GREY = InputSpec((16, 16), "grayscale")

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from batch_emotion.images import decode as decoding
-from batch_emotion.records import InputSpec, Limits
+from batch_emotion.options.images import Limits
+from batch_emotion.records import InputSpec
 
 
 def measure(folder: Path) -> None:

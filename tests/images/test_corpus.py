@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from batch_emotion.images.decode import decode_whole
-from batch_emotion.records import Limits, Status
+from batch_emotion.options.images import Limits
+from batch_emotion.records import Status
 from tests.images import pictures as made
 from tests.images.pictures import Array
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile, PngImagePlugin
 
 from batch_emotion.images.decode import decode, load_image, reduction
-from batch_emotion.records import InputSpec, Limits, Status
+from batch_emotion.options.images import Limits
+from batch_emotion.records import InputSpec, Status
 from tests.images.pictures import png, tiff
 from tests.images.test_corpus import heic
 

@@ -8,7 +8,7 @@ import pytest
 from batch_emotion.images.framing import PhotoWatch, count_photos
 from batch_emotion.images.synthetic import draw_face
 from batch_emotion.records import ImageBatch, Status
-from tests.composites import astronaut, photo
+from tests.support.composites import astronaut, photo
 
 PHOTO = photo(1200, 800, [90, 120])[0]
 CLOSE_UP = astronaut()[42:198, 152:298]

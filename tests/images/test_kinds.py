@@ -18,7 +18,8 @@ from PIL import Image, ImageFile
 from batch_emotion.images.decode import decode, decode_whole
 from batch_emotion.images.facts import ImageFacts
 from batch_emotion.images.formats.known import format_of
-from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
+from batch_emotion.options.images import Limits
+from batch_emotion.records import DecodedImage, InputSpec, Status
 from tests.images import pictures as made
 from tests.images.pictures import Array
 from tests.images.test_corpus import bmp, heic

@@ -17,10 +17,11 @@ from PIL import Image
 
 from batch_emotion.images import memory
 from batch_emotion.images.decode import decode
-from batch_emotion.records import InputSpec, Limits, Status
+from batch_emotion.options.images import Limits
+from batch_emotion.records import InputSpec, Status
 from batch_emotion.storage.budget import ByteBudget
-from tests.children import ROOT
 from tests.fuzzing.writers import bmp, png, tiff
+from tests.support.children import ROOT
 
 MIB = 2**20
 PATIENCE_S = 120
@@ -154,9 +155,11 @@ import resource, sys
 from concurrent.futures import ThreadPoolExecutor
 from batch_emotion.images import memory
 from batch_emotion.images.decode import decode
-from batch_emotion.records import InputSpec, Limits, Status
+from batch_emotion.records import InputSpec, Status
+from batch_emotion.options.images import Limits
 from batch_emotion.images.decode import load_image
-from batch_emotion.records import InputSpec, Limits, Status
+from batch_emotion.records import InputSpec, Status
+from batch_emotion.options.images import Limits
 memory._BUDGET.size = 128 * 2**20
 def load(_):
     with memory.Counted():

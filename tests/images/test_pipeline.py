@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from batch_emotion.images.pipeline import stream
-from batch_emotion.images.sources import make_plan
+from batch_emotion.options.images import Limits
 from batch_emotion.plan import Plan
-from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
+from batch_emotion.records import DecodedImage, InputSpec, Status
+from batch_emotion.sources.planning import make_plan
 
 SPEC = InputSpec((8, 8))
 LIMITS = Limits()

@@ -7,7 +7,7 @@ import pytest
 
 from batch_emotion.errors import UsageError
 from batch_emotion.results.drift import Mix, drift, read_mix
-from tests.reporting.made import result_table, write
+from tests.support.made_results import result_table, write
 
 
 def _mix(ok: int, bad: int, confidence: float, **emotions: int) -> Mix:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from batch_emotion.images.memory import MOST_BYTES_OF_A_PIXEL
-from batch_emotion.records import Limits
+from batch_emotion.options.images import Limits
 from tests.fuzzing.survey import survey
 
 pytestmark = pytest.mark.soak

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from batch_emotion.cli import run
+from batch_emotion.cli import main
 from batch_emotion.errors import UsageError, one_line
 from batch_emotion.storage import azure, objects
 from batch_emotion.storage.azure import azure_options, open_azure
 from batch_emotion.storage.objects import patiently
-from batch_emotion.storage.remote import RemotePath, place
+from batch_emotion.storage.places import RemotePath, place
 
 HOST = "acc1.dfs.core.windows.net"
 
@@ -86,7 +86,7 @@ def test_what_ends_the_library_s_process_is_one_line(
     uri = f"abfs://faces@{HOST}/x"
     (tmp_path / "m.csv").write_text(f"path\n{uri}.jpg\n")
     for source in (uri, str(tmp_path / "m.csv")):
-        assert run(["predict", source, "--out", str(tmp_path / "r.parquet")]) == 2
+        assert main(["predict", source, "--out", str(tmp_path / "r.parquet")]) == 2
         said = capsys.readouterr().err
         assert said.count("\n") == 1
         assert f"access to the container faces@{HOST} is denied; give credentials" in said
@@ -105,7 +105,7 @@ def test_a_host_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.Monke
 def test_no_result_is_written_where_it_would_be_seen_half(
     faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["predict", str(faces), "--out", f"abfs://faces@{HOST}/r.parquet"]) == 2
+    assert main(["predict", str(faces), "--out", f"abfs://faces@{HOST}/r.parquet"]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert f"--out: abfs://faces@{HOST}/r.parquet would be seen before it is whole" in said

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from batch_emotion.records import Status
-from batch_emotion.storage import ahead
-from batch_emotion.storage.ahead import ReadAhead
+from batch_emotion.storage import prefetch
 from batch_emotion.storage.budget import ByteBudget
+from batch_emotion.storage.prefetch import ReadAhead
 from batch_emotion.storage.reading import FileBytes
 
 PATIENCE_S = 120
@@ -53,8 +53,8 @@ def test_nobody_overtakes_who_waits_for_much() -> None:
 
 @pytest.mark.parametrize("are_known", [True, False])
 def test_large_files_read_ahead_are_few_at_a_time(monkeypatch: pytest.MonkeyPatch, are_known: bool) -> None:
-    monkeypatch.setattr(ahead, "_LARGE", 10)
-    monkeypatch.setattr(ahead, "_LARGE_BYTES", 300)
+    monkeypatch.setattr(prefetch, "_LARGE", 10)
+    monkeypatch.setattr(prefetch, "_LARGE_BYTES", 300)
     lock, live, most = threading.Lock(), 0, 0
 
     def fake(location: str, max_bytes: int) -> FileBytes:
@@ -67,7 +67,7 @@ def test_large_files_read_ahead_are_few_at_a_time(monkeypatch: pytest.MonkeyPatc
             most = max(most, live)
         return FileBytes(bytes(size), Status.OK, None, size)
 
-    monkeypatch.setattr(ahead, "read_file", fake)
+    monkeypatch.setattr(prefetch, "read_file", fake)
     reading = ReadAhead(1000)
 
     def consume(seed: int) -> None:
@@ -88,6 +88,6 @@ def test_large_files_read_ahead_are_few_at_a_time(monkeypatch: pytest.MonkeyPatc
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(consume, range(3), timeout=PATIENCE_S))
     reading.close()
-    small = 3 * ahead.IN_FLIGHT * 10
+    small = 3 * prefetch.IN_FLIGHT * 10
     assert 300 < most <= 1000 + 1000 + small  # one read ahead that is larger than the budget, and one in its turn
     assert reading._budget.used == 0

@@ -1,0 +1,115 @@
+"""What a run says of itself on a terminal: a progress bar, a summary, the rows of a single image."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from batch_emotion.cli.logs import LOG
+from batch_emotion.errors import BatchEmotionError
+
+if TYPE_CHECKING:
+    from batch_emotion.commands.predict import PredictResult
+    from batch_emotion.options.predict import PredictOptions
+    from batch_emotion.runs.output import Progress
+
+_LOG_EVERY_S = 10.0
+
+
+class ProgressBar:
+    """tqdm on a terminal, a plain line now and then elsewhere, and a line in the log."""
+
+    def __init__(self, silent: bool) -> None:
+        self._silent, self._bar, self._logged = silent, None, time.monotonic()
+
+    def __enter__(self) -> ProgressBar:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, progress: Progress) -> None:
+        """Move the bar to what is done, and put a line into the log now and then."""
+        if time.monotonic() - self._logged >= _LOG_EVERY_S:
+            self._logged = time.monotonic()
+            LOG.info("progress", extra={"fields": asdict(progress)})
+        if self._silent:
+            return
+        bar = self._bar = self._bar or self._make(progress)
+        bar.set_postfix(failures=progress.failures, refresh=False)
+        bar.update(progress.done - bar.n)
+        if progress.done == progress.total:
+            bar.close()
+
+    @staticmethod
+    def _make(progress: Progress) -> Any:
+        from tqdm import tqdm
+
+        plain = not sys.stderr.isatty()
+        return tqdm(
+            total=progress.total,
+            initial=progress.done,  # what an earlier run did has no share in the pace
+            unit=" images",
+            file=sys.stderr,
+            mininterval=10 if plain else 0.2,
+            delay=10 if plain else 0,  # a run of some seconds is told by its summary
+            ascii=plain,
+            bar_format="{n_fmt}/{total_fmt} images after {elapsed}{postfix}\n" if plain else None,
+            dynamic_ncols=not plain,
+        )
+
+
+def show_summary(options: PredictOptions, result: PredictResult) -> None:
+    """Print how a run went, on standard error."""
+    from batch_emotion.cli.class_mix import mix_lines
+
+    summary = result.summary
+    if result.outcome == "nothing to do":
+        typer.echo(f"Nothing to do: {options.out} is there, made from the same images in the same way.", err=True)
+        return
+    counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
+    faces = "" if summary.faces is None else f"; {summary.faces} faces"
+    say = [f"{summary.images} images: {counts or 'there is nothing in the manifest'}{faces}"]
+    if summary.emotions:
+        say += mix_lines(summary.emotions, sys.stderr)
+    if result.left_out:
+        say.append(f"{result.left_out} files were left out for their extension")
+    if summary.scored:
+        say.append(
+            f"{summary.images_per_second:,.0f} images/s over {summary.seconds:.1f} s, {summary.runtime}, {summary.threads} threads{' in each worker' if summary.workers else ''}"
+        )
+        say += [
+            f"  {each.worker}: {each.images} images, {each.images_per_second:,.0f} images/s" for each in summary.workers
+        ]
+        say.append("seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in vars(summary.profile).items()))
+    if summary.update:
+        told = {name: count for name, count in asdict(summary.update).items() if count}
+        say.append("Update: " + ", ".join(f"{count} {name}" for name, count in told.items()))
+    if summary.drift:
+        say.append(f"Drift from {options.monitoring.baseline}: {summary.drift.largest:.3f}")
+    say.append(f"Written to {options.out}")
+    typer.echo("\n".join(say), err=True)
+
+
+def show_rows(rows: list[dict[str, Any]]) -> None:
+    """Print the rows of a single image: what it shows, and all probabilities.
+
+    Raises:
+        BatchEmotionError: the image could not be read.
+    """
+    for row in rows:
+        if row["status"] == "no_face":
+            typer.echo(f"{row['path']}: no face was found")
+            continue
+        if row["status"] != "ok":
+            raise BatchEmotionError(f"{row['path']} is {row['status']}: {row['error']}")
+        at = "{box_w}x{box_h}+{box_x}+{box_y}: ".format_map(row) if "face_index" in row else ""
+        typer.echo(f"{row['path']}: {at}{row['emotion']} ({row['confidence']:.1%})")
+        chances = {key.removeprefix("p_"): value for key, value in row.items() if key.startswith("p_")}
+        for name, value in sorted(chances.items(), key=lambda pair: -pair[1]):
+            typer.echo(f"  {name:<10} {value:6.1%}")

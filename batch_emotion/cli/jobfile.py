@@ -1,0 +1,155 @@
+"""Job files: the options of ``predict`` in a TOML file, checked before they are used."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import typer
+
+from batch_emotion.errors import JobFileError, UsageError
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_DATE = re.compile(r"\{date:([^}]*)\}")
+
+
+def job_context(command: Any, kinds: Mapping[str, Any], job: Path, arguments: Sequence[str]) -> Any:
+    """A command's context as the command line, the environment, a job file and the defaults make it, in this order.
+
+    Args:
+        command: a click command.
+        kinds: the type of each option by its flag.
+        job: the file.
+        arguments: what the command line says beside it.
+
+    Raises:
+        UsageError: the file or the arguments make no sense.
+    """
+    values = {"job": job.stem} | read_job(job, kinds)
+    try:
+        context = command.make_context(
+            "run", list(arguments), default_map={_parameter(key): value for key, value in values.items()}
+        )
+    except typer.BadParameter as error:
+        raise UsageError(f"{job}: {' '.join(error.format_message().split())}") from None
+    for source in context.params.get("sources", ()):
+        if source != "-" and "://" not in source and not glob.has_magic(source) and not os.path.lexists(source):
+            raise JobFileError(f"{job}: sources: no such file or directory: {source}{_nearest_path(source)}")
+    return context
+
+
+def _nearest_path(path: str) -> str:
+    folder, name = os.path.split(path)
+    with suppress(OSError):
+        for near in difflib.get_close_matches(name, os.listdir(folder or "."), 1):
+            return f"; did you mean {os.path.join(folder, near)}?"
+    return ""
+
+
+def option_lines(context: Any, kinds: Mapping[str, Any], job: Path) -> list[str]:
+    """One line for each option: its key, its value, and where that comes from."""
+    origins = {
+        "COMMANDLINE": "command line",
+        "ENVIRONMENT": "environment",
+        "DEFAULT_MAP": str(job),
+        "DEFAULT": "default",
+    }
+    width = max(map(len, kinds))
+    lines = []
+    for key in kinds:
+        name = _parameter(key)
+        value = context.params[name]
+        shown = ", ".join(value) if isinstance(value, list | tuple) else "" if value is None else str(value)
+        lines.append(f"{key:<{width}}  {shown:<40} {origins[context.get_parameter_source(name).name]}")
+    return lines
+
+
+def _parameter(key: str) -> str:
+    """The name of a key's parameter in the command."""
+    return key.replace("-", "_")
+
+
+def read_job(file: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options in a job file, with its variables and dates filled in.
+
+    Every string may hold ``${NAME}``, an environment variable, and ``{date:%Y-%m-%d}``, the local date and time.
+
+    Args:
+        file: TOML.
+        options: the type of each option by its key, as annotated: ``int``, ``Path | None``, ``Literal[...]``, ….
+
+    Raises:
+        JobFileError: naming the file, the key, and where possible the nearest right one.
+    """
+    try:
+        with file.open("rb") as opened:
+            job = tomllib.load(opened)
+    except OSError as error:
+        raise JobFileError(f"{file}: {error.strerror}; the first argument of run is a job file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise JobFileError(f"{file}: not TOML: {error}") from None
+    now = datetime.now().astimezone()
+    return {key: _value(f"{file}: {key}", value, _kind(file, key, options), now) for key, value in job.items()}
+
+
+def _kind(file: Path, key: str, options: Mapping[str, Any]) -> Any:
+    if key not in options:
+        near = difflib.get_close_matches(key, options, 1)
+        hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(options)}"
+        raise JobFileError(f"{file}: {key}: unknown key; {hint}")
+    kind = options[key]
+    if get_origin(kind) in (Union, UnionType):
+        kind = next(each for each in get_args(kind) if each is not type(None))
+    return kind
+
+
+def _value(where: str, value: Any, kind: Any, now: datetime) -> Any:
+    if get_origin(kind) is list:
+        if not isinstance(value, list):
+            raise JobFileError(f"{where}: must be a list of strings, not {_description(value)}")
+        return [_value(where, each, str, now) for each in value]
+    if get_origin(kind) is Literal:
+        choices = get_args(kind)
+        if value not in choices:
+            near = difflib.get_close_matches(str(value), choices, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise JobFileError(f"{where}: must be one of {', '.join(choices)}, not {_description(value)}{hint}")
+        return value
+    wanted, name = _TOML_TYPES[kind]
+    if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
+        raise JobFileError(f"{where}: must be {name}, not {_description(value)}")
+    return _filled(where, value, now) if isinstance(value, str) else value
+
+
+_TOML_TYPES: dict[Any, tuple[type | tuple[type, ...], str]] = {
+    bool: (bool, "true or false"),
+    int: (int, "a whole number"),
+    float: ((int, float), "a number"),
+    str: (str, "a string"),
+    Path: (str, "a string"),
+}
+
+
+def _filled(where: str, text: str, now: datetime) -> str:
+    def variable(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
+            near = difflib.get_close_matches(match[1], os.environ, 1)
+            hint = f"; did you mean ${{{near[0]}}}?" if near else ""
+            raise JobFileError(f"{where}: the environment variable {match[1] or '(no name)'} is not set{hint}")
+        return os.environ[match[1]]
+
+    return _DATE.sub(lambda match: now.strftime(match[1]), _VARIABLE.sub(variable, text))
+
+
+def _description(value: Any) -> str:
+    kinds = {dict: "a table", list: "a list", str: f"the string {value!r}", bool: str(value).lower()}
+    return kinds.get(type(value), repr(value))

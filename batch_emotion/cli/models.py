@@ -1,0 +1,60 @@
+"""``models``: the bundled models as a list, as cards, or verified."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from batch_emotion.cli.app import command
+from batch_emotion.errors import ExitCode
+
+if TYPE_CHECKING:
+    from batch_emotion.model.bundle import Card
+    from batch_emotion.model.card_metrics import CardMetrics
+
+
+@command()
+def models(
+    name: Annotated[str | None, typer.Argument(help="Show this model's card: a name, or a bundle's folder.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Check every sha256 and every golden prediction.")] = False,
+) -> None:
+    """List the bundled models, show a card, or verify them."""
+    from batch_emotion.model.bundle import bundled_models, load_bundle
+
+    bundles = [load_bundle(each) for each in ([name] if name else bundled_models())]
+    if verify:
+        from batch_emotion.commands.models import verify as run_verify
+
+        outcomes = {bundle.card.name: run_verify(bundle) for bundle in bundles}
+        for each, outcome in outcomes.items():
+            gaps = ", ".join(f"{runtime} within {gap:.1e}" for runtime, gap in outcome.deviations.items())
+            detail = gaps or f"changed or missing: {', '.join(outcome.damaged)}"
+            typer.echo(f"{each}: {'ok' if outcome.passed else 'FAILED'} ({detail})")
+        if not all(outcome.passed for outcome in outcomes.values()):
+            raise typer.Exit(int(ExitCode.FAILED))
+    elif name:
+        _show_card(bundles[0].card)
+    else:
+        for bundle in bundles:
+            card = bundle.card
+            typer.echo(f"{card.name}: {card.summary}")
+            typer.echo(f"  {', '.join(card.class_names)}; {card.parameters:,} parameters; " + _accuracies(card.metrics))
+
+
+def _show_card(card: Card) -> None:
+    height, width = card.input.image_size
+    typer.echo(f"{card.name}: {card.summary}\n")
+    typer.echo(f"classes     {', '.join(card.class_names)}")
+    typer.echo(f"input       {height}x{width} {card.input.color_mode}, {card.input.interpolation}, {card.input.fit}")
+    typer.echo(f"parameters  {card.parameters:,}")
+    typer.echo(f"accuracy    {_accuracies(card.metrics)}\n")
+    typer.echo(f"{'layer':<20} {'type':<14} {'output shape':<20} {'parameters':>10}")
+    for layer in card.layers:
+        shape = ", ".join(str(side) for side in layer["output_shape"])
+        typer.echo(f"{layer['name']:<20} {layer['type']:<14} {shape:<20} {layer['parameters']:>10,}")
+
+
+def _accuracies(metrics: CardMetrics) -> str:
+    sides = {"training": metrics.get("training"), "validation": metrics.get("validation")}
+    return ", ".join(f"{side} {scores['accuracy']:.1%}" for side, scores in sides.items() if scores)

@@ -1,0 +1,79 @@
+"""``predict``: its options from the command line or the environment, and its outcome as text."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from batch_emotion.cli.app import RecordedCommand, command
+from batch_emotion.cli.console import ProgressBar, show_rows, show_summary
+from batch_emotion.cli.logs import LOG, begin_log, run_id
+from batch_emotion.cli.options import given_keys, takes
+from batch_emotion.errors import ExitCode, UsageError
+from batch_emotion.options.declared import values
+from batch_emotion.options.predict import PredictOptions
+from batch_emotion.options.runs import Caller, MessageOptions
+from batch_emotion.signals import accept_signals
+
+if TYPE_CHECKING:
+    from batch_emotion.runs.job import Listing
+
+_MIB = 2**20
+
+
+class _FromEnvironment(RecordedCommand):
+    """A command whose options may also come from ``BATCH_EMOTION_<OPTION>``; its help does not repeat that for each."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        settings["context_settings"] = (settings.get("context_settings") or {}) | {
+            "auto_envvar_prefix": "BATCH_EMOTION"
+        }
+        super().__init__(*arguments, **settings)
+        for option in self.params:
+            vars(option).update(show_envvar=False)
+
+
+@command(cls=_FromEnvironment)
+@takes(PredictOptions, MessageOptions)
+def predict(options: PredictOptions, messages: MessageOptions, context: typer.Context) -> None:
+    """Score images: one row per image with its emotion, confidence and probabilities."""
+    from batch_emotion.commands.predict import predict as run_predict
+    from batch_emotion.runs.checks import check_options
+    from batch_emotion.runs.job import list_images
+    from batch_emotion.sources.planning import is_one_image
+
+    begin_log(messages.log_format, messages.log_file, messages.quiet, messages.dry_run)
+    given = given_keys(context, values(options))
+    options = replace(options, caller=Caller(tuple(sys.argv), run_id(), given))
+    if messages.dry_run:
+        accept_signals()
+        check_options(options)
+        _show_plan(list_images(options), options.shard_size)
+        return
+    if options.out is None and not is_one_image(options.sources):
+        raise UsageError("--out is needed for more than one image; for example --out results.parquet")
+    has_text = messages.log_format == "text"
+    with ProgressBar(messages.quiet or options.out is None or not has_text) as bar:
+        result = run_predict(options, bar)
+    if result.table is not None:
+        show_rows(result.table.to_pylist())
+    elif not messages.quiet and has_text:
+        show_summary(options, result)
+    if options.report is not None and not messages.quiet:
+        typer.echo(f"Report: {options.report}", err=True)
+    log = LOG.error if result.exit_code is ExitCode.FAILED else LOG.warning
+    for complaint in result.complaints:
+        log(complaint)
+    raise typer.Exit(int(result.exit_code))
+
+
+def _show_plan(listing: Listing, shard_size: int) -> None:
+    plan = listing.plan
+    shards = -(-len(plan) // shard_size)
+    typer.echo(
+        f"{len(plan)} images, {plan.total_bytes / _MIB:.1f} MiB, {shards} shards of {shard_size}; "
+        f"{plan.left_out} files left out for their extension"
+    )

@@ -1,0 +1,44 @@
+"""``run``, which is ``predict`` with the options of a job file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from batch_emotion.cli.app import RecordedCommand, app, command
+from batch_emotion.cli.options import kinds_of
+from batch_emotion.errors import BundleError, SourceError
+from batch_emotion.options.predict import PredictOptions
+from batch_emotion.options.runs import MessageOptions
+
+
+@command("run", cls=RecordedCommand, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def run_job(
+    context: typer.Context,
+    job: Annotated[Path, typer.Argument(metavar="JOB", help="A TOML file; its keys are the options of predict.")],
+    check: Annotated[
+        bool, typer.Option("--check", help="Show the options, where each comes from, and the plan; run nothing.")
+    ] = False,
+) -> None:
+    """Run predict with the options of a job file.
+
+    Any option of predict may follow JOB. The command line comes first, then the environment (BATCH_EMOTION_<OPTION>),
+    then the file, then the default.
+    """
+    from batch_emotion.cli.jobfile import job_context, option_lines
+
+    predicting: Any = typer.main.get_command(app).commands["predict"]  # type: ignore[attr-defined]
+    kinds = kinds_of(PredictOptions) | kinds_of(MessageOptions)
+    scoring = job_context(predicting, kinds, job, context.args)
+    with scoring:
+        if check:
+            typer.echo("\n".join(option_lines(scoring, kinds, job)))
+            scoring.params["dry_run"] = True
+        try:
+            predicting.invoke(scoring)
+        except SourceError as error:
+            raise SourceError(f"{job}: sources: {error}") from None
+        except BundleError as error:
+            raise BundleError(f"{job}: model: {error}") from None

@@ -1,0 +1,73 @@
+"""An evaluation for people: one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_emotion.evaluation.document import SIDES, Evaluation
+from batch_emotion.metrics.scores import SCALARS, Interval, Scalar
+from batch_emotion.visualization.html import Picture, percent, percent_range, render, thumbnail_uri
+from batch_emotion.visualization.palette import class_colours
+
+SCALAR_NAMES: dict[Scalar, str] = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "ece": "calibration error (ECE)",
+    "log_loss": "log loss",
+}
+Cell = tuple[str, str]
+"""A value and its interval, as text; the interval may be empty."""
+
+
+def evaluation_page(
+    evaluation: Evaluation,
+    confusion: Picture,
+    reliability: Picture,
+    thumbnails: Sequence[NDArray[np.uint8] | None],
+) -> str:
+    """The page.
+
+    Args:
+        evaluation: the content of ``evaluation.json``.
+        confusion: the confusion matrix.
+        reliability: the reliability diagram.
+        thumbnails: uint8 (H, W, 3) of each mistake, None where the image is gone.
+    """
+    class_names = evaluation["model"]["class_names"]
+    return render(
+        __package__,
+        "evaluation.html.j2",
+        evaluation=evaluation,
+        class_names=class_names,
+        colours=class_colours([*class_names, *(name for name in evaluation["left_out"] if name not in class_names)]),
+        confusion=confusion,
+        reliability=reliability,
+        mistakes=list(zip(evaluation["mistakes"], map(thumbnail_uri, thumbnails), strict=True)),
+        scores=score_rows(evaluation),
+    )
+
+
+def score_rows(evaluation: Evaluation) -> list[tuple[str, list[Cell]]]:
+    """The table of scores: each score's name and, with all images and without duplicates, its value and interval."""
+    sides = [scores for scores in (evaluation["all"], evaluation["without_duplicates"]) if scores]
+    rows: list[tuple[str, list[Cell]]] = [("images", [(f"{scores['images']:,}", "") for scores in sides])]
+    for key in SCALARS:
+        cells = [_with_interval(key, scores[key], scores["intervals"].get(key)) for scores in sides]
+        rows.append((SCALAR_NAMES[key], cells))
+    with_people = evaluation["agreement"]
+    if with_people:
+        agreements = [each for side in SIDES if (each := with_people[side])]
+        rows.append(("clear majorities", [(f"{each['images']:,}", "") for each in agreements]))
+        shares = [_with_interval("agreement", each["agreement"], each["interval"]) for each in agreements]
+        rows.append(("agreement with them", shares))
+    return rows
+
+
+def _with_interval(key: str, value: float | None, interval: Interval | None) -> Cell:
+    if key == "log_loss" and value is not None:
+        return f"{value:.3f}", f"{interval[0]:.3f}–{interval[1]:.3f}" if interval else ""
+    return percent(value), percent_range(interval) if interval else ""

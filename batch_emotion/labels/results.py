@@ -1,0 +1,188 @@
+"""The labels of a result's rows: by a manifest, by the result's own column, or by the folders in its paths."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.labels.text import clean_labels
+from batch_emotion.results.reader import StoredResult
+from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
+from batch_emotion.storage.places import Place, is_uri
+
+FOLDERS = "folders"
+NONE = "none"
+_DEEPEST = 8
+
+
+class Labels(Protocol):
+    """The labels of rows, from one source."""
+
+    origin: str
+    """Where the labels come from, in words."""
+    column: str | None
+    """The result's column that is needed."""
+
+    def of(self, table: pa.RecordBatch) -> pa.Array:
+        """The label of each row, lower case, null where there is none."""
+        ...
+
+
+def find_labels(
+    result: StoredResult,
+    wanted: str | None,
+    root: Place,
+    rows: Iterable[pa.RecordBatch] | None = None,
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+) -> Labels | None:
+    """The labels of a result.
+
+    Args:
+        result: the result.
+        wanted: a manifest with ``path`` and ``label``, ``folders`` or ``none``; where None, the result's own column
+            ``label`` is taken, else the folders where most images lie in one that is named like a class.
+        root: where relative paths of the result start.
+        rows: the rows of the result, where they have been read; else its paths are read once.
+        encoding: of a CSV manifest; found from its bytes where None.
+        delimiter: of a CSV manifest; found from its header where None.
+
+    Raises:
+        UsageError: no row gets a label from what is wanted.
+    """
+    if wanted == NONE:
+        return None
+    rows = result.batches(["path"]) if rows is None else rows
+    if wanted not in (None, FOLDERS):
+        return _by_manifest(result, Path(str(wanted)), root, rows, encoding, delimiter)
+    if wanted is None and "label" in result.schema.names:
+        return ByColumn()
+    level, share = _best_level(rows, result.class_names)
+    if wanted == FOLDERS and not share:
+        raise UsageError(
+            f"no path of {result.path} has a folder named like one of {', '.join(result.class_names)}; "
+            "--labels takes a manifest with path and label"
+        )
+    return ByFolder(level) if share and (wanted == FOLDERS or share >= 0.5) else None
+
+
+def classes_of(labels: pa.Array, class_names: Sequence[str]) -> NDArray[np.intp]:
+    """The number of each label's class, -1 where it is none."""
+    found = pc.fill_null(pc.index_in(labels, pa.array(class_names, pa.string())), -1)
+    numbers: NDArray[np.intp] = found.to_numpy(zero_copy_only=False).astype(np.intp)
+    return numbers
+
+
+class ByColumn:
+    """Labels of the manifest that was scored, which the result carries."""
+
+    origin = "the result's column label"
+    column: str | None = "label"
+
+    def of(self, table: pa.RecordBatch) -> pa.Array:
+        """The label of each row, lower case, null where there is none."""
+        return clean_labels(table["label"])
+
+
+class ByFolder:
+    """Labels by the folder at one level above the file."""
+
+    column: str | None = None
+
+    def __init__(self, level: int) -> None:
+        self._level = level
+        self.origin = "the folders in the paths"
+
+    def of(self, table: pa.RecordBatch) -> pa.Array:
+        """The label of each row, lower case, null where there is none."""
+        parts = _parts(table["path"])
+        offsets = parts.offsets.to_numpy()
+        at = offsets[1:] - 1 - self._level
+        return clean_labels(parts.values.take(pa.array(at, mask=at < offsets[:-1])))
+
+
+class ByManifest:
+    """Labels of a manifest, found by the path as written, else by what it points at."""
+
+    column: str | None = None
+
+    def __init__(self, manifest: Path, paths: pa.Array, labels: pa.Array, root: Place) -> None:
+        self.origin = manifest.name
+        self._root = root
+        self._paths, self._labels = paths, labels
+        self._locations = _locations(paths, manifest.parent)
+
+    def of(self, table: pa.RecordBatch) -> pa.Array:
+        """The label of each row, lower case, null where there is none."""
+        found = pc.index_in(table["path"], self._paths)
+        if found.null_count:
+            found = pc.coalesce(found, pc.index_in(_locations(table["path"], self._root), self._locations))
+        return self._labels.take(found)
+
+
+def _by_manifest(
+    result: StoredResult,
+    manifest: Path,
+    root: Place,
+    rows: Iterable[pa.RecordBatch],
+    encoding: str | None,
+    delimiter: str | None,
+) -> ByManifest:
+    if manifest.suffix.lower() not in MANIFEST_SUFFIXES or not manifest.is_file():
+        raise UsageError(f"--labels: there is no .csv, .tsv or .parquet file {manifest}; give one with path and label")
+    paths, columns = read_manifest(manifest, "path", encoding, delimiter)
+    if "label" not in columns.column_names:
+        raise SourceError(
+            f"{manifest} has no column 'label'; --labels takes a manifest with the columns path and label"
+        )
+    labels = ByManifest(manifest, paths.combine_chunks(), clean_labels(columns["label"]), root)
+    if not any(len(found := labels.of(batch)) > found.null_count for batch in rows):
+        raise UsageError(
+            f"{manifest} has a label for none of the paths of {result.path}; "
+            "--root names the folder that relative paths start in"
+        )
+    return labels
+
+
+def _best_level(rows: Iterable[pa.RecordBatch], class_names: Sequence[str]) -> tuple[int, float]:
+    """The level above the file at which most rows have a folder named like a class, and their share."""
+    hits, total = np.zeros(_DEEPEST + 1, np.int64), 0
+    for batch in rows:
+        parts = _parts(batch["path"])
+        known = classes_of(clean_labels(parts.values), class_names) >= 0
+        starts, last = parts.offsets.to_numpy()[:-1], parts.offsets.to_numpy()[1:] - 1
+        for level in range(1, _DEEPEST + 1):
+            at = last - level
+            hits[level] += known[at[at >= starts]].sum()
+        total += len(batch)
+    level = int(hits.argmax())
+    return level, float(hits[level]) / max(total, 1)
+
+
+def _parts(paths: pa.Array) -> pa.ListArray:
+    """The parts of each path."""
+    plain = pc.replace_substring(pc.fill_null(paths, ""), "\\", "/")
+    return pc.split_pattern(plain, "/")
+
+
+def _locations(paths: pa.Array, root: Place) -> pa.Array:
+    """Absolute paths and URIs; only paths with parts such as ``..`` are put in order one by one."""
+    start = os.path.abspath(root) if isinstance(root, Path) else str(root)
+    absolute = pc.if_else(
+        pc.match_substring_regex(paths, r"^(?:/|[A-Za-z][A-Za-z0-9+.-]+://)"),
+        paths,
+        pc.binary_join_element_wise(start, paths, os.sep),
+    )
+    crooked = pc.match_substring_regex(absolute, r"/\.|//")
+    odd = absolute.filter(crooked).to_pylist()
+    straight = pa.array([path if is_uri(path) else os.path.abspath(path) for path in odd], pa.string())
+    return pc.replace_with_mask(absolute, pc.fill_null(crooked, False), straight)

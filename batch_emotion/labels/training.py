@@ -1,0 +1,191 @@
+"""Training and test data to a plan with a target for every image: folders per class, or a manifest with labels."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from batch_emotion.errors import SourceError
+from batch_emotion.labels.text import clean_labels, clean_names
+from batch_emotion.options.images import SourceOptions
+from batch_emotion.plan import Plan
+from batch_emotion.sources.planning import make_plan
+
+TRAIN_FOLDERS = ("train", "training")
+VALIDATION_FOLDERS = ("val", "valid", "validation", "test")
+
+
+@dataclass(frozen=True)
+class LabelledPlan:
+    """Images and what they show.
+
+    Attributes:
+        plan: N images.
+        targets: float32 (N, K), each row summing to 1; one-hot where there is one label.
+        ignored: how many images had a label outside the classes, by that label; ``""`` where they had none.
+    """
+
+    plan: Plan
+    targets: NDArray[np.float32]
+    ignored: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, rows: NDArray[np.int64]) -> LabelledPlan:
+        """The images of these rows, in their order."""
+        images = self.plan.images.take(pa.array(rows))
+        images = images.set_column(0, "index", pa.array(range(len(rows)), pa.int64()))
+        return LabelledPlan(Plan(images, self.plan.attributes.take(pa.array(rows))), self.targets[rows], self.ignored)
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """Which columns of a manifest hold its labels; a folder per class needs none of it.
+
+    Attributes:
+        source: the path column, and what its paths are relative to.
+        label_weight: where a manifest has both votes and labels, the part of a target that the label decides.
+    """
+
+    source: SourceOptions = field(default_factory=SourceOptions)
+    label_weight: float = 0.0
+
+
+def labelled_splits(
+    data: Path, class_names: Sequence[str], options: LabelOptions | None = None
+) -> tuple[LabelledPlan, LabelledPlan | None]:
+    """Read DATA as ``train`` takes it; the second plan is there where DATA has a validation folder of its own.
+
+    Raises:
+        SourceError: no images of the classes are there, or DATA has none of the known layouts.
+    """
+    if data.is_dir():
+        train = _subfolder(data, TRAIN_FOLDERS)
+        validation = _subfolder(data, VALIDATION_FOLDERS)
+        if train is not None:
+            return read_labelled(train, class_names), read_labelled(validation, class_names) if validation else None
+    return read_labelled(data, class_names, options), None
+
+
+def evaluation_folder(data: Path) -> Path:
+    """The part of DATA to evaluate on: its validation folder where it has training and validation folders, else all."""
+    if data.is_dir() and _subfolder(data, TRAIN_FOLDERS) is not None:
+        return _subfolder(data, VALIDATION_FOLDERS) or data
+    return data
+
+
+def read_labelled(
+    data: Path, class_names: Sequence[str], options: LabelOptions | None = None, absent_ok: bool = False
+) -> LabelledPlan:
+    """Read one folder per class, in any case, or a manifest.
+
+    A manifest has a column ``label``, or votes: a column for every class, named like it, that holds how many people
+    chose the class or how likely it is. Images with no vote for any of the classes are left out.
+
+    Args:
+        data: the folder or manifest.
+        class_names: the classes, in the order of the targets.
+        options: which columns of a manifest hold its labels.
+        absent_ok: a class may be without images.
+
+    Raises:
+        SourceError: no images of the classes are there, or the manifest has neither labels nor votes.
+    """
+    options = options or LabelOptions()
+    if data.is_dir():
+        plan = make_plan([str(data)])
+        skip = len(Path(data).parts)
+        targets, ignored = _one_hot(
+            clean_names(_class_of(path, skip) for path in plan.images["path"].to_pylist()), class_names
+        )
+    else:
+        if not data.is_file():
+            raise SourceError(f"no such file or directory: {data}")
+        plan = make_plan([str(data)], options.source)
+        targets, ignored = _manifest_targets(data, plan.attributes, class_names, options.label_weight)
+    chosen = np.flatnonzero(targets.sum(axis=1) > 0)
+    labelled = LabelledPlan(plan, targets, ignored).take(chosen)
+    absent = [name for name, total in zip(class_names, labelled.targets.sum(axis=0), strict=True) if not total]
+    if absent and (len(absent) == len(class_names) or not absent_ok):
+        raise SourceError(f"{data} has no images of: {', '.join(absent)}; choose the classes there are with --classes")
+    return labelled
+
+
+def _manifest_targets(
+    manifest: Path, attributes: pa.Table, class_names: Sequence[str], label_weight: float
+) -> tuple[NDArray[np.float32], dict[str, int]]:
+    columns = dict(zip(clean_names(attributes.column_names), attributes.column_names, strict=True))
+    has_votes = all(name in columns for name in class_names)
+    if "label" not in columns and not has_votes:
+        found = ", ".join(attributes.column_names) or "none"
+        raise SourceError(
+            f"the manifest {manifest} has neither a column 'label' nor one for each class; "
+            f"beside the path it has: {found}"
+        )
+    if label_weight and not (has_votes and "label" in columns):
+        raise SourceError(f"--label-weight needs both votes and labels, but {manifest} has only one of them")
+    if not has_votes:
+        return _one_hot(_labels(attributes[columns["label"]]), class_names)
+    try:
+        votes = np.stack([attributes[columns[name]].cast(pa.float32()).to_numpy() for name in class_names], axis=1)
+    except pa.ArrowInvalid as error:
+        raise SourceError(f"the votes in {manifest} are not all numbers: {error}") from None
+    if not (np.isfinite(votes).all() and (votes >= 0).all()):
+        raise SourceError(f"the votes in {manifest} must be numbers of 0 and more, without gaps")
+    total = votes.sum(axis=1, keepdims=True)
+    targets = np.divide(votes, total, out=np.zeros_like(votes), where=total > 0)
+    if label_weight:
+        labels, _ = _one_hot(_labels(attributes[columns["label"]]), class_names)
+        label_share = label_weight * labels.sum(axis=1, keepdims=True)
+        label_share[(total == 0) & (label_share > 0)] = 1
+        targets = (1 - label_share) * targets + label_share * labels
+    unknown = int((targets.sum(axis=1) == 0).sum())
+    return targets, {"": unknown} if unknown else {}
+
+
+def _labels(column: pa.ChunkedArray) -> list[str]:
+    return [label or "" for label in clean_labels(column).to_pylist()]
+
+
+def _one_hot(labels: Sequence[str], class_names: Sequence[str]) -> tuple[NDArray[np.float32], dict[str, int]]:
+    """One-hot targets, zero for labels outside the classes, and how often each of those occurs."""
+    order = {name: number for number, name in enumerate(class_names)}
+    rows = np.vstack([np.eye(len(class_names), dtype=np.float32), np.zeros(len(class_names), np.float32)])
+    targets = rows[[order.get(label, len(class_names)) for label in labels]]
+    return targets, dict(Counter(label for label in labels if label not in order))
+
+
+def split(data: LabelledPlan, fraction: float, seed: int) -> tuple[LabelledPlan, LabelledPlan]:
+    """Put ``fraction`` of every class aside for validation, at random by the seed.
+
+    Raises:
+        SourceError: a class has too few images for both sides.
+    """
+    classes = data.targets.argmax(axis=1)
+    rng = np.random.default_rng(seed)
+    aside = np.zeros(len(data), bool)
+    for number in range(data.targets.shape[1]):
+        rows = rng.permutation(np.flatnonzero(classes == number))
+        count = max(1, round(len(rows) * fraction))
+        if count >= len(rows):
+            raise SourceError("a class has fewer than two images, too few to put some aside for validation")
+        aside[rows[:count]] = True
+    return data.take(np.flatnonzero(~aside)), data.take(np.flatnonzero(aside))
+
+
+def _class_of(path: str, skip: int) -> str:
+    parts = Path(path).parts[skip:]
+    return parts[0] if len(parts) > 1 else ""
+
+
+def _subfolder(data: Path, names: Sequence[str]) -> Path | None:
+    folders = {entry.name.lower(): Path(entry.path) for entry in os.scandir(data) if entry.is_dir()}
+    return next((folders[name] for name in names if name in folders), None)

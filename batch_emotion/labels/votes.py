@@ -1,0 +1,108 @@
+"""The votes of several people on each image, and what their clear majority saw in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from batch_emotion.errors import SourceError
+from batch_emotion.labels.text import clean_names
+from batch_emotion.sources.manifest import read_manifest
+
+_DEPTHS = (3, 2, 1)
+
+
+@dataclass(frozen=True)
+class Votes:
+    """How many people chose what, one row per image.
+
+    Attributes:
+        files: R paths.
+        choices: C names of what could be chosen, lower case, the classes and others such as ``unknown``.
+        counts: float64 (R, C).
+    """
+
+    files: list[str]
+    choices: tuple[str, ...]
+    counts: NDArray[np.float64]
+
+    def clear_majorities(self) -> list[str]:
+        """What more than half of all votes of a row chose, others than the classes included; empty where none did."""
+        best = self.counts.argmax(axis=1)
+        clear = self.counts.max(axis=1) * 2 > self.counts.sum(axis=1)
+        return [self.choices[choice] if is_clear else "" for choice, is_clear in zip(best, clear, strict=True)]
+
+
+def read_votes(
+    path: Path, class_names: Sequence[str], encoding: str | None = None, delimiter: str | None = None
+) -> Votes:
+    """Read a CSV or Parquet table with the column ``file`` and one column of counts for each choice.
+
+    Args:
+        path: the table.
+        class_names: the classes that need a column.
+        encoding: of CSV; told by its bytes where None.
+        delimiter: of CSV; told by its header where None.
+
+    Raises:
+        SourceError: it cannot be read, a class has no column, or a count is not a number.
+    """
+    if not path.is_file():
+        raise SourceError(f"no such file: {path}; --votes wants a table with a file and the votes for each class")
+    files, columns = read_manifest(path, "file", encoding, delimiter)
+    choices = tuple(clean_names(columns.column_names))
+    lacking = [name for name in class_names if name not in choices]
+    if lacking:
+        raise SourceError(f"{path} has no column of votes for: {', '.join(lacking)}; it has: {', '.join(choices)}")
+    counts = np.column_stack([_numbers(column, name, path) for name, column in zip(choices, columns, strict=True)])
+    return Votes([name or "" for name in files.to_pylist()], choices, counts)
+
+
+def _numbers(column: pa.ChunkedArray, name: str, path: Path) -> NDArray[np.float64]:
+    try:
+        numbers: NDArray[np.float64] = pc.cast(column, pa.float64()).to_numpy()
+    except pa.ArrowException:
+        numbers = np.array([np.nan])
+    if not (np.isfinite(numbers) & (numbers >= 0)).all():
+        raise SourceError(f"the column {name!r} of {path} holds something that is not a count of votes")
+    return numbers
+
+
+def match_tails(paths: Sequence[str], files: Sequence[str]) -> tuple[NDArray[np.int64], dict[int, int]]:
+    """Find each path among ``files`` by its end: its last three parts, else its last two, else its name.
+
+    An end that stands for more than one file, or for more than one path, matches nothing.
+
+    Returns:
+        for each path the row in ``files``, -1 where there is none, and how many were found by how many parts.
+    """
+    found = np.full(len(paths), -1, np.int64)
+    by_depth: dict[int, int] = {}
+    for depth in _DEPTHS:
+        tail = _tail(depth)
+        open_rows = np.flatnonzero(found < 0).tolist()
+        row_of = _unique_rows([tail(name) for name in files])
+        often = Counter(tail(path) for path in set(paths))
+        ends = [tail(paths[row]) for row in open_rows]
+        hits = [row_of[end] if often[end] == 1 and end in row_of else -1 for end in ends]
+        found[open_rows] = hits
+        count = sum(hit >= 0 for hit in hits)
+        if count:
+            by_depth[depth] = count
+    return found, by_depth
+
+
+def _tail(depth: int) -> Callable[[str], tuple[str, ...]]:
+    return lambda name: tuple(name.replace("\\", "/").lower().split("/")[-depth:])
+
+
+def _unique_rows(ends: list[tuple[str, ...]]) -> dict[tuple[str, ...], int]:
+    often = Counter(ends)
+    return {end: row for row, end in enumerate(ends) if often[end] == 1}

@@ -1,0 +1,210 @@
+"""A result read back, a Parquet file, a CSV file or a directory of parts: batch by batch, or whole."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from batch_emotion.errors import SourceError, UsageError, one_line
+from batch_emotion.records import FACE_SCHEMA
+from batch_emotion.results.run_document import RunDocument, read_run
+from batch_emotion.results.schema import result_schema
+from batch_emotion.storage.part_folders import part_files
+from batch_emotion.storage.places import Place, readable
+
+_BATCH = 131_072
+_CSV_BLOCK = 8 * 2**20
+_NEEDED = ("path", "status", "emotion", "confidence")
+
+
+@dataclass(frozen=True)
+class Maker:
+    """The model that made a result, as far as its footer, or where it has none its ``run.json``, names it.
+
+    Attributes:
+        name: of the model, None where that is not known.
+        sha256: of the model, None where that is not known.
+        runtime: what ran the network, None where that is not known.
+    """
+
+    name: str | None = None
+    sha256: str | None = None
+    runtime: str | None = None
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """A result on disk or on a store.
+
+    Attributes:
+        path: the file or directory.
+        files: the file, or the parts in the order of their rows.
+        schema: its columns, of the types they were written with; a manifest's own are strings in CSV.
+        class_names: the K classes, in the order of the probabilities.
+        footer: the facts in its Parquet footer; empty for CSV and for another tool's file.
+    """
+
+    path: Place
+    files: tuple[Place, ...]
+    schema: pa.Schema
+    class_names: tuple[str, ...]
+    footer: dict[str, str]
+
+    @property
+    def has_faces(self) -> bool:
+        """Whether an image may have several rows, one for each face."""
+        return FACE_SCHEMA.names[0] in self.schema.names
+
+    @cached_property
+    def run(self) -> RunDocument:
+        """What its ``run.json`` holds; empty where there is none."""
+        return read_run(self.path)
+
+    @property
+    def maker(self) -> Maker:
+        """The model that made it."""
+        if "model_sha256" in self.footer:
+            return Maker(self.footer.get("model"), self.footer["model_sha256"], self.footer.get("runtime"))
+        record = self.run.get("result")
+        fingerprint: dict[str, object] = (record.get("fingerprint") if record else None) or {}
+        name, sha256, runtime = (fingerprint.get(key) for key in ("model_name", "model", "runtime"))
+        return Maker(*(None if each is None else str(each) for each in (name, sha256, runtime)))
+
+    def check_column(self, name: str) -> None:
+        """Refuse a column that is not there.
+
+        Raises:
+            UsageError: naming those that are.
+        """
+        if name not in self.schema.names:
+            raise UsageError(f"{self.path} has no column {name!r}; it has: {', '.join(self.schema.names)}")
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """These columns of all rows, some hundred thousand rows at a time.
+
+        Raises:
+            SourceError: a file is damaged, a part has other columns than the first, or a cell is not what its column
+                should hold.
+        """
+        try:
+            if _is_csv(self.path):
+                yield from _csv_batches(self.path, self.schema, columns)
+                return
+            for file in self.files:
+                with pq.ParquetFile(readable(file)) as opened:
+                    if opened.schema_arrow != self.schema:
+                        raise SourceError(f"{file} has other columns than {self.files[0]}; give parts of one result")
+                    yield from opened.iter_batches(_BATCH, columns=list(columns))
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(self.path, error) from None
+
+    def read(self) -> pa.Table:
+        """All columns of all rows.
+
+        Raises:
+            SourceError: as ``batches``.
+        """
+        return pa.Table.from_batches(self.batches(self.schema.names), self.schema)
+
+
+def open_result(path: Place) -> StoredResult:
+    """Read a result's columns and footer, but no rows.
+
+    Raises:
+        SourceError: it is not there, or not a result.
+    """
+    try:
+        if not path.exists():
+            raise SourceError(f"no such file or directory: {path}")
+        files = tuple(part_files(path)) if path.is_dir() else (path,)
+        if not files:
+            raise SourceError(f"the directory {path} holds no part-*.parquet; give a result of predict")
+        schema = _csv_schema(path) if _is_csv(path) else pq.read_schema(readable(files[0]))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from None
+    class_names = _classes(schema.names)
+    lacking = [name for name in _NEEDED if name not in schema.names]
+    if lacking or len(class_names) < 2:
+        what = f"no column {', '.join(lacking)}" if lacking else "no probabilities p_<class>"
+        raise SourceError(f"{path} has {what}; give a result of predict")
+    for name in class_names:
+        if not pa.types.is_floating(schema.field(f"p_{name}").type):
+            raise SourceError(f"{path}: the column p_{name} holds no numbers; give a result of predict")
+    prefix = b"batch_emotion."
+    footer = {
+        key.removeprefix(prefix).decode(): value.decode("utf-8", "replace")
+        for key, value in (schema.metadata or {}).items()
+        if key.startswith(prefix)
+    }
+    return StoredResult(path, files, schema.remove_metadata(), class_names, footer)
+
+
+def read_result(path: Place) -> pa.Table:
+    """All rows of a result.
+
+    Raises:
+        SourceError: as ``open_result`` and ``StoredResult.read``.
+    """
+    return open_result(path).read()
+
+
+def result_probabilities(rows: pa.Table | pa.RecordBatch, class_names: Sequence[str]) -> NDArray[np.float32]:
+    """The probabilities of N rows of a result, float32 (N, K), NaN in rows that have none."""
+    return np.column_stack(
+        [
+            pc.fill_null(rows[f"p_{name}"].cast(pa.float32()), float("nan")).to_numpy(zero_copy_only=False)
+            for name in class_names
+        ]
+    )
+
+
+def _is_csv(path: Place) -> bool:
+    return path.suffix.lower() == ".csv"
+
+
+def _unreadable(path: Place, error: Exception) -> SourceError:
+    return SourceError(f"{path} cannot be read: {one_line(error)}")
+
+
+def _classes(names: Sequence[str]) -> tuple[str, ...]:
+    """The classes by the columns ``p_<class>`` after ``confidence``, where no column is a manifest's own."""
+    ours = names[names.index("confidence") :] if "confidence" in names else []
+    return tuple(name.removeprefix("p_") for name in ours if name.startswith("p_"))
+
+
+def _csv_schema(path: Place) -> pa.Schema:
+    """The columns of a CSV result by its header: those before ``path`` are the manifest's, and strings."""
+    with path.open(encoding="utf-8", newline="") as file:
+        names = next(csv.reader(file), [])
+    own = names.index("path") if "path" in names else len(names)
+    known = result_schema(_classes(names[own:]), checksum=True, faces=True)
+    kinds = {field.name: field.type for field in known}
+    return pa.schema(
+        [(name, pa.string() if at < own else kinds.get(name, pa.string())) for at, name in enumerate(names)]
+    )
+
+
+def _csv_batches(path: Place, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    convert = pyarrow.csv.ConvertOptions(
+        column_types=schema,
+        include_columns=list(columns),
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+        null_values=[""],
+    )
+    with pyarrow.csv.open_csv(
+        readable(path),
+        pyarrow.csv.ReadOptions(block_size=_CSV_BLOCK),
+        pyarrow.csv.ParseOptions(newlines_in_values=True),
+        convert,
+    ) as reader:
+        yield from (batch for batch in reader if len(batch))

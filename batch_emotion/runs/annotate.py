@@ -1,0 +1,105 @@
+"""Copies of the images of a result with their faces marked, for eyes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import pyarrow as pa
+
+from batch_emotion.errors import BatchEmotionError
+from batch_emotion.images.decode import decode_whole, load
+from batch_emotion.options.images import AnnotateOptions, Limits
+from batch_emotion.plan import Plan
+from batch_emotion.records import Face, Status
+from batch_emotion.storage.commits import committing_folder, restore_output
+from batch_emotion.visualization.boxes import draw_faces, jpeg_bytes
+from batch_emotion.visualization.palette import class_colours
+
+COLUMNS = ("status", "emotion", "confidence", "face_index", "box_x", "box_y", "box_w", "box_h")
+"""What must be known of each row."""
+
+_UNCERTAIN = "#bbbbbb"
+_NAME = re.compile(r"\d{6,}-.*\.jpg", re.DOTALL)
+_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+
+
+def is_annotated(name: str) -> bool:
+    """Whether a file's name is that of a copy."""
+    return _NAME.fullmatch(name) is not None
+
+
+def annotate(
+    options: AnnotateOptions,
+    plan: Plan,
+    rows: Iterable[pa.Table | pa.RecordBatch],
+    class_names: Sequence[str],
+    limits: Limits,
+) -> int:
+    """Write the copies, ``000042-<name>.jpg`` for the image of row 42 of the plan; gives how many.
+
+    An image that has changed so much since that it cannot be decoded is passed over.
+
+    Args:
+        options: where to and how many.
+        plan: the images.
+        rows: all rows of the result in its order, with ``COLUMNS``.
+        class_names: the model's classes.
+        limits: what is refused.
+
+    Raises:
+        BatchEmotionError: the copies cannot be written.
+    """
+    colours = class_colours(class_names)
+    written = 0
+    try:
+        restore_output(options.folder)
+        with committing_folder(options.folder) as folder:
+            for row, faces in _images(rows):
+                if row >= len(plan) or written == options.limit:
+                    break
+                image = load(
+                    plan.images["location"][row].as_py(),
+                    limits,
+                    lambda data: decode_whole(data, False, limits, lambda size, upright: 1),
+                )
+                if not faces or image.pixels is None or image.width is None or image.height is None:
+                    continue
+                marks = [_mark(face, colours) for face in faces]
+                drawn = draw_faces(image.pixels, (image.width, image.height), marks)
+                name = _file_name(row, plan.images["path"][row].as_py())
+                (folder / name).write_bytes(jpeg_bytes(drawn))
+                written += 1
+    except OSError as error:
+        raise BatchEmotionError(
+            f"the result is whole, but the annotated copies could not be written to {options.folder}: {error.strerror}"
+        ) from error
+    return written
+
+
+def _images(tables: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """Each image's row in the plan and its faces, the largest first."""
+    image, faces = -1, list[dict[str, Any]]()
+    for table in tables:
+        for row in table.to_pylist():
+            if not row["face_index"]:
+                if image >= 0:
+                    yield image, faces
+                image, faces = image + 1, []
+            if row["status"] == Status.OK:
+                faces.append(row)
+    if image >= 0:
+        yield image, faces
+
+
+def _mark(row: dict[str, Any], colours: dict[str, str]) -> tuple[Face, str, str]:
+    face = Face(row["face_index"], row["box_x"], row["box_y"], row["box_w"], row["box_h"], 0.0)
+    return face, f"{row['emotion']} {row['confidence']:.0%}", colours.get(row["emotion"], _UNCERTAIN)
+
+
+def _file_name(row: int, path: str) -> str:
+    """A name that any system takes, with as much of the image's own as 120 bytes hold."""
+    own = _UNSAFE.sub("_", PurePath(path.replace("\\", "/")).stem).encode("utf-8", "replace")[:120]
+    return f"{row:06d}-{own.decode('utf-8', 'ignore')}.jpg"

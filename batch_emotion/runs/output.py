@@ -1,0 +1,142 @@
+"""Rows to an output: made anew or brought up to date, one run at a time, whole or not at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from batch_emotion._version import __version__
+from batch_emotion.engines.base import Assignment
+from batch_emotion.model.bundle import Card
+from batch_emotion.options.predict import PredictOptions
+from batch_emotion.results.fingerprint import Fingerprint
+from batch_emotion.results.run_document import ResultRecord
+from batch_emotion.results.summary import Summary
+from batch_emotion.results.workspace import Workspace, shards
+from batch_emotion.results.writer import write_result
+from batch_emotion.runs.job import Job
+from batch_emotion.runs.recorder import Recorder
+from batch_emotion.runs.resume import Finished, bring_up_to_date, make_anew
+from batch_emotion.runs.scoring import open_engine, score_remaining
+from batch_emotion.storage.part_folders import restore_parts
+from batch_emotion.storage.places import Place
+
+Outcome = Literal["done", "nothing to do"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: images done of all that it has to score, and failures among them."""
+
+    done: int
+    total: int
+    failures: int
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made, or found made.
+
+    Attributes:
+        outcome: which of the two.
+        summary: the counts.
+        record: the part ``result`` of ``run.json``.
+        left_out: files passed over for their extension.
+    """
+
+    outcome: Outcome
+    summary: Summary
+    record: ResultRecord
+    left_out: int
+
+
+def write_output(out: Place, job: Job, options: PredictOptions, recorder: Recorder, on_progress: OnProgress) -> Made:
+    """Make the output, or find it made.
+
+    Args:
+        out: the file or directory; its lock must be held.
+        job: what decides the result.
+        options: whether it is an update or replaces what is there, the engine, and the time limit.
+        recorder: whose stages are timed.
+        on_progress: called after every batch of rows, those of an unfinished run first.
+    """
+    restore_parts(out)
+    recorder.record.model = {"name": job.bundle.card.name, "sha256": job.fingerprint.model}
+    seen, profile = recorder.seen, recorder.seen.profile
+    workspace = Workspace(out)
+    if options.update is None or options.overwrite:
+        work = make_anew(out, options.overwrite, job, workspace)
+    else:
+        with profile.timing("compare"):
+            work = bring_up_to_date(out, options.update, job, workspace)
+    if isinstance(work, Finished):
+        work.summary.profile = profile
+        return Made("nothing to do", work.summary, work.record, job.plan.left_out)
+    summary = Summary(profile=profile, update=work.counts)
+    cut = list(shards(len(work.plan), job.fingerprint.shard_size))
+    committed = workspace.committed
+    kept = [shard for shard in cut if shard[0] in committed]
+
+    def progress() -> None:
+        on_progress(Progress(seen.images, len(work.plan), seen.failures))
+
+    for shard in kept:
+        seen.add(workspace.read(*shard))
+        progress()
+    if len(kept) < len(cut):
+        limit = options.time_limit
+        deadline = None if limit is None else time.time() + limit - recorder.record.seconds
+        assignment = Assignment(
+            workspace, workspace.identity, job.scorer, len(work.plan), job.fingerprint.shard_size, deadline
+        )
+        score_remaining(open_engine(options.engine, work.plan, job.bundle), assignment, seen, progress)
+    summary.scored, summary.seconds = seen.scored, seen.seconds
+    summary.runtime, summary.threads, summary.workers = seen.runtime, seen.threads, seen.workers
+
+    def announce(sha256: str) -> None:
+        workspace.announce(result_record(job.fingerprint, sha256, summary))
+
+    started = time.monotonic()
+    with profile.timing("write"):
+        rows = work.rows(workspace.read(*shard) for shard in cut)
+        facts = footer(job.fingerprint, job.bundle.card)
+        sha256 = write_result(out, summary.counting(rows), work.schema, facts, announce)
+    summary.seconds += time.monotonic() - started if summary.scored else 0
+    return Made("done", summary, result_record(job.fingerprint, sha256, summary), job.plan.left_out)
+
+
+def footer(fingerprint: Fingerprint, card: Card) -> dict[str, str]:
+    """What a Parquet result says of itself."""
+    height, width = card.input.image_size
+    options = fingerprint.options
+    return {
+        "version": __version__,
+        "model": card.name,
+        "model_sha256": fingerprint.model,
+        "class_names": ",".join(card.class_names),
+        "image_size": f"{height}x{width}",
+        "decoder": fingerprint.decoder,
+        "jpeg_decoding": "full" if options["full_decode"] else "scaled",
+        "runtime": fingerprint.runtime,
+        "precision": str(options["precision"]),
+        "plan": fingerprint.plan,
+        **fingerprint.of_faces(),
+        "fingerprint": fingerprint.to_json(),
+    }
+
+
+def result_record(fingerprint: Fingerprint, sha256: str, summary: Summary) -> ResultRecord:
+    """The part ``result`` of ``run.json``."""
+    return {
+        "tool": f"batch-emotion {__version__}",
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "fingerprint": fingerprint.as_dict(),
+        "sha256": sha256,
+        "counts": summary.counts(),
+    }

@@ -1,0 +1,130 @@
+"""What is to be done for an output: nothing, all of it, or what an earlier run left."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+
+import pyarrow as pa
+
+from batch_emotion.errors import OutputMismatch
+from batch_emotion.options.runs import UpdateOptions
+from batch_emotion.plan import Plan
+from batch_emotion.results.fingerprint import Fingerprint
+from batch_emotion.results.reader import read_result
+from batch_emotion.results.run_document import ResultRecord, read_run, run_file
+from batch_emotion.results.summary import Summary
+from batch_emotion.results.update import UpdateCounts, compare, keep_types, merged
+from batch_emotion.results.workspace import Workspace
+from batch_emotion.results.writer import check_target, output_digest
+from batch_emotion.runs.job import Job
+from batch_emotion.storage.part_folders import is_unfinished
+from batch_emotion.storage.places import Place
+
+_LOG = logging.getLogger("batch_emotion")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What has to be scored, and how its parts become the result, in these columns."""
+
+    plan: Plan
+    schema: pa.Schema
+    rows: Callable[[Iterable[pa.Table]], Iterable[pa.Table]]
+    counts: UpdateCounts | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """An output that is there already: its part ``result`` of ``run.json``, and its counts."""
+
+    record: ResultRecord
+    summary: Summary
+
+
+def make_anew(out: Place, overwrite: bool, job: Job, workspace: Workspace) -> Work | Finished:
+    """Score the whole plan, or the rest of it where an unfinished run has the same one.
+
+    Raises:
+        OutputMismatch: another run's output or parts are in the way, and ``overwrite`` is not given.
+    """
+    if not workspace.is_there and out.exists() and not overwrite:
+        return _finished(out, job.fingerprint)
+    check_target(out)
+    workspace.open(job.fingerprint, job.plan, overwrite)
+    return Work(job.plan, job.schema, lambda parts: parts)
+
+
+def _finished(out: Place, fingerprint: Fingerprint) -> Finished:
+    """The finished output, where it is the one that this run would make."""
+    record = read_run(out).get("result")
+    if not record:
+        raise OutputMismatch(
+            f"{out} is there already, and no {run_file(out).name} says that a run made it; "
+            "give --overwrite to replace it"
+        )
+    differing = fingerprint.differences(record["fingerprint"])
+    if differing:
+        raise OutputMismatch(
+            f"{out} is there already and differs in {'; '.join(differing)}; give --update to bring it up to date or "
+            "--overwrite to replace it"
+        )
+    if output_digest(out) != record["sha256"]:
+        raise OutputMismatch(f"{out} was changed after it was written; give --overwrite to make it anew")
+    return Finished(record, Summary.from_counts(record["counts"]))
+
+
+def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Workspace) -> Work | Finished:
+    """Score what has no row yet in the output or in the parts of an unfinished run.
+
+    Raises:
+        OutputMismatch: rows cannot be kept, or too many images vanished.
+    """
+    check_target(out)
+    fingerprint, class_names = job.fingerprint, job.class_names
+    record = _attested(out, workspace)
+    if record and not fingerprint.differences(record["fingerprint"]):
+        summary = Summary.from_counts(record["counts"])
+        vanished = record["counts"].get("vanished", 0)
+        if not (options.retry_failures and summary.failures) and not (options.prune and vanished):
+            summary.update = UpdateCounts(unchanged=len(job.plan), vanished=vanished)
+            return Finished(record, summary)
+    result = read_result(out) if record else job.schema.empty_table()
+    plan = replace(job.plan, attributes=keep_types(job.plan.attributes, result.schema))
+    schema = replace(job, plan=plan).schema
+    leftovers = workspace.adopt(fingerprint)
+    comparison = compare(
+        plan,
+        schema,
+        result,
+        leftovers.tables,
+        leftovers.suspects,
+        options,
+        same_model=not record or fingerprint.scores_like(record["fingerprint"]),
+    )
+    todo = plan.take(comparison.todo)
+    workspace.restart(replace(fingerprint, plan=todo.digest, images=len(todo)), todo, comparison.suspects)
+    _LOG.info("compared", extra={"fields": asdict(comparison.counts)})
+    return Work(
+        todo,
+        schema,
+        lambda parts: merged(
+            plan, comparison, parts, schema, class_names, job.scorer.min_confidence, fingerprint.shard_size
+        ),
+        comparison.counts,
+    )
+
+
+def _attested(out: Place, workspace: Workspace) -> ResultRecord | None:
+    """What made the output that is there, as its run recorded it; None where there is none."""
+    if not out.exists() or (workspace.is_there and is_unfinished(out)):
+        return None
+    digest = output_digest(out)
+    for record in (read_run(out).get("result"), workspace.announced):
+        if record and record.get("sha256") == digest:
+            return record
+    raise OutputMismatch(
+        f"{out} was changed after it was written, or has lost its {run_file(out).name}, and its rows cannot be kept; "
+        "give --overwrite to make it anew"
+    )

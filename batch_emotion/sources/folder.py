@@ -1,0 +1,89 @@
+"""A local folder to the images below it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import pyarrow.compute as pc
+from pyarrow.lib import StringBuilder
+
+from batch_emotion.storage.escaping import escape_name
+
+IMAGE_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "gif", "tif", "tiff", "jp2"),
+        *("pbm", "pgm", "ppm", "pnm", "heic", "heif", "avif"),
+    )
+)
+"""The extensions, in any case, that a walk takes for images."""
+
+CHUNK = 65_536
+"""How many images are Python objects at a time."""
+
+
+class Entry(NamedTuple):
+    """One image to be: the path as the source says it, what to open, and its (size, mtime_ns) where a listing told."""
+
+    path: str
+    location: str
+    facts: tuple[int, int] | None = None
+
+
+@dataclass
+class Walk:
+    """The entries of local folders, with a count of what was passed over."""
+
+    left_out: int = 0
+    _open: list[tuple[int, int]] = field(default_factory=list)
+
+    def entries(self, folder: str) -> Iterator[Entry]:
+        """The images below a local folder: its own in the order of their names, then those of each folder in it."""
+        names, folders = StringBuilder(), []
+        try:
+            facts = os.stat(folder)
+            identity = (facts.st_dev, facts.st_ino)
+            if identity in self._open:
+                return
+            with os.scandir(folder) as found:
+                for item in found:
+                    if item.name.startswith("."):
+                        continue
+                    if item.is_dir():
+                        folders.append(item.name)
+                    elif is_image(item.name):
+                        names.append(escape_name(item.name))
+                    else:
+                        self.left_out += 1
+        except OSError:
+            yield local_entry(folder)
+            return
+        self._open.append(identity)
+        shown = escape_name(os.path.join(folder, ""))
+        opened = escape_name(os.path.join(os.path.abspath(folder), ""))
+        for name in in_order(names):
+            yield Entry(shown + name, opened + name)
+        for name in sorted(folders):
+            yield from self.entries(os.path.join(folder, name))
+        self._open.pop()
+
+
+def in_order(names: StringBuilder) -> Iterator[str]:
+    """The names sorted; only some of them are Python objects at a time."""
+    listed = names.finish()
+    order = pc.sort_indices(listed)
+    for start in range(0, len(order), CHUNK):
+        yield from listed.take(order.slice(start, CHUNK)).to_pylist()
+
+
+def is_image(name: str) -> bool:
+    """Whether a walk takes a file of that name for an image."""
+    return name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
+
+
+def local_entry(path: str) -> Entry:
+    """The entry of one local file."""
+    return Entry(escape_name(path), escape_name(os.path.abspath(path)))

@@ -1,0 +1,77 @@
+"""A CSV or Parquet manifest to a column of paths and a table of everything else, verbatim."""
+
+from __future__ import annotations
+
+import difflib
+
+import pyarrow as pa
+
+from batch_emotion.columns import plain_columns
+from batch_emotion.errors import SourceError, one_line
+from batch_emotion.sources.delimited import SEPARATORS, read_delimited
+from batch_emotion.storage.escaping import escape_name
+from batch_emotion.storage.places import Place, readable
+
+MANIFEST_SUFFIXES = frozenset({*SEPARATORS, ".parquet"})
+
+
+def read_manifest(
+    manifest: Place, path_column: str, encoding: str | None = None, delimiter: str | None = None
+) -> tuple[pa.ChunkedArray, pa.Table]:
+    """Read a manifest; CSV cells stay the strings they are, ``007`` and ``NA`` and empty ones included.
+
+    Args:
+        manifest: ``.csv``, ``.tsv`` or ``.parquet``.
+        path_column: the column that holds the paths.
+        encoding: of text; told by its bytes where None.
+        delimiter: of text; told by its header where None.
+
+    Returns:
+        the paths as written, and the other columns in their order, in types that every stage can carry.
+
+    Raises:
+        SourceError: it cannot be read, a column is there twice, the path column is not there, or a column holds what a
+            result cannot.
+    """
+    try:
+        if manifest.suffix.lower() in SEPARATORS:
+            table = read_delimited(manifest, path_column, encoding, delimiter)
+        else:
+            table = _read_parquet(manifest)
+    except (ValueError, OSError, pa.ArrowException) as error:
+        raise SourceError(f"the manifest {escape_name(str(manifest))} cannot be read: {one_line(error)}") from None
+    names = table.column_names
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SourceError(
+            f"the manifest has a column more than once: {', '.join(name or '(no name)' for name in twice)}"
+        )
+    if path_column not in names:
+        near = difflib.get_close_matches(path_column, names, 1, 0.3)
+        hint = f"; did you mean --path-column {near[0]}?" if near else ""
+        if len(names) == 1 and manifest.suffix.lower() in SEPARATORS:
+            hint = "; --delimiter says what separates its columns, --path-column which one holds the paths"
+        raise SourceError(f"the manifest has no column {path_column!r}, only: {', '.join(names) or 'none'}{hint}")
+    return _paths(table[path_column], path_column), table.drop_columns([path_column])
+
+
+def _paths(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    try:
+        paths = column.cast(pa.string())
+        paths.validate(full=True)
+    except pa.ArrowException:
+        held = "text that is not UTF-8" if pa.types.is_string(column.type) else str(column.type)
+        raise SourceError(f"the manifest's column {name!r} holds {held}, not paths") from None
+    return paths
+
+
+def _read_parquet(manifest: Place) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(readable(manifest)) as file:
+        try:
+            table = file.read()
+        except pa.ArrowNotImplementedError:  # categories within lists, for one, are not joined across row groups
+            groups = range(file.num_row_groups)
+            table = pa.concat_tables(plain_columns(file.read_row_group(number)) for number in groups)
+        return plain_columns(table.replace_schema_metadata(None))

@@ -1,0 +1,257 @@
+"""What the user points at to a plan: a directory, files, a glob, a manifest, a list on standard input, URIs."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow.lib import StringBuilder
+
+from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.options.images import SourceOptions
+from batch_emotion.plan import PLAN_SCHEMA, Plan
+from batch_emotion.sources.folder import CHUNK, Entry, Walk, in_order, is_image, local_entry
+from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
+from batch_emotion.storage.escaping import escape_name, unescape_name
+from batch_emotion.storage.locations import locate
+from batch_emotion.storage.places import Place, RemotePath, is_uri, place
+
+if TYPE_CHECKING:
+    from batch_emotion.sources.bucket import StoreWalk
+
+_UNKNOWN = -1
+_LONGEST_NAME = 2**20
+
+
+def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> Plan:
+    """List every image of the sources, in the order given.
+
+    Raises:
+        SourceError: a source does not exist, nothing was found, a manifest makes no sense, or a store that is named
+            cannot be read.
+    """
+    options = options or SourceOptions()
+    manifests = [source for source in sources if is_manifest(source)]
+    if manifests:
+        if len(sources) > 1:
+            raise SourceError(f"a manifest must be the only source, but {len(sources)} were given with {manifests[0]}")
+        return _plan_of_manifest(place(manifests[0]), options)
+    walks = _Walks()
+    images = _plan_table(entry for source in sources for entry in _entries(source, options, walks))
+    if not images.num_rows:
+        passed = f" ({walks.left_out} files have other extensions)" if walks.left_out else ""
+        raise SourceError(f"no images found in {', '.join(map(escape_name, sources))}{passed}")
+    return Plan(images, pa.table({"": pa.nulls(images.num_rows)}).drop_columns([""]), walks.left_out)
+
+
+def manifest_folder(sources: Sequence[str]) -> Place | None:
+    """The folder that a manifest's relative paths start from by themselves; None where no source is a manifest."""
+    return next((place(source).parent for source in sources if is_manifest(source)), None)
+
+
+def is_one_image(sources: Sequence[str]) -> bool:
+    """Whether the sources are a single file that is no manifest.
+
+    Raises:
+        UsageError: it is said to be on a store that cannot be read.
+    """
+    return len(sources) == 1 and _is_file(sources[0]) and not is_manifest(sources[0])
+
+
+def is_manifest(source: str) -> bool:
+    """Whether a source is a file that lists images."""
+    return os.path.splitext(source)[1].lower() in MANIFEST_SUFFIXES and _is_file(source)
+
+
+def _is_file(source: str) -> bool:
+    there = place(source) if is_uri(source) else source
+    if not isinstance(there, RemotePath):
+        return os.path.isfile(there)
+    from batch_emotion.storage.objects import find_object
+
+    return bool(find_object(there).is_file)
+
+
+class _Walks:
+    """Walks here and on stores; the latter load pyarrow's file systems, which no local run needs."""
+
+    def __init__(self) -> None:
+        self.here = Walk()
+        self._there: StoreWalk | None = None
+
+    @property
+    def left_out(self) -> int:
+        return self.here.left_out + (self._there.left_out if self._there else 0)
+
+    def entries(self, there: RemotePath) -> Iterator[Entry]:
+        from batch_emotion.sources.bucket import StoreWalk
+
+        self._there = self._there or StoreWalk()
+        return self._there.entries(there)
+
+
+def _entries(source: str, options: SourceOptions, walks: _Walks) -> Iterable[Entry]:
+    if source == "-":
+        return _listed(options)
+    if is_uri(source):
+        there = place(source)
+        if isinstance(there, RemotePath):
+            return walks.entries(there)
+        scheme = source[: source.index("/")] + "//"
+        return (entry._replace(path=scheme + entry.path) for entry in _entries(str(there), options, walks))
+    if os.path.isdir(source):
+        return walks.here.entries(source)
+    if os.path.lexists(source):
+        return [local_entry(source)]
+    if glob.has_magic(source):
+        return _globbed(source, walks.here)
+    raise SourceError(f"no such file or directory: {escape_name(source)}")
+
+
+def _globbed(pattern: str, walk: Walk) -> Iterator[Entry]:
+    names = StringBuilder()
+    for name in glob.iglob(pattern, recursive=True):
+        names.append(escape_name(name))
+    for found in map(unescape_name, in_order(names)):
+        if os.path.isdir(found):
+            if "**" not in pattern:
+                yield from walk.entries(found)
+        elif is_image(found):
+            yield local_entry(found)
+        else:
+            walk.left_out += 1
+
+
+def _listed(options: SourceOptions) -> Iterator[Entry]:
+    if options.stdin is None and sys.stdin is None:
+        raise SourceError("- reads names from standard input, which is closed")
+    raw_names = _pieces(options.stdin or sys.stdin.buffer, b"\0" if options.null else b"\n")
+    names = (os.fsdecode(raw if options.null else raw.removesuffix(b"\r")) for raw in raw_names)
+    return _located(options.root or Path(), ((escape_name(name), name) for name in names if name))
+
+
+def _located(root: Place, names: Iterable[tuple[str, str]]) -> Iterator[Entry]:
+    """The entries of names, each given as it is shown and as it is; every store that they name is asked once.
+
+    Raises:
+        SourceError: a store cannot be read.
+    """
+    asked: set[tuple[str, str]] = set()
+    for shown, name in names:
+        location = locate(root, name)
+        if is_uri(location):
+            _ask_store(location, asked)
+        yield Entry(shown, location)
+
+
+def _ask_store(location: str, asked: set[tuple[str, str]]) -> None:
+    from batch_emotion.storage.objects import bucket_trouble
+
+    try:
+        there = place(location)
+    except UsageError:  # its row will say so
+        return
+    if isinstance(there, RemotePath) and (there.scheme, there.bucket) not in asked:
+        asked.add((there.scheme, there.bucket))
+        if trouble := bucket_trouble(there):
+            raise SourceError(trouble)
+
+
+def _pieces(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
+    rest = b""
+    while block := _read(stream):
+        *whole, rest = (rest + block).split(separator)
+        if len(rest) > _LONGEST_NAME:
+            raise SourceError("standard input has no list of names, one a line, or with --null each ending in NUL")
+        yield from whole
+    yield rest
+
+
+def _read(stream: BinaryIO) -> bytes:
+    try:
+        return stream.read(2**20)
+    except OSError as error:
+        raise SourceError(f"standard input cannot be read: {error.strerror}") from None
+
+
+def _plan_of_manifest(manifest: Place, options: SourceOptions) -> Plan:
+    paths, attributes = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
+    return plan_paths(paths, options.root or manifest.parent, attributes)
+
+
+def plan_paths(paths: pa.ChunkedArray, root: Place, attributes: pa.Table) -> Plan:
+    """The plan of a table's paths, relative ones starting from ``root``; ``attributes`` are its other columns.
+
+    Raises:
+        SourceError: a store cannot be read.
+    """
+    cells = (
+        cell or ""
+        for chunk in paths.chunks
+        for start in range(0, len(chunk), CHUNK)
+        for cell in chunk.slice(start, CHUNK).to_pylist()
+    )
+    named = ((cell, unescape_name(cell)) for cell in cells)
+    return Plan(_plan_table(_located(root, named)), attributes)
+
+
+def _plan_table(entries: Iterable[Entry]) -> pa.Table:
+    batches: list[pa.RecordBatch] = []
+    first = 0
+    remaining = iter(entries)
+    while not batches or len(batches[-1]) == CHUNK:
+        batches.append(_plan_batch(first, islice(remaining, CHUNK)))
+        first += len(batches[-1])
+    return pa.Table.from_batches(batches, PLAN_SCHEMA)
+
+
+def _plan_batch(first: int, entries: Iterable[Entry]) -> pa.RecordBatch:
+    paths, locations = StringBuilder(), StringBuilder()
+    sizes, mtimes = array("q"), array("q")
+    for path, location, facts in entries:
+        paths.append(path)
+        locations.append(location)
+        size, mtime_ns = facts or _file_facts(location)
+        sizes.append(size)
+        mtimes.append(mtime_ns)
+    count = len(paths)
+    path, location = paths.finish(), locations.finish()
+    known = np.packbits(np.array(sizes) != _UNKNOWN, bitorder="little")
+    return pa.RecordBatch.from_arrays(
+        [
+            _integers(np.arange(first, first + count, dtype=np.int64)),
+            path,
+            path if path.equals(location) else location,  # one copy in memory where they are the same
+            *(_integers(column, known) for column in (sizes, mtimes)),
+        ],
+        schema=PLAN_SCHEMA,
+    )
+
+
+def _integers(values: NDArray[np.int64] | array[int], known: NDArray[np.uint8] | None = None) -> pa.Array:
+    """An Arrow view of the values, with a bitmap of those that are known; ``pa.array`` would import pandas."""
+    bitmap = None if known is None else pa.py_buffer(known)
+    return pa.Array.from_buffers(pa.int64(), len(values), [bitmap, pa.py_buffer(values)])
+
+
+def _file_facts(location: str) -> tuple[int, int]:
+    """Size and modification time of a regular file; the size is -1 where there is none, and unasked on a store."""
+    if is_uri(location):
+        return _UNKNOWN, 0
+    try:
+        facts = os.stat(unescape_name(location))
+    except (OSError, ValueError):
+        return _UNKNOWN, 0
+    if not stat.S_ISREG(facts.st_mode):
+        return _UNKNOWN, 0
+    return facts.st_size, facts.st_mtime_ns

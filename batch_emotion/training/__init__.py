@@ -1,0 +1,1 @@
+"""Pixels and targets become a network, and the network a bundle."""

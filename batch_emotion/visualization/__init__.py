@@ -1,0 +1,1 @@
+"""What the pages and pictures share: colours, charts, boxes, heat maps and the frame of an HTML page."""

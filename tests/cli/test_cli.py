@@ -1,0 +1,157 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+import batch_emotion
+from batch_emotion.cli import app, main
+
+HEAVY = ("tensorflow", "keras", "pandas", "cv2", "matplotlib", "onnxruntime", "sklearn", "scipy", "jinja2", "ray")
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"batch-emotion {batch_emotion.__version__}\n"
+
+
+@pytest.mark.parametrize("name", ["", *typer.main.get_command(app).commands])  # type: ignore[attr-defined]
+def test_h_is_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "-h"] if name else ["-h"]) == 0
+    short = capsys.readouterr().out
+    assert main([name, "--help"] if name else ["--help"]) == 0
+    assert capsys.readouterr().out == short
+    assert short.startswith(f"Usage: batch-emotion {name}")
+    assert "-h, --help" in short
+
+
+def test_one_image_prints_a_small_table(faces: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(faces / "happy" / "happy-0001.png")]) == 0
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 7
+    assert sum(float(number) for number in re.findall(r" ([\d.]+)%$", out, re.M)) == pytest.approx(100, abs=0.5)
+
+
+def test_one_bad_image_is_exit_code_1_and_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"text")
+    assert main(["predict", str(tmp_path / "a.jpg")]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_run_ends_with_a_summary_and_quiet_says_nothing(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", str(faces), "--out", str(tmp_path / "r.csv")]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "48 images: 48 ok" in said.err
+    assert f"Written to {tmp_path / 'r.csv'}" in said.err
+    assert main(["predict", str(faces), "--out", str(tmp_path / "r.csv")]) == 0
+    assert "Nothing to do" in capsys.readouterr().err
+    assert main(["predict", str(faces), "--out", str(tmp_path / "q.csv"), "--quiet"]) == 0
+    said = capsys.readouterr()
+    assert said.out + said.err == ""
+
+
+def test_a_dry_run_writes_nothing(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(faces), "--out", str(tmp_path / "r.csv"), "--shard-size", "40", "--dry-run"]) == 0
+    assert capsys.readouterr().out.startswith("48 images, ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict"],
+        ["predict", "."],
+        ["predict", "nowhere", "--out", "r.csv"],
+        ["predict", ".", "--out", "r.xyz"],
+        ["predict", ".", "--out", "."],
+        ["predict", "m.csv"],
+        ["predict", ".", "--runtime", "abacus"],
+        ["models", "typo"],
+        ["train", "nowhere", "--out", "m"],
+        ["evaluate", "nowhere", "--out", "m"],
+        ["report", "nowhere.parquet", "--out", "r.html"],
+        ["report", "nowhere.parquet", "--out", "r.pdf"],
+        ["explain", "nowhere.jpg", "--out", "e"],
+        ["predict", ".", "--out", "r.csv", "--report", "gone/r.html"],
+        ["export", "seed-cnn", "--format", "gif", "--out", "m"],
+        ["sample", "x", "--count", "0"],
+    ],
+)
+def test_usage_errors_are_exit_code_2(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.csv").write_text("path\na.jpg\n")
+    assert main(arguments) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_surprise_is_one_line(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import batch_emotion.commands.predict as command
+
+    def surprise(*anything: object) -> None:
+        raise ZeroDivisionError("by\nzero")
+
+    monkeypatch.setattr(command, "predict", surprise)
+    assert main(["predict", str(faces), "--out", str(tmp_path / "r.csv")]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_models_are_listed_shown_and_verified(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    assert "seed-cnn: " in capsys.readouterr().out
+    assert main(["models", "seed-cnn"]) == 0
+    assert "637,862" in capsys.readouterr().out
+    assert main(["models", "--verify"]) == 0
+    assert "seed-cnn: ok" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        ("['--help']", set()),
+        ("['predict', '--help']", set()),
+        ("['evaluate', '--help']", set()),
+        ("['report', '--help']", set()),
+        ("['explain', '--help']", set()),
+        ("['models']", {"cv2"}),
+        ("['predict', 'nowhere', '--out', 'r.csv']", {"cv2"}),
+        ("['predict', '.', '--out', 'r.csv', '--dry-run']", {"cv2"}),
+    ],
+)
+def test_light_commands_load_nothing_heavy(arguments: str, allowed: set[str], tmp_path: Path) -> None:
+    loaded = f"[name for name in {HEAVY} if name in sys.modules]"
+    code = f"import sys; from batch_emotion.cli import main; main({arguments}); print({loaded})"
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert set(re.findall(r"'(\w+)'", done.stdout.splitlines()[-1])) <= allowed
+
+
+def test_without_opencv_one_line_says_what_to_install(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['cv2'] = None; from batch_emotion.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "predict", ".", "--out", "r.csv"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "apt-get install libgl1" in done.stderr
+
+
+def test_every_command_is_in_the_readme_with_its_help() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    for command in app.registered_commands:
+        name = command.name or command.callback.__name__  # type: ignore[union-attr]
+        assert f"Usage: batch-emotion {name} " in readme
+
+
+def test_the_public_names_can_be_imported() -> None:
+    for name in batch_emotion.__all__:
+        assert getattr(batch_emotion, name) is not None
+    with pytest.raises(AttributeError):
+        _ = batch_emotion.nothing

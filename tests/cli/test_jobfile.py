@@ -1,0 +1,144 @@
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from batch_emotion.cli import main
+from batch_emotion.cli.jobfile import read_job
+from batch_emotion.errors import JobFileError
+
+KINDS = {
+    "sources": list[str],
+    "out": Path | None,
+    "batch-size": int,
+    "max-drift": float | None,
+    "quiet": bool,
+    "runtime": Literal["auto", "onnx"],
+}
+
+
+def _job(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "job.toml"
+    file.write_text(text)
+    return file
+
+
+def test_values_are_taken_with_their_variables_and_dates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHOTOS", "/srv/photos")
+    text = 'sources = ["${PHOTOS}/{date:%Y}", "b"]\nout = "r{x}.csv"\nbatch-size = 7\nmax-drift = 1\nquiet = true'
+    year = datetime.now().astimezone().strftime("%Y")
+    assert read_job(_job(tmp_path, text), KINDS) == {
+        "sources": [f"/srv/photos/{year}", "b"],
+        "out": "r{x}.csv",
+        "batch-size": 7,
+        "max-drift": 1,
+        "quiet": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("batchsize = 7", "batchsize: unknown key; did you mean batch-size"),
+        ("batch_size = 7", "did you mean batch-size"),
+        ("qwerty = 7", "the keys are sources, out, batch-size"),
+        ("[predict]\nout = 'r.csv'", "predict: unknown key"),
+        ("batch-size = '7'", "batch-size: must be a whole number, not the string '7'"),
+        ("batch-size = 7.5", "batch-size: must be a whole number, not 7.5"),
+        ("batch-size = true", "batch-size: must be a whole number, not true"),
+        ("max-drift = 'much'", "max-drift: must be a number"),
+        ("quiet = 1", "quiet: must be true or false, not 1"),
+        ("out = ['r.csv']", "out: must be a string, not a list"),
+        ("sources = 'photos'", "sources: must be a list of strings, not the string 'photos'"),
+        ("sources = [1]", "sources: must be a string, not 1"),
+        ("runtime = 'onx'", "runtime: must be one of auto, onnx, not the string 'onx'; did you mean onnx"),
+        ("out = '${NOT_SET_X}/r.csv'", "out: the environment variable NOT_SET_X is not set"),
+        ("out = ", "not TOML"),
+    ],
+)
+def test_what_is_wrong_is_named_with_the_nearest_right_one(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(JobFileError) as caught:
+        read_job(_job(tmp_path, text), KINDS)
+    assert words in str(caught.value)
+    assert str(tmp_path / "job.toml") in str(caught.value)
+
+
+def test_a_near_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BE_PHOTOS", "x")
+    with pytest.raises(JobFileError, match=r"BE_PHOTO is not set; did you mean \$\{BE_PHOTOS\}"):
+        read_job(_job(tmp_path, 'out = "${BE_PHOTO}"'), KINDS)
+
+
+def _checked(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[dict[str, list[str]], str]:
+    assert main(["run", *map(str, arguments), "--check"]) == 0
+    *options, plan = capsys.readouterr().out.splitlines()
+    return {line.split()[0]: line.split(maxsplit=1)[1].rsplit("  ", 1) for line in options}, plan
+
+
+def test_the_command_line_comes_before_the_environment_the_file_and_the_default(
+    tmp_path: Path, faces: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = _job(
+        tmp_path,
+        f'sources = ["{faces}"]\nout = "{tmp_path}/r.csv"\nbatch-size = 1\nshard-size = 2\nmax-pixels = 3\n'
+        "update = true",
+    )
+    monkeypatch.setenv("BATCH_EMOTION_BATCH_SIZE", "4")
+    monkeypatch.setenv("BATCH_EMOTION_SHARD_SIZE", "5")
+    options, plan = _checked(capsys, job, "--shard-size", 6, "--no-update")
+
+    def told(key: str) -> list[str]:
+        return [each.strip() for each in options[key]]
+
+    assert told("shard-size") == ["6", "command line"]
+    assert told("batch-size") == ["4", "environment"]
+    assert told("max-pixels") == ["3", str(job)]
+    assert told("max-bytes") == ["268435456", "default"]
+    assert told("update") == ["False", "command line"]
+    assert told("job") == ["job", str(job)]
+    assert plan.startswith("48 images")
+    assert [path.name for path in tmp_path.iterdir()] == ["job.toml"]
+
+
+def test_predict_takes_the_environment_too(
+    tmp_path: Path, faces: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BATCH_EMOTION_OUT", str(tmp_path / "r.csv"))
+    monkeypatch.setenv("BATCH_EMOTION_DRY_RUN", "1")
+    assert main(["predict", str(faces)]) == 0
+    assert capsys.readouterr().out.startswith("48 images")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('sources = ["nowhere"]\nout = "r.csv"', "job.toml: sources: no such file or directory: nowhere"),
+        ('sources = ["b.jpg"]\nout = "r.csv"', "b.jpg; did you mean a.jpg?"),
+        ('sources = ["m.csv"]\nout = "r.csv"\nroot = "no"', "--root: there is no folder no"),
+        ('sources = ["."]\nout = "r.csv"\nmodel = "sed-cnn"', "job.toml: model: no model 'sed-cnn'"),
+        ('sources = ["."]\nout = "no/r.csv"', "--out: the folder"),
+        ('sources = ["."]\nout = "r.csv"\nlog-file = "no/log"', "--log-file: the folder"),
+        ('sources = ["."]\nout = "r.csv"\nmetrics-file = "no/x.prom"', "--metrics-file: the folder"),
+        ('sources = ["."]\nout = "r.csv"\nbaseline = "no.json"', "--baseline: there is no no.json"),
+        ('sources = ["."]\nout = "r.csv"\ntime-limit = "soon"', "--time-limit must be a time such as 2h"),
+        ('sources = ["."]\nout = "r.csv"\ntime-limit = "1.2.3h"', "--time-limit must be a time such as 2h"),
+        ('out = "r.csv"', "Missing argument"),
+    ],
+)
+def test_missing_files_are_usage_errors_that_name_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "m.csv").write_text("path\na.jpg\n")
+    _job(tmp_path, text)
+    assert main(["run", "job.toml", "--check"]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_the_job_file_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--out", "r.csv", "job.toml"]) == 2
+    assert "the first argument of run is a job file" in capsys.readouterr().err

@@ -1,0 +1,114 @@
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from batch_emotion.errors import SourceError
+from batch_emotion.labels.training import LabelOptions, labelled_splits, read_labelled, split
+from batch_emotion.options.images import SourceOptions
+
+
+def _images(folder: Path, counts: dict[str, int]) -> Path:
+    for name, count in counts.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            (folder / name / f"{number}.jpg").write_bytes(b"x")
+    return folder
+
+
+def test_folders_are_classes_in_any_case_and_others_are_counted(tmp_path: Path) -> None:
+    data = read_labelled(_images(tmp_path, {"Happy": 2, "SAD": 3, "neutral": 4}), ("sad", "happy"))
+    assert data.targets.sum(axis=0).tolist() == [3, 2]
+    assert data.ignored == {"neutral": 4}
+    for path, target in zip(data.plan.images["path"].to_pylist(), data.targets, strict=True):
+        assert ("SAD" in path) == (target.argmax() == 0)
+
+
+def test_train_and_validation_folders_are_found(tmp_path: Path) -> None:
+    _images(tmp_path / "Train", {"a": 3, "b": 3})
+    _images(tmp_path / "test", {"a": 1, "b": 1})
+    train, validation = labelled_splits(tmp_path, ("a", "b"))
+    assert len(train) == 6
+    assert validation is not None
+    assert len(validation) == 2
+
+
+def test_a_manifest_with_labels(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("path,label\n1.jpg,A\n2.jpg,b\n3.jpg,c\n")
+    data = read_labelled(tmp_path / "m.csv", ("b", "a"))
+    assert data.targets.tolist() == [[0, 1], [1, 0]]
+    assert data.plan.images["path"].to_pylist() == ["1.jpg", "2.jpg"]
+
+
+def test_an_image_without_a_label_is_not_of_a_class_named_none(tmp_path: Path) -> None:
+    labels = pa.table({"path": ["1.jpg", "2.jpg", "3.jpg", "4.jpg"], "label": ["a", None, " ", "None"]})
+    pq.write_table(labels, tmp_path / "m.parquet")
+    data = read_labelled(tmp_path / "m.parquet", ("a", "none"))
+    assert data.plan.images["path"].to_pylist() == ["1.jpg", "4.jpg"]
+    assert data.ignored == {"": 2}
+
+
+def test_a_class_without_images_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no images of: c"):
+        read_labelled(_images(tmp_path, {"a": 1, "b": 1}), ("a", "b", "c"))
+
+
+def test_the_split_is_stratified_seeded_and_complete(tmp_path: Path) -> None:
+    data = read_labelled(_images(tmp_path, {"a": 50, "b": 10}), ("a", "b"))
+    train, aside = split(data, 0.2, seed=1)
+    assert aside.targets.sum(axis=0).tolist() == [10, 2]
+    paths = train.plan.images["path"].to_pylist() + aside.plan.images["path"].to_pylist()
+    assert sorted(paths) == sorted(data.plan.images["path"].to_pylist())
+    again = split(data, 0.2, seed=1)[1].plan.images["path"]
+    other = split(data, 0.2, seed=2)[1].plan.images["path"]
+    assert again == aside.plan.images["path"]
+    assert other != again
+    assert np.all(train.plan.images["index"].to_numpy() == np.arange(len(train)))
+
+
+VOTES = "file,label,a,b,other\n1.jpg,a,3,1,0\n2.jpg,b,0,0,4\n3.jpg,c,0,2,8\n4.jpg,b,4,0,0\n"
+
+
+def _votes(tmp_path: Path, label_weight: float = 0.0) -> LabelOptions:
+    (tmp_path / "votes.csv").write_text(VOTES)
+    return LabelOptions(SourceOptions(path_column="file"), label_weight)
+
+
+def test_votes_become_shares_and_images_without_any_are_left_out(tmp_path: Path) -> None:
+    data = read_labelled(tmp_path / "votes.csv", ("b", "a"), _votes(tmp_path))
+    assert data.plan.images["path"].to_pylist() == ["1.jpg", "3.jpg", "4.jpg"]
+    assert data.targets.tolist() == [[0.25, 0.75], [1, 0], [0, 1]]
+    assert data.ignored == {"": 1}
+
+
+def test_a_label_weighs_beside_the_votes_and_counts_alone_where_there_are_none(tmp_path: Path) -> None:
+    data = read_labelled(tmp_path / "votes.csv", ("b", "a"), _votes(tmp_path, 0.5))
+    assert data.plan.images["path"].to_pylist() == ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
+    assert data.targets.tolist() == [[0.125, 0.875], [1, 0], [1, 0], [0.5, 0.5]]
+    assert data.ignored == {}
+
+
+@pytest.mark.parametrize("cell", ["-1", "nan", "many", ""])
+def test_votes_that_are_no_counts_are_refused(cell: str, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(f"path,a,b\n1.jpg,{cell},1\n2.jpg,1,0\n")
+    with pytest.raises(SourceError, match="votes"):
+        read_labelled(tmp_path / "m.csv", ("a", "b"))
+
+
+def test_a_label_weight_without_votes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("path,label\n1.jpg,a\n2.jpg,b\n")
+    with pytest.raises(SourceError, match="--label-weight"):
+        read_labelled(tmp_path / "m.csv", ("a", "b"), LabelOptions(label_weight=0.5))
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_a_null_label_is_no_label(tmp_path: Path, kind: pa.DataType) -> None:
+    labels = pa.array(["a", None, "none", "b", " ", "None"], kind)
+    pq.write_table(pa.table({"path": list("123456"), "label": labels}), tmp_path / "m.parquet")
+    data = read_labelled(tmp_path / "m.parquet", ("a", "b"))
+    assert data.plan.images["path"].to_pylist() == ["1", "4"]
+    assert data.ignored == {"": 2, "none": 2}
+    with_none = read_labelled(tmp_path / "m.parquet", ("a", "b", "none"))
+    assert with_none.plan.images["path"].to_pylist() == ["1", "3", "4", "6"]

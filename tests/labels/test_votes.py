@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+
+from batch_emotion.errors import SourceError
+from batch_emotion.labels.votes import match_tails, read_votes
+
+VOTES = """file,happy,sad,contempt,unknown
+test/happy/a.jpg,6,4,0,0
+test/happy/b.jpg,5,1,4,0
+test/sad/c.jpg,0,3,0,7
+test/sad/d.jpg,1,9,0,0
+"""
+
+
+def test_a_clear_majority_is_more_than_half_of_all_votes(tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text(VOTES)
+    votes = read_votes(tmp_path / "v.csv", ("happy", "sad"))
+    assert votes.choices == ("happy", "sad", "contempt", "unknown")
+    assert votes.clear_majorities() == ["happy", "", "unknown", "sad"]
+
+
+def test_senseless_votes_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text(VOTES)
+    with pytest.raises(SourceError, match="no column of votes for: fear"):
+        read_votes(tmp_path / "v.csv", ("happy", "fear"))
+    with pytest.raises(SourceError, match="no such file"):
+        read_votes(tmp_path / "gone.csv", ("happy",))
+    (tmp_path / "v.csv").write_text("file,happy,sad\na.jpg,many,1\n")
+    with pytest.raises(SourceError, match=r"'happy' of .* not a count"):
+        read_votes(tmp_path / "v.csv", ("happy", "sad"))
+    (tmp_path / "v.csv").write_text("file,happy,sad\na.jpg,,1\n")
+    with pytest.raises(SourceError, match="not a count"):
+        read_votes(tmp_path / "v.csv", ("happy", "sad"))
+
+
+def test_paths_are_matched_by_their_ends() -> None:
+    files = ["test/happy/1.jpg", "test/sad/1.jpg", "train/sad/1.jpg", "test/sad/x.jpg", "test/sad/y.jpg"]
+    paths = ["/data/TEST/happy/1.JPG", "unpacked/sad/x.jpg", "y.jpg", "other/sad/1.jpg", "no.jpg"]
+    rows, by_parts = match_tails(paths, files)
+    assert rows.tolist() == [0, 3, 4, -1, -1]
+    assert by_parts == {3: 1, 2: 1, 1: 1}
+
+
+def test_what_has_more_than_one_meaning_matches_nothing() -> None:
+    rows, _ = match_tails(["a/x/1.jpg", "b/x/1.jpg", "c/y/2.jpg"], ["d/x/1.jpg", "e/y/2.jpg"])
+    assert rows.tolist() == [-1, -1, 1]
+
+
+def test_a_path_that_comes_twice_is_found_twice() -> None:
+    assert match_tails(["t/a/1.jpg", "t/a/1.jpg"], ["t/a/1.jpg"])[0].tolist() == [0, 0]
