@@ -18,6 +18,7 @@ from tests.fuzzing.png import PNG
 from tests.fuzzing.samples import samples
 from tests.fuzzing.survey import survey
 from tests.fuzzing.trial import LIMITS, SPEC, check_row
+from tests.support.children import path_with
 
 
 @pytest.mark.parametrize("name", samples())
@@ -51,6 +52,36 @@ def test_a_png_that_says_it_has_gigabytes_of_pixels_takes_no_memory_for_them() -
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert decode(lying, SPEC, LIMITS).status is decode(whole, SPEC, LIMITS).status
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 * before
+
+
+_FAILING = """
+import os, sys
+if "tests.fuzzing.worker" in sys.orig_argv:
+    from tests.fuzzing import trial
+    trial.CPU_SECONDS = 2
+    real = trial.try_image
+    def failing(location):
+        number = int(os.path.basename(location).split(".")[0])
+        if number == 3:
+            os.abort()
+        while number == 5:
+            pass
+        assert number != 6, "no row"
+        return real(location)
+    trial.try_image = failing
+"""
+
+
+def test_what_crashes_stalls_or_gives_no_row_is_found_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", path_with(tmp_path / "site", _FAILING))
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    found = survey(folder, range(8))
+    assert found.statuses.total() == 8
+    assert [fault.split(":")[0] for fault in sorted(found.faults)] == ["AssertionError", "SIGABRT", "SIGPROF"]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        f"{number}.image": mutant(number).data for number in (3, 5, 6)
+    }
 
 
 def test_mutants_of_every_format_become_rows(tmp_path: Path) -> None:
