@@ -47,10 +47,9 @@ def test_a_jpeg_of_thousands_of_scans_which_would_take_hours_is_refused() -> Non
 
 def test_a_png_that_says_it_has_gigabytes_of_pixels_takes_no_memory_for_them() -> None:
     *pieces, _ = PNG.split(samples()["png/6 8"])
-    whole = PNG.join(pieces)
     lying = PNG.join([*pieces[:-1], replace(pieces[-1], length=2**32 - 2)])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert decode(lying, SPEC, LIMITS).status is decode(whole, SPEC, LIMITS).status
+    assert decode(lying, SPEC, LIMITS).status is Status.CORRUPT
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 * before
 
 

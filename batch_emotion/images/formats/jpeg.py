@@ -100,7 +100,7 @@ def read_samples(data: bytes, facts: ImageFacts, gray: bool = False, divisor: in
     samples = opencv(data, gray and facts.plain, _REDUCED[divisor])
     if samples is not None:
         return samples
-    return _shrunk(pillow(JpegImagePlugin.JpegImageFile, data), divisor)
+    return _shrunk(pillow(JpegImagePlugin.JpegImageFile, data, facts), divisor)
 
 
 def _shrunk(samples: Samples, divisor: int) -> Samples:
