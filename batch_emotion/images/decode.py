@@ -116,13 +116,13 @@ def _see(
     except Exception as error:  # a header that is cut or makes no sense is found in many ways
         return _refused(error, "the header cannot be read")
     width, height = size = facts.size
+    if width < 1 or height < 1:
+        return DecodedImage(None, Status.CORRUPT, error=f"the header says {width}x{height} pixels")
     if width * height > limits.max_pixels or width > LARGEST_SIDE or height > LARGEST_SIDE:
         reason = f"{width}x{height} pixels, more than the limit of {limits.max_pixels}"
         if max(size) > LARGEST_SIDE:
             return DecodedImage(None, Status.TOO_LARGE, error=reason)
         return DecodedImage(None, Status.TOO_LARGE, width, height, reason)
-    if not width or not height:
-        return DecodedImage(None, Status.CORRUPT, error=f"the header says {width}x{height} pixels")
     try:
         if known is JPEG:
             divided_by = divisor(size, facts.orientation == 1)

@@ -27,7 +27,7 @@ _BATCH_BYTES = 8 * 2**20
 _TINY_BYTES = 3 * 2**10
 _LARGE_FILE = 4 * 2**20
 _FILES = ByteBudget(512 * 2**20)
-"""What local files take that are read whole and not yet decoded; all threads together, large files alone."""
+"""What large local files may take together while they are decoded; one that needs more is read alone."""
 
 
 def stream(

@@ -41,13 +41,13 @@ def read_facts(data: bytes) -> ImageFacts:
     return ImageFacts("BMP", (header.width, abs(header.height)), alpha=header.masks[3] != 0)
 
 
-def read_samples(data: bytes, _: ImageFacts) -> Samples:
+def read_samples(data: bytes, facts: ImageFacts) -> Samples:
     """Decode to 8 bits RGB or RGBA."""
     header = _header(data)
     if header.compression in _RUN_LENGTH:
         is_small = header.width * abs(header.height) <= _SLOWLY
         return first_decoded(
-            lambda: opencv(data), lambda: pillow(BmpImagePlugin.BmpImageFile, data) if is_small else None
+            lambda: opencv(data), lambda: pillow(BmpImagePlugin.BmpImageFile, data, facts) if is_small else None
         )
     rows = _rows(data, header)
     if header.bits <= 8:

@@ -100,7 +100,7 @@ def _decoded(data: bytes, tags: _Tags, facts: ImageFacts) -> Samples:
 
     def by_pillow() -> Samples:
         try:
-            return pillow(TiffImagePlugin.TiffImageFile, data)
+            return pillow(TiffImagePlugin.TiffImageFile, data, facts)
         except SyntaxError as error:
             if "pixel mode" not in str(error) or (facts.bits, number) in _KNOWN_TO_OPENCV:
                 raise  # it is damage that makes both fail
