@@ -99,12 +99,17 @@ def train(
     balance: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Draw images of rare classes more often; 1: all classes alike.")
     ] = 0.0,
-    prior: Annotated[
-        Literal["data", "drawn"],
+    evenness: Annotated[
+        float,
         typer.Option(
-            help="With --balance: the mix of classes the probabilities hold for, the data's or the one drawn."
+            min=0.0,
+            max=1.0,
+            help="The mix of classes that the probabilities assume, from 0, that of the training data, to 1, an even one.",
         ),
-    ] = "data",
+    ] = 0.0,
+    blend: Annotated[
+        float, typer.Option(min=0.0, max=0.99, help="With --from: the part of the weights that stays that model's.")
+    ] = 0.0,
     teacher: Annotated[
         str | None,
         typer.Option(help="Learn from the probabilities of these models, too: names or folders, with commas."),
@@ -167,7 +172,8 @@ def train(
             augmentation=Augmentation(flip, rotation, shift, zoom, brightness, contrast, erase, mixup),
             degradation=Degradation(blur, shrink, jpeg, gamma),
             balance=balance,
-            prior=prior,
+            evenness=evenness,
+            blend=blend,
             class_weights=class_weights,
             precision=precision,
             mirror=mirror,

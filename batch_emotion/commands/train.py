@@ -17,12 +17,12 @@ from batch_emotion.images.labelled import LabelledPlan, LabelOptions, labelled_s
 from batch_emotion.images.pipeline import stream
 from batch_emotion.images.synthetic import golden_pixels
 from batch_emotion.model.about import About
-from batch_emotion.model.architectures import ARCHITECTURES, start_from
+from batch_emotion.model.architectures import ARCHITECTURES, blend, start_from
 from batch_emotion.model.assessment import assess, calibrate
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
 from batch_emotion.model.checkpoints import Epoch
 from batch_emotion.model.publishing import write_bundle
-from batch_emotion.model.sampling import class_prior, class_shares, shift_prior
+from batch_emotion.model.sampling import class_prior, class_shares, even_out, shift_logits
 from batch_emotion.model.teaching import check_teachers, teach
 from batch_emotion.model.training import LabelledPixels, Recipe, fit
 from batch_emotion.records import InputSpec, Limits, Status, pixel_digests
@@ -98,8 +98,10 @@ def train(options: TrainOptions, report: Callable[[str], None] = lambda line: No
     if options.architecture not in ARCHITECTURES:
         raise UsageError(f"no architecture {options.architecture!r}; there are: {', '.join(ARCHITECTURES)}")
     check_class_names(options.class_names)
-    if options.recipe.prior == "drawn" and not options.recipe.balance:
-        raise UsageError("--prior drawn is the mix that --balance draws; give both or none of them")
+    if options.recipe.blend:
+        known = load_bundle(options.initial).card.class_names if options.initial else ()
+        if not set(options.class_names) <= set(known):
+            raise UsageError("--blend keeps a part of a model's weights; give one that has all the classes with --from")
     if options.recipe.balance and options.recipe.class_weights:
         raise UsageError("--balance and --class-weights both make up for rare classes; give one of them")
     if not options.out.absolute().parent.is_dir():
@@ -139,12 +141,14 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         lambda line: report(_progress(line, options.recipe.epochs)),
     )
     recipe = options.recipe
-    if recipe.balance and recipe.prior == "data":
-        shift_prior(model, class_shares(learn.targets, recipe.balance), class_shares(learn.targets))
-    assumed = recipe.balance if recipe.prior == "drawn" else float(recipe.class_weights)
-    shares = class_prior(learn.targets, assumed).round(6).tolist()
+    if recipe.balance:
+        shift_logits(model, np.log(class_shares(learn.targets) / class_shares(learn.targets, recipe.balance)))
+    if recipe.blend:
+        blend(model, _build(options, spec), recipe.blend)
+    prior = class_prior(learn.targets, float(recipe.class_weights))
     report("calibrating, measuring and exporting")
-    calibration = calibrate(model, watch)
+    calibration = calibrate(model, watch, prior, recipe.evenness)
+    prior = even_out(prior, recipe.evenness)
     metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
     write_bundle(
         options.out,
@@ -152,7 +156,7 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         architecture=options.architecture,
         class_names=options.class_names,
         spec=spec,
-        class_prior=dict(zip(options.class_names, shares, strict=True)),
+        class_prior=dict(zip(options.class_names, prior.round(6).tolist(), strict=True)),
         metrics=metrics,
         training=_told(options, len(unusable)),
         history=history,
@@ -214,7 +218,7 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
 
 def _lasting(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe a resumed training must share; a constant rate may go on for longer than was first asked."""
-    free = {"patience", "mirror", "prior"} | (set() if recipe.schedule == "cosine" else {"epochs"})
+    free = {"patience", "mirror", "evenness", "blend"} | (set() if recipe.schedule == "cosine" else {"epochs"})
     return {key: value for key, value in asdict(recipe).items() if key not in free}
 
 

@@ -150,3 +150,15 @@ def start_from(model: Any, class_names: Sequence[str], other: Any, other_class_n
     for weights, source in zip(mine, other_head.get_weights(), strict=True):
         weights[..., to] = source[..., of]
     head.set_weights(mine)
+
+
+def blend(model: Any, other: Any, part: float) -> None:
+    """Mix the weights of another network of the same architecture into those of this one, in place.
+
+    Args:
+        model: the network to change; it may be one of ``with_mirror``.
+        other: what to mix in.
+        part: how much of it, 0 to 1.
+    """
+    pairs = zip(model.get_weights(), other.get_weights(), strict=True)
+    model.set_weights([(1 - part) * mine + part * theirs for mine, theirs in pairs])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from batch_emotion.errors import BatchEmotionError
-from batch_emotion.model.sampling import class_prior, class_shares, epoch_order, shift_prior
+from batch_emotion.model.sampling import class_prior, class_shares, epoch_order, even_out, shift_logits
 
 
 def _targets() -> np.ndarray:
@@ -59,7 +59,7 @@ def test_shifting_the_prior_multiplies_the_probabilities_and_scales_them_to_one(
     rows = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     before, after = np.array([0.2, 0.3, 0.5]), np.array([0.6, 0.3, 0.1])
     plain = np.asarray(model.predict_on_batch(rows))
-    shift_prior(model, before, after)
+    shift_logits(model, np.log(after / before))
     wanted = plain * after / before
     np.testing.assert_allclose(
         np.asarray(model.predict_on_batch(rows)), wanted / wanted.sum(axis=1, keepdims=True), atol=1e-5
@@ -70,4 +70,11 @@ def test_a_network_without_a_softmax_at_its_end_is_refused() -> None:
     from keras import Input, Sequential, layers
 
     with pytest.raises(BatchEmotionError, match="--balance"):
-        shift_prior(Sequential([Input((4,)), layers.Dense(3)]), np.ones(3) / 3, np.ones(3) / 3)
+        shift_logits(Sequential([Input((4,)), layers.Dense(3)]), np.zeros(3))
+
+
+def test_a_mix_is_evened_out_by_degrees() -> None:
+    prior = np.array([0.64, 0.36, 0])
+    assert even_out(prior, 0) == pytest.approx(prior)
+    assert even_out(prior, 0.5) == pytest.approx([0.8 / 1.4, 0.6 / 1.4, 0])
+    assert even_out(prior, 1) == pytest.approx([0.5, 0.5, 0])
