@@ -107,9 +107,6 @@ def train(
             help="The mix of classes that the probabilities assume, from 0, that of the training data, to 1, an even one.",
         ),
     ] = 0.0,
-    blend: Annotated[
-        float, typer.Option(min=0.0, max=0.99, help="With --from: the part of the weights that stays that model's.")
-    ] = 0.0,
     teacher: Annotated[
         str | None,
         typer.Option(help="Learn from the probabilities of these models, too: names or folders, with commas."),
@@ -117,6 +114,10 @@ def train(
     teacher_weight: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="The part of a target that the teachers decide.")
     ] = 0.5,
+    average: Annotated[
+        str | None,
+        typer.Option(help="Average the finished weights with those of these models of the same --arch, with commas."),
+    ] = None,
     class_weights: Annotated[bool, typer.Option("--class-weights", help="Weigh every class alike.")] = False,
     precision: Annotated[
         Literal["float32", "mixed"], typer.Option(help="Mixed: bfloat16 arithmetic; the bundle is float32.")
@@ -173,15 +174,15 @@ def train(
             degradation=Degradation(blur, shrink, jpeg, gamma),
             balance=balance,
             evenness=evenness,
-            blend=blend,
             class_weights=class_weights,
             precision=precision,
             mirror=mirror,
             patience=patience,
             seed=seed,
         ),
-        teachers=tuple(filter(None, map(str.strip, teacher.split(",")))) if teacher else (),
+        teachers=_names(teacher),
         teacher_weight=teacher_weight,
+        average=_names(average),
         resume=resume,
         overwrite=overwrite,
         summary=summary,
@@ -192,6 +193,10 @@ def train(
     if not quiet:
         accuracy = result.bundle.card.metrics["validation"]["accuracy"]
         typer.echo(f"Written to {out}: {accuracy:.1%} of the validation images right", err=True)
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, (text or "").split(","))))
 
 
 @command()

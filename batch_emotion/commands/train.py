@@ -17,14 +17,15 @@ from batch_emotion.images.labelled import LabelledPlan, LabelOptions, labelled_s
 from batch_emotion.images.pipeline import stream
 from batch_emotion.images.synthetic import golden_pixels
 from batch_emotion.model.about import About
-from batch_emotion.model.architectures import ARCHITECTURES, blend, start_from
+from batch_emotion.model.architectures import ARCHITECTURES, average_weights, start_from
 from batch_emotion.model.assessment import assess, calibrate
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
+from batch_emotion.model.calibration import fold_temperature
 from batch_emotion.model.checkpoints import Epoch
 from batch_emotion.model.publishing import write_bundle
-from batch_emotion.model.sampling import class_prior, class_shares, even_out, shift_logits
+from batch_emotion.model.sampling import class_prior, class_shares, even_out, matching_shift, shift_logits
 from batch_emotion.model.teaching import check_teachers, teach
-from batch_emotion.model.training import LabelledPixels, Recipe, fit
+from batch_emotion.model.training import LabelledPixels, Recipe, fit, predict_proba
 from batch_emotion.records import InputSpec, Limits, Status, pixel_digests
 from batch_emotion.storage.commits import commit_text
 from batch_emotion.storage.locks import output_lock
@@ -48,6 +49,7 @@ class TrainOptions:
         recipe: how to train.
         teachers: models whose probabilities for the training images become a part of the targets.
         teacher_weight: that part.
+        average: models with whose weights those of the finished network are averaged; of the same architecture.
         limits: what is refused.
         resume: carry on from the last checkpoint.
         overwrite: replace a bundle that is there.
@@ -67,6 +69,7 @@ class TrainOptions:
     recipe: Recipe = field(default_factory=Recipe)
     teachers: tuple[str, ...] = ()
     teacher_weight: float = 0.5
+    average: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     resume: bool = False
     overwrite: bool = False
@@ -98,10 +101,6 @@ def train(options: TrainOptions, report: Callable[[str], None] = lambda line: No
     if options.architecture not in ARCHITECTURES:
         raise UsageError(f"no architecture {options.architecture!r}; there are: {', '.join(ARCHITECTURES)}")
     check_class_names(options.class_names)
-    if options.recipe.blend:
-        known = load_bundle(options.initial).card.class_names if options.initial else ()
-        if not set(options.class_names) <= set(known):
-            raise UsageError("--blend keeps a part of a model's weights; give one that has all the classes with --from")
     if options.recipe.balance and options.recipe.class_weights:
         raise UsageError("--balance and --class-weights both make up for rare classes; give one of them")
     if not options.out.absolute().parent.is_dir():
@@ -114,6 +113,11 @@ def train(options: TrainOptions, report: Callable[[str], None] = lambda line: No
 
 def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
     spec = ARCHITECTURES[options.architecture].spec
+    for bundle in map(load_bundle, options.average):
+        if bundle.card.architecture != options.architecture or set(options.class_names) - set(bundle.card.class_names):
+            raise UsageError(
+                f"--average: {bundle.card.name} is of another architecture, or lacks a class; leave it out"
+            )
     teachers = [load_bundle(name) for name in options.teachers]
     check_teachers(teachers, options.class_names, spec)
     training, validation = _read_data(options)
@@ -142,9 +146,9 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
     )
     recipe = options.recipe
     if recipe.balance:
-        shift_logits(model, np.log(class_shares(learn.targets) / class_shares(learn.targets, recipe.balance)))
-    if recipe.blend:
-        blend(model, _build(options, spec), recipe.blend)
+        shift_logits(model, matching_shift(predict_proba(model, learn.pixels), class_shares(learn.targets)))
+    if options.average:
+        average_weights(model, [_uncalibrated(name, options, spec) for name in options.average])
     prior = class_prior(learn.targets, float(recipe.class_weights))
     report("calibrating, measuring and exporting")
     calibration = calibrate(model, watch, prior, recipe.evenness)
@@ -174,6 +178,15 @@ def _build(options: TrainOptions, spec: InputSpec) -> Any:
     if options.initial is not None:
         bundle = load_bundle(options.initial)
         start_from(model, options.class_names, bundle.keras_model(), bundle.card.class_names)
+    return model
+
+
+def _uncalibrated(name: str, options: TrainOptions, spec: InputSpec) -> Any:
+    """Another network of the architecture, its outputs in the order of the classes, its temperature taken out again."""
+    bundle = load_bundle(name)
+    model = ARCHITECTURES[options.architecture].build(spec.shape, len(options.class_names))
+    start_from(model, options.class_names, bundle.keras_model(), bundle.card.class_names)
+    fold_temperature(model, 1 / bundle.card.metrics.get("calibration", {}).get("temperature", 1.0))
     return model
 
 
@@ -218,7 +231,7 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
 
 def _lasting(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe a resumed training must share; a constant rate may go on for longer than was first asked."""
-    free = {"patience", "mirror", "evenness", "blend"} | (set() if recipe.schedule == "cosine" else {"epochs"})
+    free = {"patience", "mirror", "evenness"} | (set() if recipe.schedule == "cosine" else {"epochs"})
     return {key: value for key, value in asdict(recipe).items() if key not in free}
 
 
@@ -261,6 +274,7 @@ def _told(options: TrainOptions, unusable: int) -> dict[str, Any]:
         "label_weight": options.labels.label_weight,
         "teachers": [load_bundle(name).card.name for name in options.teachers],
         "teacher_weight": options.teacher_weight if options.teachers else None,
+        "average": [load_bundle(name).card.name for name in options.average],
         "recipe": asdict(options.recipe),
         "unusable_images": unusable,
         "decoder": DECODER,

@@ -1,8 +1,8 @@
 """Which training images an epoch draws, what mix of classes that makes, and how a network is brought back to another.
 
-A network's probabilities hold for the mix of classes that it was trained on. Where images of rare classes are drawn
-more often, dividing by the mix drawn and multiplying by the mix of the data, scaled to a sum of 1, undoes that
-(Saerens et al. 2002, doi 10.1162/089976602753284446); in a softmax it is a shift of the logits.
+A network's probabilities hold for the mix of classes that it was trained on. Multiplying them by a factor for each
+class, scaled to a sum of 1, brings them to another mix (Saerens et al. 2002, doi 10.1162/089976602753284446); in a
+softmax that is a shift of the logits.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.errors import BatchEmotionError
+
+_ROUNDS = 100
 
 
 def class_shares(targets: NDArray[np.float32], balance: float = 0.0) -> NDArray[np.float64]:
@@ -61,6 +63,27 @@ def _draw_weights(targets: NDArray[np.float32], balance: float) -> NDArray[np.fl
     factors = np.where(shares > 0, np.maximum(shares, 1e-12) ** -balance, 0)
     weights = targets.astype(np.float64) @ factors
     return np.asarray(weights / weights.sum(), np.float64)
+
+
+def matching_shift(probabilities: NDArray[np.floating], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The shift of logits, (K,), under which the mean of the probabilities is the mix wanted.
+
+    After training on images drawn by their targets, this brings a network back to the mix of the data. Dividing by
+    the ratio of the two mixes would do so for one-hot targets alone: the more of what an image shows stands in its own
+    soft target already, the less does drawing it more often change what the network makes of it.
+
+    Args:
+        probabilities: (N, K), of images as they come.
+        shares: (K,), the mean of their targets; a class without a share is left as it is.
+    """
+    known = shares > 0
+    logits = np.log(np.maximum(np.asarray(probabilities, np.float64), 1e-12))
+    shift = np.zeros(len(shares))
+    for _ in range(_ROUNDS):
+        rows = np.exp(logits + shift)
+        mean = (rows / rows.sum(axis=1, keepdims=True)).mean(axis=0)
+        shift[known] += np.log(shares[known] / mean[known])
+    return shift
 
 
 def even_out(prior: NDArray[np.float64], evenness: float) -> NDArray[np.float64]:

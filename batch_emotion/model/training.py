@@ -49,8 +49,6 @@ class Recipe:
             is brought back to the mix of the training data.
         evenness: of the mix of classes that the finished network's probabilities hold for: 0 is that of the training
             data, 1 an even one.
-        blend: the part of the finished weights that stays that of the network to start from; it keeps what that one
-            knew and the training lost (Wortsman et al., arXiv 2109.01903).
         class_weights: weigh every class alike, whatever its share of the images.
         precision: ``float32``; or ``mixed``: bfloat16 arithmetic on float32 weights, faster on processors that have it.
         mirror: make the finished network see each image and its mirror image, at twice the cost.
@@ -70,7 +68,6 @@ class Recipe:
     degradation: Degradation = field(default_factory=Degradation)
     balance: float = 0.0
     evenness: float = 0.0
-    blend: float = 0.0
     class_weights: bool = False
     precision: Literal["float32", "mixed"] = "float32"
     mirror: bool = False

@@ -77,10 +77,8 @@ def test_senseless_training_is_refused_before_any_work(tmp_path: Path, faces: Pa
         TrainOptions(faces, tmp_path / "no" / "m"),
         TrainOptions(tmp_path / "gone", tmp_path / "m"),
         TrainOptions(faces, tmp_path / "m", recipe=Recipe(balance=0.5, class_weights=True)),
-        TrainOptions(faces, tmp_path / "m", recipe=Recipe(blend=0.5)),
-        TrainOptions(
-            faces, tmp_path / "m", class_names=("happy", "calm"), initial="seed-cnn", recipe=Recipe(blend=0.5)
-        ),
+        TrainOptions(faces, tmp_path / "m", average=("emotion-6",)),
+        TrainOptions(faces, tmp_path / "m", class_names=("happy", "neutral"), average=("seed-cnn",)),
     ):
         with pytest.raises(UsageError):
             train(options)
@@ -123,17 +121,15 @@ def test_a_network_learns_from_its_teacher_alone(tmp_path: Path, faces: Path) ->
     assert np.abs(shares - 1 / 6).max() > 0.01
 
 
-def test_a_blend_keeps_a_part_of_the_first_weights(tmp_path: Path, faces: Path) -> None:
+def test_the_finished_weights_are_averaged_with_those_of_other_models(tmp_path: Path, faces: Path) -> None:
     recipe = Recipe(epochs=1, learning_rate=0.01)
-    kernels = {}
-    for part in (0.0, 0.75):
-        options = TrainOptions(
-            faces, tmp_path / "m", initial="seed-cnn", recipe=replace(recipe, blend=part), overwrite=True
-        )
-        kernels[part] = train(options).bundle.keras_model().get_weights()[0]
+    kernels = []
+    for others in ((), ("seed-cnn", "seed-cnn")):
+        options = TrainOptions(faces, tmp_path / "m", initial="seed-cnn", recipe=recipe, average=others, overwrite=True)
+        kernels.append(train(options).bundle.keras_model().get_weights()[0])
     first = load_bundle("seed-cnn").keras_model().get_weights()[0]
-    assert np.abs(kernels[0.0] - first).max() > 0.01
-    np.testing.assert_allclose(kernels[0.75], 0.25 * kernels[0.0] + 0.75 * first, atol=1e-4)
+    assert np.abs(kernels[0] - first).max() > 0.01
+    np.testing.assert_allclose(kernels[1], (kernels[0] + 2 * first) / 3, atol=1e-4)
 
 
 def test_a_teacher_of_other_pixels_is_refused_before_any_work(tmp_path: Path, faces: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from batch_emotion.errors import BatchEmotionError
-from batch_emotion.model.sampling import class_prior, class_shares, epoch_order, even_out, shift_logits
+from batch_emotion.model.sampling import class_prior, class_shares, epoch_order, even_out, matching_shift, shift_logits
 
 
 def _targets() -> np.ndarray:
@@ -78,3 +78,16 @@ def test_a_mix_is_evened_out_by_degrees() -> None:
     assert even_out(prior, 0) == pytest.approx(prior)
     assert even_out(prior, 0.5) == pytest.approx([0.8 / 1.4, 0.6 / 1.4, 0])
     assert even_out(prior, 1) == pytest.approx([0.5, 0.5, 0])
+
+
+def test_probabilities_are_shifted_to_the_mix_wanted() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.dirichlet([1, 2, 3], 500)
+    wanted = np.array([0.6, 0.3, 0.1])
+    shifted = rows * np.exp(matching_shift(rows, wanted))
+    assert (shifted / shifted.sum(axis=1, keepdims=True)).mean(axis=0) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_no_shift_is_made_where_the_mix_is_right() -> None:
+    rows = np.random.default_rng(0).dirichlet([1, 2, 3], 500)
+    assert matching_shift(rows, rows.mean(axis=0)) == pytest.approx([0, 0, 0], abs=1e-9)
