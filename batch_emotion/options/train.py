@@ -83,9 +83,10 @@ class Recipe:
         ema: momentum of a running average of the weights, over steps; it is what is validated and kept. 0 is off.
         augmentation: how far images are varied.
         degradation: how far images are made worse before that.
-        balance: draw images of rare classes more often: 0 not at all, 1 until all classes are alike.
-        prior: the mix of classes that the finished network's probabilities hold for: that of the ``data``, or the one
-            ``drawn``.
+        balance: draw images of rare classes more often: 0 not at all, 1 until all classes are alike. What is kept
+            is brought back to the mix of the training data.
+        evenness: of the mix of classes that the finished network's probabilities hold for: 0 is that of the training
+            data, 1 an even one.
         class_weights: weigh every class alike, whatever its share of the images.
         precision: ``float32``; or ``mixed``: bfloat16 arithmetic on float32 weights, faster on processors that have it.
         mirror: make the finished network see each image and its mirror image, at twice the cost.
@@ -112,8 +113,11 @@ class Recipe:
         at_most=1,
         heading="Rare classes",
     )
-    prior: Literal["data", "drawn"] = option(
-        "data", "With --balance: the mix of classes that the probabilities hold for, the data's or the one drawn."
+    evenness: float = option(
+        0.0,
+        "The mix of classes that the probabilities assume, from 0, that of the training data, to 1, an even one.",
+        at_least=0,
+        at_most=1,
     )
     class_weights: bool = option(False, "Weight every class alike.")
     precision: Literal["float32", "mixed"] = option(
@@ -157,6 +161,7 @@ class TrainOptions:
         recipe: how to train.
         teachers: models whose probabilities for the training images become a part of the targets.
         teacher_weight: that part.
+        average: models with whose weights those of the finished network are averaged; of the same architecture.
         limits: what is refused.
         resume: carry on from the last checkpoint.
         overwrite: replace an existing bundle.
@@ -189,10 +194,15 @@ class TrainOptions:
         "Learn from the probabilities of these models too: names or folders, separated by commas.",
         flag="teacher",
         written="texts",
-        heading="Teachers",
+        heading="Other models",
     )
     teacher_weight: float = option(
         0.5, "The part of a target that the teachers decide.", at_least=0, at_most=1, needs="teacher"
+    )
+    average: tuple[str, ...] = option(
+        (),
+        "Average the finished weights with those of these models of the same --arch, separated by commas.",
+        written="texts",
     )
     limits: Limits = field(default_factory=Limits)
     summary: str = option("", "One line on the model for its card.", heading="Card")
