@@ -29,6 +29,8 @@ from .errors import PruneRefused as PruneRefused
 from .errors import SourceError as SourceError
 from .errors import TimeLimitReached as TimeLimitReached
 from .errors import UsageError as UsageError
+from .evaluation.document import Evaluation as Evaluation
+from .evaluation.recording import record_evaluation as record_evaluation
 from .labels.training import LabelOptions as LabelOptions
 from .model.about import About as About
 from .model.about import DataAbout as DataAbout
@@ -50,6 +52,7 @@ from .options.runs import UpdateOptions as UpdateOptions
 from .options.sample import SampleOptions as SampleOptions
 from .records import InputSpec as InputSpec
 from .records import Status as Status
+from .reporting.document import ReportDocument as ReportDocument
 from .results.summary import Summary as Summary
 from .runs.output import Progress as Progress
 from .training.augmentation import Augmentation as Augmentation

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from batch_emotion.errors import SourceError
 
@@ -102,6 +100,9 @@ def _is_writable(field: pa.Field, flat: bool) -> bool:
     binary = types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
     if flat and binary:  # its writer would take it, and write what is no text
         return False
+    import pyarrow.csv  # here, as these load pyarrow's file systems, which a plan of local files does without
+    import pyarrow.parquet as pq
+
     schema, sample = pa.schema([field]), io.BytesIO()
     try:
         with pyarrow.csv.CSVWriter(sample, schema) if flat else pq.ParquetWriter(sample, schema) as writer:

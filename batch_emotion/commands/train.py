@@ -79,12 +79,12 @@ class TrainResult:
     unusable: list[tuple[str, str]]
 
 
-def train(options: TrainOptions, report: Callable[[str], None] = lambda line: None) -> TrainResult:
+def train(options: TrainOptions, log: Callable[[str], None] = lambda line: None) -> TrainResult:
     """Train a network and write its bundle, whole or not at all.
 
     Args:
         options: what and how.
-        report: told what happens, a line at a time.
+        log: called with each line on how the training goes.
 
     Raises:
         UsageError: the options or the data make no sense, or the output is in the way.
@@ -98,21 +98,21 @@ def train(options: TrainOptions, report: Callable[[str], None] = lambda line: No
     with output_lock(options.out.with_name(options.out.name + ".lock")):
         if options.out.exists() and not options.overwrite:
             raise OutputMismatch(f"{options.out} is there already; choose another --out or give --overwrite")
-        return _train(options, report)
+        return _train(options, log)
 
 
-def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
+def _train(options: TrainOptions, log: Callable[[str], None]) -> TrainResult:
     training, validation = _read_data(options)
     for label, count in sorted(training.ignored.items()):
-        report(f"left out: {count} images {f'of {label}' if label else 'with no label'}, not among the classes")
-    report(f"{len(training)} images to train on, {len(validation)} to validate on")
+        log(f"left out: {count} images {f'of {label}' if label else 'with no label'}, not among the classes")
+    log(f"{len(training)} images to train on, {len(validation)} to validate on")
     work = _open_work(options, training, validation)
     spec = ARCHITECTURES[options.architecture].spec
     unusable: list[tuple[str, str]] = []
     learn = _decode_all(training, spec, options.limits, work / "train.npy", unusable)
     watch = _decode_all(validation, spec, options.limits, work / "validation.npy", unusable)
     for path, reason in unusable:
-        report(f"unusable: {path}: {reason}")
+        log(f"unusable: {path}: {reason}")
     if not len(learn) or not len(watch):
         raise BatchEmotionError("no image could be decoded on one side, training or validation; look at the data")
 
@@ -122,9 +122,9 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         watch,
         options.recipe,
         work,
-        lambda line: report(_progress(line, options.recipe.epochs)),
+        lambda line: log(_progress(line, options.recipe.epochs)),
     )
-    report("calibrating, measuring and exporting")
+    log("calibrating, measuring and exporting")
     calibration = calibrate(model, watch)
     metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
     write_bundle(

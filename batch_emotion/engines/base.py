@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from batch_emotion._version import __version__
 from batch_emotion.errors import TimeLimitReached
 from batch_emotion.records import Profile
+from batch_emotion.results.run_document import Counts
 from batch_emotion.results.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class ShardReport:
     is_late: bool = False
     began: float = 0.0
     seconds: float = 0.0
-    counts: dict[str, Any] | None = None
+    counts: Counts | None = None
     profile: Profile = field(default_factory=Profile)
     runtime: str = ""
     warnings: tuple[str, ...] = ()

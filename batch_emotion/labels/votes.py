@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
+from batch_emotion.labels.text import clean_names
 from batch_emotion.sources.manifest import read_manifest
 
 _DEPTHS = (3, 2, 1)
@@ -56,7 +57,7 @@ def read_votes(
     if not path.is_file():
         raise SourceError(f"no such file: {path}; --votes wants a table with a file and the votes for each class")
     files, columns = read_manifest(path, "file", encoding, delimiter)
-    choices = tuple(name.strip().lower() for name in columns.column_names)
+    choices = tuple(clean_names(columns.column_names))
     lacking = [name for name in class_names if name not in choices]
     if lacking:
         raise SourceError(f"{path} has no column of votes for: {', '.join(lacking)}; it has: {', '.join(choices)}")

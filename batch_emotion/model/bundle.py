@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import BundleError, one_line
+from batch_emotion.model.card_metrics import CardMetrics, rename_left_out
 from batch_emotion.model.outputs import check_probabilities, probe_pixels
 from batch_emotion.records import UNCERTAIN, InputSpec
 from batch_emotion.storage.commits import file_sha256
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2 has ``predicted`` where 1 has ``said`` in ``metrics["left_out"]``."""
 GOLDEN_TOLERANCE = 1e-4
 KERAS_SUFFIXES = frozenset({".keras", ".h5", ".hdf5"})
 PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".joblib"})
@@ -37,8 +39,8 @@ class Card:
         class_names: the classes in the order of the network's outputs.
         input: what the network wants to be shown.
         parameters: how many weights it has.
-        metrics: figures by data set, such as ``{"validation": {"accuracy": 0.63, "images": 2982}}``, with agreement,
-            calibration and speed beside them; ``human_card.py`` lists the keys.
+        metrics: scores by data set, such as ``{"validation": {"accuracy": 0.63, "images": 2982}}``, with agreement,
+            calibration and speed beside them.
         training: the recipe: data, options, epochs, the command to run it again.
         layers: the layer table.
         versions: of the packages it was made with.
@@ -52,7 +54,7 @@ class Card:
     class_names: tuple[str, ...]
     input: InputSpec
     parameters: int
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: CardMetrics = field(default_factory=CardMetrics)
     training: dict[str, Any] = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
@@ -73,10 +75,13 @@ class Card:
         try:
             fields = json.loads(text)
             version = fields["format_version"]
-            if version != FORMAT_VERSION:
-                raise BundleError(f"the card has format version {version}; this version reads {FORMAT_VERSION}")
+            if version not in (1, FORMAT_VERSION):
+                raise BundleError(f"the card has format version {version}; this version reads up to {FORMAT_VERSION}")
+            if version == 1 and "left_out" in fields.get("metrics", {}):
+                fields["metrics"]["left_out"] = rename_left_out(fields["metrics"]["left_out"])
             spec = fields["input"] | {"image_size": tuple(fields["input"]["image_size"])}
             fields |= {"class_names": tuple(fields["class_names"]), "input": InputSpec(**spec)}
+            fields["format_version"] = FORMAT_VERSION
             card = cls(**fields)
             card.check()
         except (ValueError, KeyError, TypeError) as error:
@@ -124,8 +129,8 @@ class Bundle:
             BundleError: a network is not the one that the card describes.
         """
         networks = [self._digests[self.checked(path)] for path in (self.keras_file, self.onnx_file) if path]
-        told = json.dumps([networks, self.card.class_names, asdict(self.card.input)])
-        return hashlib.sha256(told.encode()).hexdigest()
+        facts = json.dumps([networks, self.card.class_names, asdict(self.card.input)])
+        return hashlib.sha256(facts.encode()).hexdigest()
 
     @cached_property
     def _digests(self) -> dict[Path, str]:

@@ -50,7 +50,7 @@ def check_attributes(attributes: pa.Schema, class_names: Sequence[str], flat: bo
         attributes: the manifest's own columns, as they are to be written.
         class_names: the model's classes.
         flat: the output is CSV, which holds no nested or binary values.
-        faces: the result says where faces are.
+        faces: the result has a row for each face, with its box.
 
     Raises:
         SourceError: naming the columns.

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from batch_emotion.errors import BatchEmotionError, OutputMismatch
 from batch_emotion.plan import Plan
 from batch_emotion.results.fingerprint import Fingerprint
+from batch_emotion.results.run_document import ResultRecord
 from batch_emotion.storage.commits import commit_text, committing, remove_folder, rename_file
 from batch_emotion.storage.places import Place, readable
 
@@ -114,18 +115,18 @@ class Workspace:
             [chunk for shard in begun for chunk in paths.slice(shard * shard_size, shard_size).chunks], pa.string()
         ).combine_chunks()
 
-    def announce(self, result: dict[str, Any]) -> None:
-        """Say what the output will be, just before it gets its name, lest a kill leave it without its ``run.json``."""
+    def announce(self, result: ResultRecord) -> None:
+        """Record what the output will be before it gets its name, lest a kill leave it without its ``run.json``."""
         commit_text(self.folder / "announced.json", json.dumps(result) + "\n")
 
     @property
-    def announced(self) -> dict[str, Any]:
-        """What was said by ``announce``; empty where nothing was."""
+    def announced(self) -> ResultRecord | None:
+        """What ``announce`` recorded; None where it was not called."""
         try:
             announced = json.loads((self.folder / "announced.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return {}
-        return announced if isinstance(announced, dict) else {}
+            return None
+        return cast(ResultRecord, announced) if isinstance(announced, dict) else None
 
     def plan(self) -> Plan:
         """The plan that is being worked on."""
@@ -141,7 +142,7 @@ class Workspace:
 
     @property
     def identity(self) -> str:
-        """What tells these parts from those of another run in the same place; empty where there are none."""
+        """What distinguishes these parts from another run's in the same place; empty where there are none."""
         try:
             return (self.folder / "fingerprint.json").read_text(encoding="utf-8")
         except FileNotFoundError:

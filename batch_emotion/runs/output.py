@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from batch_emotion._version import __version__
 from batch_emotion.engines.base import Assignment
 from batch_emotion.model.bundle import Card
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.results.fingerprint import Fingerprint
+from batch_emotion.results.run_document import ResultRecord
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.workspace import Workspace, shards
 from batch_emotion.results.writer import write_result
@@ -51,7 +52,7 @@ class Made:
 
     outcome: Outcome
     summary: Summary
-    record: dict[str, Any]
+    record: ResultRecord
     left_out: int
 
 
@@ -97,18 +98,17 @@ def write_output(out: Place, job: Job, options: PredictOptions, recorder: Record
         score_remaining(open_engine(options.engine, work.plan, job.bundle), assignment, seen, progress)
     summary.scored, summary.seconds = seen.scored, seen.seconds
     summary.runtime, summary.threads, summary.workers = seen.runtime, seen.threads, seen.workers
-    record: dict[str, Any] = {}
 
     def announce(sha256: str) -> None:
-        record.update(result_record(job.fingerprint, sha256, summary))
-        workspace.announce(record)
+        workspace.announce(result_record(job.fingerprint, sha256, summary))
 
     started = time.monotonic()
     with profile.timing("write"):
         rows = work.rows(workspace.read(*shard) for shard in cut)
-        write_result(out, summary.counting(rows), work.schema, footer(job.fingerprint, job.bundle.card), announce)
+        facts = footer(job.fingerprint, job.bundle.card)
+        sha256 = write_result(out, summary.counting(rows), work.schema, facts, announce)
     summary.seconds += time.monotonic() - started if summary.scored else 0
-    return Made("done", summary, record, job.plan.left_out)
+    return Made("done", summary, result_record(job.fingerprint, sha256, summary), job.plan.left_out)
 
 
 def footer(fingerprint: Fingerprint, card: Card) -> dict[str, str]:
@@ -131,7 +131,7 @@ def footer(fingerprint: Fingerprint, card: Card) -> dict[str, str]:
     }
 
 
-def result_record(fingerprint: Fingerprint, sha256: str, summary: Summary) -> dict[str, Any]:
+def result_record(fingerprint: Fingerprint, sha256: str, summary: Summary) -> ResultRecord:
     """The part ``result`` of ``run.json``."""
     return {
         "tool": f"batch-emotion {__version__}",

@@ -7,12 +7,12 @@ import secrets
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from typing import Any
 
 from batch_emotion.errors import BatchEmotionError, ExitCode, Interrupted, OutputBusy, UsageError
 from batch_emotion.options.runs import Caller, MonitoringOptions
 from batch_emotion.results.drift import Mix, drift, read_mix
-from batch_emotion.results.summary import Summary, run_file, write_run
+from batch_emotion.results.run_document import LastRun, ResultRecord, run_file, write_run
+from batch_emotion.results.summary import Summary
 from batch_emotion.runs.prometheus import write_metrics
 from batch_emotion.runs.record import RunRecord
 from batch_emotion.signals import accept_signals, last_words
@@ -59,7 +59,7 @@ class Recorder:
                 self._holds_output = False
 
     def finished(
-        self, summary: Summary, outcome: str, result: dict[str, Any] | None, failure: str = ""
+        self, summary: Summary, outcome: str, result: ResultRecord | None, failure: str = ""
     ) -> tuple[ExitCode, tuple[str, ...]]:
         """Record a run that has a whole result; gives the exit code and what is wrong with the result.
 
@@ -75,7 +75,11 @@ class Recorder:
         exit_code = ExitCode.OVER_THRESHOLD if complaints else ExitCode.OK
         if failure:
             complaints, exit_code = (failure, *complaints), ExitCode.FAILED
-        last_run = self.record.as_dict(exit_code, failure or None) | {"outcome": outcome} | summary.as_dict()
+        last_run: LastRun = {
+            **self.record.as_dict(exit_code, failure or None),
+            "outcome": outcome,
+            **summary.as_dict(),
+        }
         write_run(self._out, last_run, result)
         if self._options.metrics_file is not None:
             try:
@@ -85,7 +89,7 @@ class Recorder:
                     f"{self._out} is whole, but its metrics could not be written to "
                     f"{self._options.metrics_file}: {error.strerror}; run the same command again"
                 ) from error
-        _LOG.info(outcome, extra={"fields": summary.as_dict() | {"exit_code": exit_code, "out": str(self._out)}})
+        _LOG.info(outcome, extra={"fields": {**summary.as_dict(), "exit_code": exit_code, "out": str(self._out)}})
         return exit_code, complaints
 
     @contextmanager
@@ -135,7 +139,8 @@ class Recorder:
             return
 
     def _write_failure(self, exit_code: ExitCode, error: str) -> None:
-        last_run = self.record.as_dict(exit_code, error) | {"outcome": "failed"} | self.seen.as_dict()
+        record = self.record.as_dict(exit_code, error)
+        last_run: LastRun = {**record, "outcome": "failed", **self.seen.as_dict()}
         with suppress(OSError):
             write_run(self._out, last_run)
         metrics_file = self._options.metrics_file

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import pyarrow as pa
 
@@ -14,7 +13,8 @@ from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.plan import Plan
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.reader import read_result
-from batch_emotion.results.summary import Summary, read_run, run_file
+from batch_emotion.results.run_document import ResultRecord, read_run, run_file
+from batch_emotion.results.summary import Summary
 from batch_emotion.results.update import UpdateCounts, compare, keep_types, merged
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.results.writer import check_target, output_digest
@@ -39,7 +39,7 @@ class Work:
 class Finished:
     """An output that is there already: its part ``result`` of ``run.json``, and its counts."""
 
-    record: dict[str, Any]
+    record: ResultRecord
     summary: Summary
 
 
@@ -58,7 +58,7 @@ def make_anew(out: Place, overwrite: bool, job: Job, workspace: Workspace) -> Wo
 
 def _finished(out: Place, fingerprint: Fingerprint) -> Finished:
     """The finished output, where it is the one that this run would make."""
-    record = read_run(out).get("result") or {}
+    record = read_run(out).get("result")
     if not record:
         raise OutputMismatch(
             f"{out} is there already, and no {run_file(out).name} says that a run made it; "
@@ -116,13 +116,13 @@ def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Wo
     )
 
 
-def _attested(out: Place, workspace: Workspace) -> dict[str, Any]:
-    """What made the output that is there, as its run record; empty where there is none."""
+def _attested(out: Place, workspace: Workspace) -> ResultRecord | None:
+    """What made the output that is there, as its run recorded it; None where there is none."""
     if not out.exists() or (workspace.is_there and is_unfinished(out)):
-        return {}
+        return None
     digest = output_digest(out)
-    for record in (read_run(out).get("result") or {}, workspace.announced):
-        if record.get("sha256") == digest:
+    for record in (read_run(out).get("result"), workspace.announced):
+        if record and record.get("sha256") == digest:
             return record
     raise OutputMismatch(
         f"{out} was changed after it was written, or has lost its {run_file(out).name}, and its rows cannot be kept; "

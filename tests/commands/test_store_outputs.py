@@ -20,7 +20,7 @@ from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch
 from batch_emotion.options.merge import MergeOptions
 from batch_emotion.options.runs import MonitoringOptions, Task, UpdateOptions
 from batch_emotion.results.reader import read_result
-from batch_emotion.results.summary import read_run
+from batch_emotion.results.run_document import read_run
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.storage.places import Place, output_place
 from tests.support.stopping import failing_at

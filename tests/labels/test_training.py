@@ -42,6 +42,14 @@ def test_a_manifest_with_labels(tmp_path: Path) -> None:
     assert data.plan.images["path"].to_pylist() == ["1.jpg", "2.jpg"]
 
 
+def test_an_image_without_a_label_is_not_of_a_class_named_none(tmp_path: Path) -> None:
+    labels = pa.table({"path": ["1.jpg", "2.jpg", "3.jpg", "4.jpg"], "label": ["a", None, " ", "None"]})
+    pq.write_table(labels, tmp_path / "m.parquet")
+    data = read_labelled(tmp_path / "m.parquet", ("a", "none"))
+    assert data.plan.images["path"].to_pylist() == ["1.jpg", "4.jpg"]
+    assert data.ignored == {"": 2}
+
+
 def test_a_class_without_images_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no images of: c"):
         read_labelled(_images(tmp_path, {"a": 1, "b": 1}), ("a", "b", "c"))

@@ -1,13 +1,11 @@
-"""The images behind samples: small, upright, cut to the face where there is one, and as the model is shown them."""
+"""The images behind samples: small, upright, cropped to the face where there is one, and as the model sees them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,8 +23,8 @@ _LONGEST = 2048
 
 
 @dataclass(frozen=True)
-class PictureSource:
-    """Where the images of a result are, and what is refused."""
+class SampleImages:
+    """Where the images of a result are, and which are refused."""
 
     root: Place
     limits: Limits
@@ -39,7 +37,7 @@ class PictureSource:
             return {row: pixels for row, pixels in zip(distinct, pictures, strict=True) if pixels is not None}
 
     def inputs(self, samples: Sequence[Sample], spec: InputSpec) -> list[NDArray[np.uint8] | None]:
-        """Each image as the model is shown it, uint8 ``spec.shape``; None where it is gone."""
+        """Each image as the model sees it, uint8 ``spec.shape``; None where it is gone."""
         return [self._shown(sample, spec) for sample in samples]
 
     def _thumbnail(self, sample: Sample) -> NDArray[np.uint8] | None:
@@ -59,30 +57,7 @@ class PictureSource:
         return None if pixels is None else resize(_crop(pixels, sample.box, scale), spec)
 
 
-def heat_over(pixels: NDArray[np.uint8], heat: NDArray[np.float32], side: int = THUMBNAIL) -> NDArray[np.uint8]:
-    """Lay a map of 0 to 1 over a grey copy of the image, from dark violet over red to yellow.
-
-    Args:
-        pixels: uint8 (H, W, 1 or 3).
-        heat: float32 (h, w).
-        side: pixels of the longer side of what comes back, uint8 (H', W', 3).
-    """
-    scale = side / max(pixels.shape[:2])
-    size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
-    gray = pixels[:, :, 0] if pixels.shape[2] == 1 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    base: Any = cv2.resize(gray, size, interpolation=cv2.INTER_CUBIC)[:, :, None].astype(np.float32)
-    smooth = np.clip(cv2.resize(heat, size, interpolation=cv2.INTER_LINEAR), 0, 1)
-    colours = cv2.applyColorMap((smooth * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[:, :, ::-1]
-    mixed: NDArray[np.uint8] = np.clip(0.5 * base + 0.5 * colours, 0, 255).astype(np.uint8)
-    return mixed
-
-
 def _crop(pixels: NDArray[np.uint8], box: tuple[int, int, int, int], scale: float) -> NDArray[np.uint8]:
     x, y, width, height = (round(value * scale) for value in box)
     left, top = min(max(x, 0), pixels.shape[1] - 1), min(max(y, 0), pixels.shape[0] - 1)
     return pixels[top : max(top + 1, y + height), left : max(left + 1, x + width)]
-
-
-def as_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pixels as the model is shown them, uint8 (H, W, 1 or 3), as uint8 (H, W, 3)."""
-    return np.broadcast_to(pixels, (*pixels.shape[:2], 3)) if pixels.shape[2] == 1 else pixels

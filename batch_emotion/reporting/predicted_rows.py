@@ -1,4 +1,4 @@
-"""The rows of a result with what was said of them, never all in memory."""
+"""The rows of a result with the predicted class of each, never all in memory."""
 
 from __future__ import annotations
 
@@ -30,42 +30,43 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Rows:
+class PredictedRows:
     """N rows of a result.
 
     Attributes:
         first: the number of the first one in the result.
         table: their columns.
         scored: bool (N,), whether the status is ok.
-        said: intp (N,), the class of the highest probability, -1 where there is none.
+        predicted: intp (N,), the class of the highest probability, -1 where there is none.
         confidence: float32 (N,), that probability, NaN where there is none.
     """
 
     first: int
     table: pa.RecordBatch
     scored: NDArray[np.bool_]
-    said: NDArray[np.intp]
+    predicted: NDArray[np.intp]
     confidence: NDArray[np.float32]
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
     @classmethod
-    def of(cls, table: pa.RecordBatch, class_names: Sequence[str], first: int) -> Rows:
+    def of(cls, table: pa.RecordBatch, class_names: Sequence[str], first: int) -> PredictedRows:
         """Find the class of each row's highest probability; without regard to ``uncertain``."""
         probabilities = result_probabilities(table, class_names)
         known = pc.fill_null(pc.equal(table["status"], Status.OK.value), False).to_numpy(zero_copy_only=False)
         scored = known & np.isfinite(probabilities).all(axis=1)
-        said = probabilities.argmax(axis=1)
-        confidence = probabilities[np.arange(len(said)), said].astype(np.float32)
-        return cls(first, table, scored, np.where(scored, said, -1), np.where(scored, confidence, np.float32("nan")))
+        predicted = probabilities.argmax(axis=1)
+        confidence = probabilities[np.arange(len(predicted)), predicted].astype(np.float32)
+        none = np.float32("nan")
+        return cls(first, table, scored, np.where(scored, predicted, -1), np.where(scored, confidence, none))
 
 
-def read_rows(result: StoredResult, extra: Sequence[str] = ()) -> Iterator[Rows]:
+def read_predicted_rows(result: StoredResult, extra: Sequence[str] = ()) -> Iterator[PredictedRows]:
     """All rows of a result; ``extra`` names columns beside those that every report needs."""
     wanted = [name for name in result.schema.names if name in _COLUMNS or name in extra]
     probabilities = [f"p_{name}" for name in result.class_names]
     first = 0
     for batch in result.batches(list(dict.fromkeys([*wanted, *probabilities]))):
-        yield Rows.of(batch, result.class_names, first)
+        yield PredictedRows.of(batch, result.class_names, first)
         first += len(batch)
