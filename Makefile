@@ -25,7 +25,7 @@ readme:
 pictures:
 	$(PYTHON) -m tests.support.pictures
 
-# What takes long: a hundred kills and data of full size.
+# What takes long: a hundred kills, mutated images by the thousand, and data of full size.
 soak:
 	$(PYTHON) -m pytest -m soak
 

@@ -68,11 +68,22 @@ def text_columns(table: pa.Table) -> pa.Table:
 
     So the rows of an earlier CSV result fit beside those of a new one. The text is Arrow's: a time of day is
     ``01:02:03.000``, a duration the number of its units. What has no text is left for ``check_writable`` to refuse.
+
+    Raises:
+        SourceError: naming a column of text that is not UTF-8.
     """
     for number, field in enumerate(table.schema):
         column = _storage(table.column(number))
         if not _can_be_cast(pa.string(), column.type) and _can_be_cast(column.type, pa.string()):
             column = column.cast(pa.string())
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            try:
+                column.validate(full=True)
+            except pa.ArrowInvalid:
+                raise SourceError(
+                    f"the manifest's column {field.name!r} holds text that is not UTF-8, which CSV cannot hold; "
+                    "write to .parquet instead"
+                ) from None
         if column.type != field.type:
             table = table.set_column(number, pa.field(field.name, column.type), column)
     return table
@@ -96,12 +107,13 @@ def check_writable(attributes: pa.Schema, flat: bool) -> None:
 
 
 def _is_writable(field: pa.Field, flat: bool) -> bool:
+    import pyarrow.csv
+    import pyarrow.parquet as pq
+
     types, kind = pa.types, field.type
     binary = types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
     if flat and binary:  # its writer would take it, and write what is no text
         return False
-    import pyarrow.csv  # here, as these load pyarrow's file systems, which a plan of local files does without
-    import pyarrow.parquet as pq
 
     schema, sample = pa.schema([field]), io.BytesIO()
     try:

@@ -22,12 +22,15 @@ import signal
 from enum import IntEnum
 from typing import ClassVar
 
-_SIGNED = re.compile(r"\?[^\s'\"]*\bsig=[^\s'\"]*")
+_NOISE = re.compile(
+    r"\?[^\s'\"]*\bsig=[^\s'\"]*"
+    r"| error_info=\{.*\}(?=\))| The request was not sent, as such .*?The underlying error message was:"
+)
 
 
 def one_line(error: BaseException | str) -> str:
-    """What an error says, on one line, without the signed query that a URL in it may have."""
-    return _SIGNED.sub("", " ".join(str(error).split()))
+    """What an error says, on one line, without a URL's signed query and what Google's client adds to all."""
+    return _NOISE.sub("", " ".join(str(error).split()))
 
 
 class ExitCode(IntEnum):

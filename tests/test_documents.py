@@ -52,7 +52,7 @@ def place(faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).symlink_to(faces)
     (tmp_path / "photos").mkdir()
     write_photo(tmp_path / "photos" / "a.jpg", photo(480, 320, [90, 60])[0])
-    (tmp_path / "visits.csv").write_text("photo,visitor\na.jpg,007\n")
+    (tmp_path / "visits.csv").write_text("image,visitor\nhappy/happy-0001.png,007\n")
     (tmp_path / "my-model").symlink_to(ROOT / "models" / "emotion-6")
     (tmp_path / "results").mkdir()
     monkeypatch.setenv("PHOTOS", "photos")

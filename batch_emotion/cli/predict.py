@@ -12,7 +12,7 @@ from batch_emotion.cli.app import RecordedCommand, command
 from batch_emotion.cli.console import ProgressBar, show_rows, show_summary
 from batch_emotion.cli.logs import LOG, begin_log, run_id
 from batch_emotion.cli.options import given_keys, takes
-from batch_emotion.errors import UsageError
+from batch_emotion.errors import ExitCode, UsageError
 from batch_emotion.options.declared import values
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.options.runs import Caller, MessageOptions
@@ -64,8 +64,9 @@ def predict(options: PredictOptions, messages: MessageOptions, context: typer.Co
         show_summary(options, result)
     if options.report is not None and not messages.quiet:
         typer.echo(f"Report: {options.report}", err=True)
+    log = LOG.error if result.exit_code is ExitCode.FAILED else LOG.warning
     for complaint in result.complaints:
-        LOG.warning(complaint)
+        log(complaint)
     raise typer.Exit(int(result.exit_code))
 
 

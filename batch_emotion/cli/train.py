@@ -77,7 +77,40 @@ def train(
     erase: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Grey out a rectangle of up to this part of each side.")
     ] = 0.0,
+    blur: Annotated[
+        float, typer.Option(min=0.0, help="Blur every second image; the largest standard deviation in pixels.")
+    ] = 0.0,
+    shrink: Annotated[
+        float,
+        typer.Option(min=0.0, max=0.95, help="Shrink every second image by up to this part, and enlarge it again."),
+    ] = 0.0,
+    jpeg: Annotated[
+        int,
+        typer.Option(
+            min=0, max=99, help="Compress every second image as JPEG, with a quality of 100 down to 100 minus this."
+        ),
+    ] = 0,
+    gamma: Annotated[
+        float,
+        typer.Option(min=0.0, help="Darken and brighten by a gamma of up to this, and down to 1 over it; 0 is off."),
+    ] = 0.0,
     mixup: Annotated[float, typer.Option(min=0.0, help="Blend pairs of images; the Beta distribution's alpha.")] = 0.0,
+    balance: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Draw images of rare classes more often; 1: all classes alike.")
+    ] = 0.0,
+    prior: Annotated[
+        Literal["data", "drawn"],
+        typer.Option(
+            help="With --balance: the mix of classes the probabilities hold for, the data's or the one drawn."
+        ),
+    ] = "data",
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="Learn from the probabilities of these models, too: names or folders, with commas."),
+    ] = None,
+    teacher_weight: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="The part of a target that the teachers decide.")
+    ] = 0.5,
     class_weights: Annotated[bool, typer.Option("--class-weights", help="Weigh every class alike.")] = False,
     precision: Annotated[
         Literal["float32", "mixed"], typer.Option(help="Mixed: bfloat16 arithmetic; the bundle is float32.")
@@ -109,6 +142,7 @@ def train(
     from batch_emotion.model.about import About, read_about
     from batch_emotion.options.images import SourceOptions
     from batch_emotion.training.augmentation import Augmentation
+    from batch_emotion.training.degradation import Degradation
     from batch_emotion.training.fit import Recipe
 
     options = TrainOptions(
@@ -130,12 +164,17 @@ def train(
             label_smoothing=label_smoothing,
             ema=ema,
             augmentation=Augmentation(flip, rotation, shift, zoom, brightness, contrast, erase, mixup),
+            degradation=Degradation(blur, shrink, jpeg, gamma),
+            balance=balance,
+            prior=prior,
             class_weights=class_weights,
             precision=precision,
             mirror=mirror,
             patience=patience,
             seed=seed,
         ),
+        teachers=tuple(filter(None, map(str.strip, teacher.split(",")))) if teacher else (),
+        teacher_weight=teacher_weight,
         resume=resume,
         overwrite=overwrite,
         summary=summary,

@@ -26,7 +26,9 @@ from batch_emotion.storage.locks import output_lock
 from batch_emotion.training.assessment import assess, calibrate
 from batch_emotion.training.checkpoints import Epoch
 from batch_emotion.training.fit import LabelledPixels, Recipe, fit
+from batch_emotion.training.sampling import class_prior, class_shares, shift_prior
 from batch_emotion.training.save import write_bundle
+from batch_emotion.training.teaching import check_teachers, teach
 
 SIX_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise")
 
@@ -45,6 +47,8 @@ class TrainOptions:
         labels: how manifests say what their images show.
         initial: a model whose weights to start from, of the same architecture; its outputs are matched by class name.
         recipe: how to train.
+        teachers: models whose probabilities for the training images become a part of the targets.
+        teacher_weight: that part.
         limits: what is refused.
         resume: carry on from the last checkpoint.
         overwrite: replace a bundle that is there.
@@ -62,6 +66,8 @@ class TrainOptions:
     labels: LabelOptions = field(default_factory=LabelOptions)
     initial: str | None = None
     recipe: Recipe = field(default_factory=Recipe)
+    teachers: tuple[str, ...] = ()
+    teacher_weight: float = 0.5
     limits: Limits = field(default_factory=Limits)
     resume: bool = False
     overwrite: bool = False
@@ -93,6 +99,10 @@ def train(options: TrainOptions, log: Callable[[str], None] = lambda line: None)
     if options.architecture not in ARCHITECTURES:
         raise UsageError(f"no architecture {options.architecture!r}; there are: {', '.join(ARCHITECTURES)}")
     check_class_names(options.class_names)
+    if options.recipe.prior == "drawn" and not options.recipe.balance:
+        raise UsageError("--prior drawn is the mix that --balance draws; give both or none of them")
+    if options.recipe.balance and options.recipe.class_weights:
+        raise UsageError("--balance and --class-weights both make up for rare classes; give one of them")
     if not options.out.absolute().parent.is_dir():
         raise UsageError(f"the folder {options.out.absolute().parent} does not exist; make it first")
     with output_lock(options.out.with_name(options.out.name + ".lock")):
@@ -102,12 +112,14 @@ def train(options: TrainOptions, log: Callable[[str], None] = lambda line: None)
 
 
 def _train(options: TrainOptions, log: Callable[[str], None]) -> TrainResult:
+    spec = ARCHITECTURES[options.architecture].spec
+    teachers = [load_bundle(name) for name in options.teachers]
+    check_teachers(teachers, options.class_names, spec)
     training, validation = _read_data(options)
     for label, count in sorted(training.ignored.items()):
         log(f"left out: {count} images {f'of {label}' if label else 'with no label'}, not among the classes")
     log(f"{len(training)} images to train on, {len(validation)} to validate on")
     work = _open_work(options, training, validation)
-    spec = ARCHITECTURES[options.architecture].spec
     unusable: list[tuple[str, str]] = []
     learn = _decode_all(training, spec, options.limits, work / "train.npy", unusable)
     watch = _decode_all(validation, spec, options.limits, work / "validation.npy", unusable)
@@ -115,6 +127,9 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> TrainResult:
         log(f"unusable: {path}: {reason}")
     if not len(learn) or not len(watch):
         raise BatchEmotionError("no image could be decoded on one side, training or validation; look at the data")
+    if teachers:
+        log(f"asking {', '.join(teacher.card.name for teacher in teachers)} about the training images")
+        learn = teach(learn, teachers, options.class_names, options.teacher_weight)
 
     model, history = fit(
         lambda: _build(options, spec),
@@ -124,6 +139,11 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> TrainResult:
         work,
         lambda line: log(_progress(line, options.recipe.epochs)),
     )
+    recipe = options.recipe
+    if recipe.balance and recipe.prior == "data":
+        shift_prior(model, class_shares(learn.targets, recipe.balance), class_shares(learn.targets))
+    assumed = recipe.balance if recipe.prior == "drawn" else float(recipe.class_weights)
+    shares = class_prior(learn.targets, assumed).round(6).tolist()
     log("calibrating, measuring and exporting")
     calibration = calibrate(model, watch)
     metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
@@ -133,8 +153,9 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> TrainResult:
         architecture=options.architecture,
         class_names=options.class_names,
         spec=spec,
+        class_prior=dict(zip(options.class_names, shares, strict=True)),
         metrics=metrics,
-        training=_told(options, len(unusable)),
+        training=_recipe(options, len(unusable)),
         history=history,
         train_hashes=pixel_digests(learn.pixels),
         golden=golden_pixels(spec),
@@ -171,6 +192,8 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
         "initial": load_bundle(options.initial).sha256 if options.initial else None,
         "label_weight": options.labels.label_weight,
         "recipe": _lasting(options.recipe),
+        "teachers": [load_bundle(name).sha256 for name in options.teachers],
+        "teacher_weight": options.teacher_weight if options.teachers else None,
         "training": training.plan.digest,
         "validation": validation.plan.digest,
     }
@@ -192,7 +215,7 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
 
 def _lasting(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe a resumed training must share; a constant rate may go on for longer than was first asked."""
-    free = {"patience", "mirror"} | (set() if recipe.schedule == "cosine" else {"epochs"})
+    free = {"patience", "mirror", "prior"} | (set() if recipe.schedule == "cosine" else {"epochs"})
     return {key: value for key, value in asdict(recipe).items() if key not in free}
 
 
@@ -224,7 +247,7 @@ def _decode_all(
     return LabelledPixels(pixels[:count], np.concatenate(targets))
 
 
-def _told(options: TrainOptions, unusable: int) -> dict[str, Any]:
+def _recipe(options: TrainOptions, unusable: int) -> dict[str, Any]:
     return {
         "command": options.command,
         "about_data": asdict(options.about.data),
@@ -233,6 +256,8 @@ def _told(options: TrainOptions, unusable: int) -> dict[str, Any]:
         "validation": options.validation.name if options.validation else f"split {options.validation_split:g}",
         "initial": load_bundle(options.initial).card.name if options.initial else None,
         "label_weight": options.labels.label_weight,
+        "teachers": [load_bundle(name).card.name for name in options.teachers],
+        "teacher_weight": options.teacher_weight if options.teachers else None,
         "recipe": asdict(options.recipe),
         "unusable_images": unusable,
         "decoder": DECODER,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import BundleError, one_line
 from batch_emotion.model.card_metrics import CardMetrics, rename_left_out
-from batch_emotion.model.outputs import check_probabilities, probe_pixels
+from batch_emotion.model.interface import check_probabilities, probe_pixels
 from batch_emotion.records import UNCERTAIN, InputSpec
 from batch_emotion.storage.commits import file_sha256
 
@@ -39,6 +39,7 @@ class Card:
         class_names: the classes in the order of the network's outputs.
         input: what the network wants to be shown.
         parameters: how many weights it has.
+        class_prior: the mix of classes that the probabilities hold for, name to share; empty where it is not known.
         metrics: scores by data set, such as ``{"validation": {"accuracy": 0.63, "images": 2982}}``, with agreement,
             calibration and speed beside them.
         training: the recipe: data, options, epochs, the command to run it again.
@@ -54,6 +55,7 @@ class Card:
     class_names: tuple[str, ...]
     input: InputSpec
     parameters: int
+    class_prior: dict[str, float] = field(default_factory=dict)
     metrics: CardMetrics = field(default_factory=CardMetrics)
     training: dict[str, Any] = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)
@@ -101,7 +103,7 @@ class Card:
         for name, choices in get_type_hints(InputSpec).items():
             if name != "image_size" and getattr(self.input, name) not in get_args(choices):
                 raise ValueError(f"{name}: {getattr(self.input, name)!r}")
-        if not all(isinstance(sha256, str) for sha256 in self.files.values()):
+        if not isinstance(self.files, dict) or not all(isinstance(sha256, str) for sha256 in self.files.values()):
             raise ValueError(f"files: {self.files}")
 
 

@@ -31,6 +31,26 @@ class LeftOut(TypedDict):
     predicted: dict[str, int]
 
 
+class ClassRecall(TypedDict):
+    """How many images of a class there are, and the share of them that is predicted so."""
+
+    images: int
+    recall: float
+
+
+class CarriedOver(TypedDict):
+    """Scores on one kind of pictures, under one assumed mix of classes (``training`` or ``uniform``)."""
+
+    data: str
+    classes: int
+    prior: str
+    images: int
+    accuracy: float
+    mean_recall: float
+    ece: float
+    recall: dict[str, ClassRecall]
+
+
 class Calibration(TypedDict):
     """The temperature, and the calibration error before it and, cross-fitted over so many folds, after it."""
 
@@ -56,7 +76,7 @@ class CardMetrics(TypedDict, total=False):
     ``training``, ``validation`` and ``validation_without_duplicates`` are scores on the data of the training, and
     ``in_training`` is how many validation images are in the training data too. ``evaluation`` and
     ``evaluation_without_duplicates`` are those of an ``evaluate`` on the data named ``evaluated_on``, and so are
-    ``agreement`` and ``left_out``.
+    ``agreement`` and ``left_out``; ``carried_over`` is what ``tests/bench/carry.py`` measures.
     """
 
     training: Scores
@@ -68,6 +88,7 @@ class CardMetrics(TypedDict, total=False):
     evaluation: Scores
     evaluation_without_duplicates: Scores
     agreement: AgreementWithVotes
+    carried_over: list[CarriedOver]
     left_out: dict[str, LeftOut]
     speed: Speed
 

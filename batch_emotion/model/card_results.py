@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from batch_emotion.metrics.scores import ClassScores, Interval, Scalar, Scores
-from batch_emotion.model.card_metrics import AgreementWithVotes, CardMetrics, LeftOut
+from batch_emotion.model.card_metrics import AgreementWithVotes, CardMetrics, CarriedOver, LeftOut
 
 _SCALARS: dict[Scalar, str] = {
     "accuracy": "accuracy",
@@ -33,7 +33,10 @@ def results_section(metrics: CardMetrics) -> str:
         parts.append("### By class, on the validation images\n\n" + _class_table(validation["per_class"]))
     if any(evaluated.values()):
         parts.append(f"### By the labels of `{metrics['evaluated_on']}`\n\n{_scores(evaluated)}")
-    parts += filter(None, [_agreement(metrics.get("agreement")), _left_out(metrics.get("left_out") or {})])
+    carried_over = _carried_over(metrics.get("carried_over") or [])
+    parts += filter(
+        None, [_agreement(metrics.get("agreement")), carried_over, _left_out(metrics.get("left_out") or {})]
+    )
     return "\n\n".join(parts)
 
 
@@ -80,6 +83,30 @@ def _agreement(found: AgreementWithVotes | None) -> str:
     if fresh and fresh["images"]:
         text += f" Without images of the training data: {percent(fresh['agreement'])} of {fresh['images']:,}."
     return text
+
+
+def _carried_over(measured: Sequence[CarriedOver]) -> str:
+    if not measured:
+        return ""
+    rows = [
+        [
+            each["data"],
+            f"{each['classes']}",
+            each["prior"],
+            f"{each['images']:,}",
+            *(percent(value) for value in (each["accuracy"], each["mean_recall"], each["ece"])),
+            ", ".join(f"{name} {found['recall'] * 100:.0f}" for name, found in each["recall"].items()),
+        ]
+        for each in measured
+    ]
+    head = ["data", "classes", "mix of classes", "images", "right", "mean recall", "ECE", "recall by class, in %"]
+    return (
+        "### On several kinds of pictures, under two mixes of classes\n\n"
+        + _table(head, rows)
+        + "\n\nRight is what more than half of those who labelled an image chose. `training`: the probabilities as "
+        "they are; `uniform`: divided by the class's share of the training data, which finds more of the rare classes "
+        "and errs more often on the common ones. Mean recall is over the classes with at least ten images."
+    )
 
 
 def _left_out(left_out: Mapping[str, LeftOut]) -> str:

@@ -65,6 +65,9 @@ def _in_short(card: Card) -> str:
         f"- Input: {height}x{width} {card.input.color_mode}, 0-255, {card.input.interpolation} interpolation, "
         f"{card.input.fit} where an image is not of this shape",
     ]
+    if card.class_prior:
+        shares = ", ".join(f"{name} {percent(share)}" for name, share in card.class_prior.items())
+        lines.append(f"- Mix of classes that the probabilities assume: {shares}")
     calibrated = "calibration" in card.metrics
     lines.append(
         f"- Probabilities: of a softmax, {'calibrated on the validation data' if calibrated else 'not calibrated'}"
@@ -109,10 +112,13 @@ def _recipe(card: Card) -> str:
     named = {
         "initial": "started from",
         "label_weight": "share of each target that comes from the label",
+        "teachers": "teachers",
+        "teacher_weight": "share of each target that comes from the teachers",
         "epochs": "epochs run",
         "decoder": "decoder",
         "finished": "finished",
     }
+    training = training | {"teachers": ", ".join(training.get("teachers") or [])}
     facts += [f"- {name}: {training[key]}" for key, name in named.items() if training.get(key)]
     facts += [f"- versions: {', '.join(f'{name} {number}' for name, number in card.versions.items())}"]
     closing = "`history.csv` and `curves.png` show the course of the training; `card.json` holds all of these facts."
@@ -134,7 +140,9 @@ def _calibration(card: Card) -> str:
     return (
         f"A temperature of {fitted['temperature']:.3f}, fitted on the validation data, is folded into the last layer; "
         f"every export carries it. Calibration error before: {percent(fitted['ece_before'])}; after, each image by a "
-        f"temperature fitted on the other of {fitted['folds']} folds: {percent(fitted['ece_after'])}."
+        f"temperature fitted on the other of {fitted['folds']} folds: {percent(fitted['ece_after'])}. Of the "
+        "predictions with a confidence of 80 %, about 80 in 100 are right where pictures and mix of classes are like "
+        "those of the validation data, and fewer where they are not."
     )
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from batch_emotion.cores import available_cores
 from batch_emotion.errors import BundleError, UsageError, one_line
 from batch_emotion.model.bundle import Bundle
-from batch_emotion.model.outputs import check_probabilities, probe_pixels
+from batch_emotion.model.interface import check_input, check_probabilities, probe_pixels
 from batch_emotion.options.models import Precision, RuntimeName
 
 _SLICE = 8
@@ -74,7 +74,8 @@ class OnnxRuntime(_Stopwatch):
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
+        taken = self._session.get_inputs()[0]
+        self._input, self.input_shape = taken.name, tuple(taken.shape)
         self._pool = ThreadPoolExecutor(threads or available_cores(), "infer")
         self.name = f"onnxruntime {onnxruntime.__version__}"
 
@@ -184,23 +185,23 @@ def open_runtime(
         UsageError: ``mixed`` was asked of ONNX Runtime.
     """
     runtime: Runtime
+    spec = bundle.card.input
     if resolve_runtime(bundle, name, precision) == "onnx" and bundle.onnx_file is not None:
         if os.path.exists(_NVIDIA):
             _configure_tensorflow(threads, gpu=False)
         file = bundle.checked(bundle.onnx_file)
         try:
-            runtime = OnnxRuntime(str(file), threads)
+            runtime = onnx = OnnxRuntime(str(file), threads)
         except Exception as error:
             raise BundleError(f"{file} cannot be loaded by ONNX Runtime: {one_line(error)}") from error
+        check_input(onnx.input_shape, spec, str(file))
     else:
         file = bundle.keras_file
         _configure_tensorflow(threads)
-        runtime = TensorFlowRuntime(bundle.keras_model(), precision)
-    try:
-        outputs = runtime.predict_proba(probe_pixels(bundle.card.input))
-    except Exception as error:
-        raise BundleError(f"{file} cannot be run on the images that its card describes: {one_line(error)}") from error
-    check_probabilities(outputs, len(bundle.card.class_names), str(file))
+        model = bundle.keras_model()
+        check_input(model.input_shape, spec, str(file))
+        runtime = TensorFlowRuntime(model, precision)
+    check_probabilities(runtime.predict_proba(probe_pixels(spec)), len(bundle.card.class_names), str(file))
     return runtime
 
 

@@ -52,7 +52,12 @@ class Limits:
         max_bytes: the largest file.
     """
 
-    max_pixels: int = option(100_000_000, "Refuse larger images before decoding them.", at_least=1, effect="scores")
+    max_pixels: int = option(
+        100_000_000,
+        "Refuse larger images before decoding them, which takes about 12 bytes of memory a pixel, at most 36.",
+        at_least=1,
+        effect="scores",
+    )
     max_bytes: int = option(256 * 2**20, "Refuse larger files.", at_least=1, effect="scores")
 
 

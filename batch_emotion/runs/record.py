@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from batch_emotion._version import __version__
 from batch_emotion.results.run_document import RunRecordDocument
 
-_PACKAGES = ("tensorflow", "keras", "onnxruntime", "numpy", "pyarrow", "opencv-python")
+_PACKAGES = ("tensorflow", "keras", "onnxruntime", "numpy", "pyarrow", "opencv-python", "pillow", "pillow-heif")
 
 
 @dataclass

@@ -24,7 +24,9 @@ from batch_emotion.training.checkpoints import (
     read_history,
     weights_file,
 )
+from batch_emotion.training.degradation import Degradation, degrade
 from batch_emotion.training.normalization import fuse_normalization, fused_batch_normalization
+from batch_emotion.training.sampling import epoch_order
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class Recipe:
         label_smoothing: the part of every target that is spread over all classes (Szegedy et al., arXiv 1512.00567).
         ema: momentum of a running average of the weights, over steps; it is what is validated and kept. 0 is off.
         augmentation: how far images are varied.
+        degradation: how far images are made worse before that.
+        balance: draw images of rare classes more often: 0 not at all, 1 until all classes are alike.
+        prior: the mix of classes that the finished network's probabilities hold for: that of the ``data``, or the one
+            ``drawn``.
         class_weights: weigh every class alike, whatever its share of the images.
         precision: ``float32``; or ``mixed``: bfloat16 arithmetic on float32 weights, faster on processors that have it.
         mirror: make the finished network see each image and its mirror image, at twice the cost.
@@ -58,6 +64,9 @@ class Recipe:
     label_smoothing: float = 0.0
     ema: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
+    degradation: Degradation = field(default_factory=Degradation)
+    balance: float = 0.0
+    prior: Literal["data", "drawn"] = "data"
     class_weights: bool = False
     precision: Literal["float32", "mixed"] = "float32"
     mirror: bool = False
@@ -237,7 +246,7 @@ def training_batches(
     """
     import tensorflow as tf
 
-    order = np.random.default_rng([recipe.seed, epoch]).permutation(len(data))
+    order = epoch_order(data.targets, recipe.balance, np.random.default_rng([recipe.seed, epoch]))
     shape = data.pixels.shape[1:]
     how = recipe.augmentation
 
@@ -245,7 +254,10 @@ def training_batches(
         rows = order[start : start + recipe.batch_size]
         targets = data.targets[rows]
         weights = np.ones(len(rows), np.float32) if class_weights is None else targets @ class_weights
-        return data.pixels[rows], targets, weights
+        pixels = data.pixels[rows]
+        if recipe.degradation.is_on:
+            pixels = degrade(pixels, recipe.degradation, np.random.default_rng([recipe.seed, epoch, int(start)]))
+        return pixels, targets, weights
 
     def batch(start: Any) -> Any:
         pixels, targets, weights = tf.numpy_function(gather, [start], [tf.uint8, tf.float32, tf.float32])

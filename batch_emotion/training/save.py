@@ -31,6 +31,7 @@ def write_bundle(
     architecture: str,
     class_names: tuple[str, ...],
     spec: InputSpec,
+    class_prior: dict[str, float],
     metrics: CardMetrics,
     training: dict[str, Any],
     history: list[Epoch],
@@ -46,6 +47,7 @@ def write_bundle(
         architecture: the network's name.
         class_names: in the order of the outputs.
         spec: what the network wants to be shown.
+        class_prior: the mix of classes that the probabilities hold for, name to share.
         metrics: of the card.
         training: the recipe.
         history: a line per epoch.
@@ -78,6 +80,7 @@ def write_bundle(
             class_names=class_names,
             input=spec,
             parameters=int(model.count_params()),
+            class_prior=class_prior,
             metrics=metrics,
             training=training | {"epochs": len(history), "finished": date.today().isoformat()},
             layers=layer_table(model),

@@ -1,6 +1,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from batch_emotion.options.images import Limits
 from batch_emotion.records import pixel_digests
 from batch_emotion.results.reader import StoredResult
 from batch_emotion.sources.planning import make_plan
+from batch_emotion.storage.commits import file_sha256
+from tests.images.pictures import wide_bmp
 
 SIX = ("angry", "disgust", "fear", "happy", "sad", "surprise")
 
@@ -41,7 +44,11 @@ def informed(data: Path, tmp_path: Path) -> Path:
     shutil.copytree(models_folder() / "seed-cnn", folder)
     spec = load_bundle(folder).card.input
     happy = [load_image(str(path), spec, Limits()).pixels for path in sorted((data / "happy").glob("*.png"))]
-    (folder / "train_hashes").write_text("\n".join(pixel_digests(np.stack([p for p in happy if p is not None]))))
+    hashes = folder / "train_hashes"
+    hashes.write_text("\n".join(pixel_digests(np.stack([p for p in happy if p is not None]))))
+    card = load_bundle(folder).card
+    card = replace(card, files=card.files | {hashes.name: file_sha256(hashes)})
+    (folder / "card.json").write_text(card.to_json())
     return folder
 
 
@@ -76,6 +83,13 @@ def test_the_figures_are_those_of_the_predictions(data: Path, tmp_path: Path) ->
     assert evaluation["mistakes"][0]["path"] == surest[1]
     confidences = [mistake["confidence"] for mistake in evaluation["mistakes"]]
     assert confidences == sorted(confidences, reverse=True)
+
+
+def test_an_image_of_impossible_sides_is_left_out(data: Path, tmp_path: Path) -> None:
+    (data / "happy" / "wide.bmp").write_bytes(wide_bmp())
+    told = evaluate(EvaluateOptions(data, tmp_path / "e")).evaluation
+    assert told["data"]["not_scored"] == {"corrupt": 1, "too_large": 1}
+    assert told["all"]["images"] == 48
 
 
 def test_images_of_the_training_data_are_found_and_taken_out(data: Path, informed: Path, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_a_run_without_one_image_fails_with_a_line_about_the_root_and_its_result
     for _ in range(2):  # the second has nothing to do
         assert main(["predict", str(manifest), "--out", str(out), "--quiet"]) == 1
         line = f"all 2 images are missing, the first at {tmp_path}/happy/1.png: correct --root, .* --overwrite$"
-        assert capsys.readouterr().err.count("\n") == 1
+        assert re.fullmatch(f"batch-emotion: error: {line[:-1]}\n", capsys.readouterr().err)
         last_run = json.loads((tmp_path / f"{name}.run.json").read_text())["last_run"]
         assert last_run["exit_code"] == 1
         assert re.search(line, last_run["error"])

@@ -1,27 +1,34 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from batch_emotion import PredictOptions, SampleOptions, TrainOptions, predict, sample, train
 from batch_emotion.commands.models import verify
 from batch_emotion.errors import OutputMismatch, UsageError
+from batch_emotion.labels.training import LabelOptions
+from batch_emotion.options.images import SourceOptions
+from batch_emotion.training.degradation import Degradation
 from batch_emotion.training.fit import Recipe
+from tests.images.pictures import wide_bmp
 
 
 def test_a_network_trained_on_the_samples_learns_them_and_predicts(tmp_path: Path) -> None:
     sample(SampleOptions(tmp_path / "faces", count=50))
     sample(SampleOptions(tmp_path / "unseen", count=10, seed=1))
     (tmp_path / "faces" / "happy" / "broken.jpg").write_bytes(b"\xff\xd8\xffbroken")
+    (tmp_path / "faces" / "sad" / "wide.bmp").write_bytes(wide_bmp())
     said: list[str] = []
     options = TrainOptions(tmp_path / "faces", tmp_path / "model", recipe=Recipe(epochs=12))
     result = train(options, said.append)
-    assert [status for _, status in result.unusable] == ["corrupt"]
+    assert sorted(status for _, status in result.unusable) == ["corrupt", "too_large"]
     assert any("broken.jpg" in line for line in said)
     assert len(result.history) == 12
     assert verify(result.bundle).passed
     card = json.loads((tmp_path / "model" / "card.json").read_text())
-    assert card["training"]["unusable_images"] == 1
+    assert card["training"]["unusable_images"] == 2
     assert set(card["files"]) == {
         "model.keras",
         "model.onnx",
@@ -70,7 +77,51 @@ def test_senseless_training_is_refused_before_any_work(tmp_path: Path, faces: Pa
         TrainOptions(faces, tmp_path / "m", class_names=("happy",)),
         TrainOptions(faces, tmp_path / "no" / "m"),
         TrainOptions(tmp_path / "gone", tmp_path / "m"),
+        TrainOptions(faces, tmp_path / "m", recipe=Recipe(balance=0.5, class_weights=True)),
+        TrainOptions(faces, tmp_path / "m", recipe=Recipe(prior="drawn")),
     ):
         with pytest.raises(UsageError):
             train(options)
     assert not (tmp_path / "m").exists()
+
+
+def test_a_manifest_mixes_data_sets_and_the_card_tells_their_mix_of_classes(tmp_path: Path) -> None:
+    for name, seed in (("first", 0), ("second", 1)):
+        sample(SampleOptions(tmp_path / name, count=4, seed=seed))
+    names = sorted(path.name for path in (tmp_path / "first").iterdir())
+    files = [*tmp_path.glob("first/*/*"), *tmp_path.glob("second/happy/*")]
+    lines = [",".join(["file", *names])]
+    for file in files:
+        votes = [10 * (name == file.parent.name) for name in names]
+        lines.append(",".join([str(file.relative_to(tmp_path)), *map(str, votes)]))
+    (tmp_path / "lists").mkdir()
+    manifest = tmp_path / "lists" / "mixed.csv"
+    manifest.write_text("\n".join(lines) + "\n")
+    labels = LabelOptions(SourceOptions("file", tmp_path))
+    recipe = Recipe(epochs=1, balance=1.0, degradation=Degradation(blur=1, shrink=0.5, jpeg=50, gamma=1.5))
+    options = TrainOptions(
+        manifest, tmp_path / "model", validation=tmp_path / "first", labels=labels, recipe=recipe,
+        class_names=tuple(names), teachers=("seed-cnn",), teacher_weight=0.0,
+    )  # fmt: skip
+    bundle = train(options).bundle
+    assert bundle.card.class_prior == pytest.approx({name: (8 if name == "happy" else 4) / 28 for name in names})
+    drawn = train(replace(options, recipe=replace(recipe, prior="drawn"), overwrite=True)).bundle
+    assert drawn.card.class_prior == pytest.approx(dict.fromkeys(names, 1 / 6), abs=1e-5)
+    assert len(bundle.train_digests() or ()) == 28
+    assert bundle.card.training["teachers"] == ["seed-cnn"]
+    assert bundle.card.training["recipe"]["degradation"]["jpeg"] == 50
+    assert verify(drawn).passed
+
+
+def test_a_network_learns_from_its_teacher_alone(tmp_path: Path, faces: Path) -> None:
+    options = TrainOptions(faces, tmp_path / "m", recipe=Recipe(epochs=1), teachers=("seed-cnn",), teacher_weight=1.0)
+    card = train(options).bundle.card
+    shares = np.array(list(card.class_prior.values()))
+    assert shares.sum() == pytest.approx(1, abs=1e-4)
+    assert np.abs(shares - 1 / 6).max() > 0.01
+
+
+def test_a_teacher_of_other_pixels_is_refused_before_any_work(tmp_path: Path, faces: Path) -> None:
+    with pytest.raises(UsageError, match="emotion-6 wants other pixels"):
+        train(TrainOptions(faces, tmp_path / "m", teachers=("emotion-6",)))
+    assert not list(tmp_path.glob("m*/*"))

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import PredictOptions, predict
+from batch_emotion.engines.ray import driver
 from batch_emotion.engines.ray.cluster import connected
-from batch_emotion.engines.ray.driver import driver
 from batch_emotion.engines.worker import Assignment, Shard, ShardReport, WorkersLost
 from batch_emotion.errors import BatchEmotionError, TimeLimitReached, UsageError
 from batch_emotion.options.runs import EngineOptions

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from batch_emotion.metrics.calibration import CalibrationBins, calibration_bins
+from batch_emotion.metrics.calibration import CalibrationBins, calibration_bins, confidence_bin
 from tests.support.reference import plain_ece, random_predictions
 
 
@@ -16,6 +16,14 @@ def test_a_certain_and_right_model_has_no_error_and_a_certain_and_wrong_one_all(
     certain = np.eye(3)[[0, 1, 2]]
     assert calibration_bins(certain, np.array([0, 1, 2])).error == 0
     assert calibration_bins(certain, np.array([1, 2, 0])).error == 1
+
+
+def test_a_bin_holds_its_upper_edge() -> None:
+    confidence = np.array([0.0, 0.05, 0.1, 0.1001, 0.9, 1.0])
+    assert confidence_bin(confidence, 10).tolist() == [0, 0, 0, 1, 8, 9]
+    # 0.05 wrong and 0.1 right share a bin: |1 - 0.15| of two images; in two bins they would be 0.05 and 0.9 apart.
+    bins = CalibrationBins(10).add(np.array([0.05, 0.1]), np.array([False, True]))
+    assert bins.error == pytest.approx(0.85 / 2)
 
 
 def test_the_bins_hold_every_image_once() -> None:

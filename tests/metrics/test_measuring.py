@@ -91,7 +91,7 @@ def test_a_proportion_and_its_interval() -> None:
 
 
 def test_agreement_is_counted_for_the_model_for_the_labels_and_by_class() -> None:
-    predicted, labels, majority = np.array([[0, 0, 1, 1, 2], [0, 1, -1, 1, 0], [0, 0, 0, 1, 2]])
+    predicted, labels, majority = np.array([[0, 0, 1, 1, 2], [0, -1, 1, 1, 0], [0, 0, 0, 1, 2]])
     found = agreement(predicted, labels, majority, NAMES)
     assert (found["images"], found["agreement"], found["label_agreement"]) == (5, 0.8, 0.4)
     assert found["interval"] is not None

@@ -139,8 +139,30 @@ def test_labels_come_from_where_they_are_said_to(tmp_path: Path) -> None:
     manifest.write_text("path,label\nelsewhere.jpg,sad\n")
     with pytest.raises(UsageError, match="none of the paths"):
         _document(path, str(manifest))
-    with pytest.raises(UsageError, match=r"no \.csv or \.parquet file labels\.txt"):
+    with pytest.raises(UsageError, match=r"no \.csv, \.tsv or \.parquet file labels\.txt"):
         _document(path, "labels.txt")
+
+
+def test_only_scored_rows_with_a_label_of_a_class_are_compared_with_it(tmp_path: Path) -> None:
+    labels = ["angry", "bored", None, "bored", None, "sad"]
+    statuses = ["ok", "ok", "ok", "corrupt", "corrupt", "corrupt"]
+    column = {"label": pa.array(labels)}
+    table = result_table([f"{at}.jpg" for at in range(6)], np.eye(3)[[1, 1, 1, 0, 0, 0]], statuses, column)
+    document, samples = _document(write(table, tmp_path / "r.parquet"))
+    scores = document["labels"]
+    assert scores is not None
+    assert (scores["rows"], scores["unlabelled"], scores["other_labels"]) == (1, 1, {"bored": 1})
+    assert [sample.label for sample in samples.mistakes] == ["angry"]
+
+
+def test_a_row_without_probabilities_is_not_scored_whatever_its_status(tmp_path: Path) -> None:
+    table = result_table(["a", "b", "c"], np.eye(3))
+    for name, values in (("p_happy", [0, None, 0]), ("p_sad", [0, 0, float("nan")])):
+        column = pa.array(values, pa.float32())
+        table = table.set_column(table.column_names.index(name), name, column)
+    document, samples = _document(write(table, tmp_path / "r.parquet"))
+    assert (document["rows"], document["scored"]) == (3, 1)
+    assert [sample.path for sample in samples.random] == ["a"]
 
 
 def test_folders_count_by_themselves_only_where_most_are_named_like_classes(tmp_path: Path) -> None:
@@ -230,7 +252,9 @@ def test_two_results_are_compared_image_by_image(tmp_path: Path, monkeypatch: py
 def test_results_with_other_classes_can_be_compared(tmp_path: Path) -> None:
     here = write(result_table(["a", "b", "c"], np.eye(3), ["ok", "ok", "corrupt"]), tmp_path / "a.parquet")
     other = result_table(["c", "b", "a"], np.eye(3)[[0, 1, 2]], class_names=("happy", "calm", "angry"))
-    compared = _document(here, other=write(other, tmp_path / "b.parquet"))[0]["comparison"]
+    document, samples = _document(here, other=write(other, tmp_path / "b.parquet"))
+    compared = document["comparison"]
+    assert [(sample.path, sample.predicted, sample.other) for sample in samples.changed] == [("b", "happy", "calm")]
     assert compared["other_classes"] == ["happy", "calm", "angry"]
     assert compared["matrix"] == [[0, 0, 0], [0, 1, 0], [1, 0, 0]]
     assert (compared["agreement"], compared["changed"], compared["scored_only_there"]) == (0.5, 1, 1)

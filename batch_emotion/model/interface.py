@@ -1,4 +1,4 @@
-"""Whether what a network gives are probabilities, seen before it scores anything."""
+"""Whether a network takes what its card describes and gives probabilities, seen before it scores anything."""
 
 from __future__ import annotations
 
@@ -15,6 +15,23 @@ def probe_pixels(spec: InputSpec) -> NDArray[np.uint8]:
     """Two images to try a network with, black and noise: uint8 (2, H, W, C)."""
     noise = np.random.default_rng(0).integers(0, 256, spec.shape, np.uint8)
     return np.stack([np.zeros_like(noise), noise])
+
+
+def check_input(shape: tuple[int | str | None, ...], spec: InputSpec, name: str) -> None:
+    """Refuse a network that takes other images than its card describes.
+
+    Args:
+        shape: what it takes, (batch, height, width, channels); what is no number may be any.
+        spec: what the card describes.
+        name: of the network, for the message.
+
+    Raises:
+        BundleError: saying what it takes.
+    """
+    fixed = [side for side in shape[1:] if isinstance(side, int)]
+    if len(shape) != 4 or (len(fixed) == 3 and tuple(fixed) != spec.shape):
+        taken, described = ("x".join(map(str, sides)) for sides in (shape[1:], spec.shape))
+        raise BundleError(f"{name} takes {taken}, but card.json describes images of {described}; correct the card")
 
 
 def check_probabilities(outputs: NDArray[np.float32], class_count: int, name: str) -> None:

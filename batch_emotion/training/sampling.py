@@ -1,0 +1,90 @@
+"""Which training images an epoch draws, what mix of classes that makes, and how a network is brought back to another.
+
+A network's probabilities hold for the mix of classes that it was trained on. Where images of rare classes are drawn
+more often, dividing by the mix drawn and multiplying by the mix of the data, scaled to a sum of 1, undoes that
+(Saerens et al. 2002, doi 10.1162/089976602753284446); in a softmax it is a shift of the logits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_emotion.errors import BatchEmotionError
+
+
+def class_shares(targets: NDArray[np.float32], balance: float = 0.0) -> NDArray[np.float64]:
+    """The mix of classes (K,), summing to 1, in the images that epochs draw.
+
+    Args:
+        targets: (N, K), rows summing to 1.
+        balance: as in ``epoch_order``; 0 gives the mix of the data.
+    """
+    shares = _draw_weights(targets, balance) @ targets.astype(np.float64)
+    return np.asarray(shares / shares.sum(), np.float64)
+
+
+def class_prior(targets: NDArray[np.float32], balance: float = 0.0) -> NDArray[np.float64]:
+    """The mix (K,) that calibrated probabilities hold for: that of the likeliest classes of the images drawn.
+
+    Args:
+        targets: (N, K), rows summing to 1.
+        balance: as in ``epoch_order``; 1 is also the mix under class weights.
+    """
+    weights = _draw_weights(targets, balance)
+    return np.bincount(targets.argmax(axis=1), weights, targets.shape[1]).astype(np.float64)
+
+
+def epoch_order(targets: NDArray[np.float32], balance: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The images of one epoch, int64 (N,), in the order of training.
+
+    Args:
+        targets: (N, K), rows summing to 1.
+        balance: 0 takes every image once. Above it an image of a class with the share s of the data is drawn in
+            proportion to s to the power of minus ``balance``: 1 makes all classes alike. Each image is then drawn as
+            often as that says, rounded down or up.
+        rng: what the order, and the rounding, are drawn from.
+    """
+    if not balance:
+        return rng.permutation(len(targets))
+    shuffled = rng.permutation(len(targets))
+    edges = np.cumsum((_draw_weights(targets, balance) * len(targets))[shuffled])
+    drawn = np.searchsorted(edges, (np.arange(len(targets)) + rng.random()) * (edges[-1] / len(targets)), side="right")
+    return shuffled[rng.permutation(np.minimum(drawn, len(targets) - 1))]
+
+
+def _draw_weights(targets: NDArray[np.float32], balance: float) -> NDArray[np.float64]:
+    """How likely each image is to be drawn, (N,), summing to 1."""
+    shares = targets.mean(axis=0, dtype=np.float64)
+    factors = np.where(shares > 0, np.maximum(shares, 1e-12) ** -balance, 0)
+    weights = targets.astype(np.float64) @ factors
+    return np.asarray(weights / weights.sum(), np.float64)
+
+
+def shift_prior(model: Any, before: NDArray[np.floating], after: NDArray[np.floating]) -> None:
+    """Make a Keras model, which ends in a dense layer with a softmax, one for another mix of classes, in place.
+
+    Args:
+        model: its probabilities hold for the mix ``before``.
+        before: (K,), every share above 0.
+        after: (K,), every share above 0.
+
+    Raises:
+        BatchEmotionError: the last layer is none that a prior can be folded into.
+    """
+    import keras
+
+    head = model.layers[-1]
+    if (
+        not isinstance(head, keras.layers.Dense)
+        or head.activation is not keras.activations.softmax
+        or not head.use_bias
+    ):
+        raise BatchEmotionError(
+            f"the network {model.name} does not end in a dense layer with a bias and a softmax, so no other mix of "
+            "classes can be folded in; leave --balance out"
+        )
+    kernel, bias = head.get_weights()
+    head.set_weights([kernel, bias + np.log(np.asarray(after) / np.asarray(before)).astype(bias.dtype)])

@@ -1,0 +1,73 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from batch_emotion.errors import BatchEmotionError
+from batch_emotion.training.sampling import class_prior, class_shares, epoch_order, shift_prior
+
+
+def _targets() -> np.ndarray:
+    return np.repeat(np.eye(3, dtype=np.float32), [900, 80, 20], axis=0)
+
+
+def _drawn(balance: float, seed: int = 0) -> np.ndarray:
+    return epoch_order(_targets(), balance, np.random.default_rng(seed))
+
+
+def test_an_epoch_without_balance_takes_every_image_once() -> None:
+    assert sorted(_drawn(0)) == list(range(1000))
+
+
+@pytest.mark.parametrize("balance", [0.3, 0.5, 1.0])
+def test_an_epoch_draws_the_mix_that_is_said(balance: float) -> None:
+    drawn = _targets()[_drawn(balance)]
+    assert len(drawn) == 1000
+    assert drawn.mean(axis=0) == pytest.approx(class_shares(_targets(), balance), abs=0.01)
+
+
+def test_full_balance_makes_all_classes_alike_and_spreads_the_draws_over_their_images() -> None:
+    assert class_shares(_targets(), 1) == pytest.approx([1 / 3] * 3)
+    times = np.bincount(_drawn(1), minlength=1000)
+    assert set(times[980:]) <= {16, 17}
+    assert set(times[:900]) == {0, 1}
+    assert not np.array_equal(_drawn(1), _drawn(1, seed=1))
+
+
+def test_soft_targets_are_drawn_by_what_they_hold_of_each_class() -> None:
+    targets = np.array([[1, 0]] * 6 + [[0.5, 0.5]] * 2, np.float32)
+    assert class_shares(targets) == pytest.approx([7 / 8, 1 / 8])
+    weights = np.array([8 / 7] * 6 + [4 / 7 + 4] * 2)
+    assert class_shares(targets, 1) == pytest.approx((weights / weights.sum()) @ targets)
+    assert class_prior(targets) == pytest.approx([1, 0])
+
+
+def test_the_prior_counts_the_likeliest_class_of_each_image_drawn() -> None:
+    targets = np.array([[0.6, 0.4]] * 6 + [[0.2, 0.8]] * 2, np.float32)
+    assert class_prior(targets) == pytest.approx([0.75, 0.25])
+    assert class_prior(_targets(), 1) == pytest.approx([1 / 3] * 3)
+
+
+def test_a_class_without_images_has_no_share() -> None:
+    assert class_shares(np.array([[1, 0], [1, 0]], np.float32), 1) == pytest.approx([1, 0])
+
+
+def test_shifting_the_prior_multiplies_the_probabilities_and_scales_them_to_one() -> None:
+    from keras import Input, Sequential, layers
+
+    model: Any = Sequential([Input((4,)), layers.Dense(3, activation="softmax")])
+    rows = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    before, after = np.array([0.2, 0.3, 0.5]), np.array([0.6, 0.3, 0.1])
+    plain = np.asarray(model.predict_on_batch(rows))
+    shift_prior(model, before, after)
+    wanted = plain * after / before
+    np.testing.assert_allclose(
+        np.asarray(model.predict_on_batch(rows)), wanted / wanted.sum(axis=1, keepdims=True), atol=1e-5
+    )
+
+
+def test_a_network_without_a_softmax_at_its_end_is_refused() -> None:
+    from keras import Input, Sequential, layers
+
+    with pytest.raises(BatchEmotionError, match="--balance"):
+        shift_prior(Sequential([Input((4,)), layers.Dense(3)]), np.ones(3) / 3, np.ones(3) / 3)
