@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, fields
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, get_args, get_type_hints
@@ -155,6 +155,34 @@ def seconds_of(option: str, text: str) -> float:
     if not re.fullmatch(rf"\s*({_NUMBER}[smhd]\s*)+|\s*{_NUMBER}\s*", text):
         raise UsageError(f"{option} must be a time such as 2h, 90m, 1h30m or 45s, not {text!r}")
     return sum(float(number) * units[unit] for number, unit in re.findall(rf"({_NUMBER})([smhd]?)", text))
+
+
+@cache
+def _flags() -> dict[str, str]:
+    return {leaf.name: leaf.flag for leaf in option_leaves() if not leaf.declaration.argument}
+
+
+def option_leaves() -> list[Leaf]:
+    """Every option of every command."""
+    from batch_emotion.options.evaluate import EvaluateOptions
+    from batch_emotion.options.explain import ExplainOptions
+    from batch_emotion.options.export import ExportOptions
+    from batch_emotion.options.merge import MergeOptions
+    from batch_emotion.options.predict import PredictOptions
+    from batch_emotion.options.report import ReportOptions
+    from batch_emotion.options.runs import MessageOptions
+    from batch_emotion.options.sample import SampleOptions
+    from batch_emotion.options.train import TrainOptions
+
+    commands = (PredictOptions, MessageOptions, MergeOptions, ReportOptions, ExplainOptions, TrainOptions)
+    return [leaf for each in (*commands, EvaluateOptions, ExportOptions, SampleOptions) for leaf in leaves(each)]
+
+
+def in_flags(message: str) -> str:
+    """A message whose options, named in backquotes, are named by their flags."""
+    return re.sub(
+        r"`([a-z_.]+)`", lambda match: f"--{_flags()[match[1]]}" if match[1] in _flags() else match[0], message
+    )
 
 
 def given_keys(context: typer.Context, keys: Collection[str]) -> frozenset[str]:

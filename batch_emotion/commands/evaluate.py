@@ -81,12 +81,12 @@ def _check_target(out: Path, overwrite: bool) -> None:
     if not out.exists():
         return
     if not out.is_dir():
-        raise OutputMismatch(f"{out} is a file; --out is a folder")
+        raise OutputMismatch(f"{out} is a file; `out` is a folder")
     foreign = sorted(child.name for child in out.iterdir() if child.name not in FILES)
     if foreign:
         raise OutputMismatch(f"the folder {out} holds other things ({foreign[0]}, …); choose a new one")
     if any(out.iterdir()) and not overwrite:
-        raise OutputMismatch(f"{out} holds an evaluation already; choose another --out or give --overwrite")
+        raise OutputMismatch(f"{out} holds an evaluation already; choose another `out` or give `overwrite`")
 
 
 def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
@@ -102,7 +102,7 @@ def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
             options.delimiter,
         )
     if options.labels is not None:
-        raise UsageError(f"--labels goes with a result of predict, which {options.data} is not")
+        raise UsageError(f"`labels` goes with a result of predict, which {options.data} is not")
     bundle = load_bundle(options.model or DEFAULT_MODEL, options.class_names, options.trust_pickle)
     return gather_images(
         options.data,

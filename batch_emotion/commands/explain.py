@@ -64,7 +64,7 @@ def explain(options: ExplainOptions) -> list[Explanation]:
     pictures = _names(paths, options.out)
     taken = [picture for picture in pictures if picture.exists() and not options.overwrite]
     if taken:
-        raise OutputMismatch(f"{taken[0]} is there already; choose another --out or give --overwrite")
+        raise OutputMismatch(f"{taken[0]} is there already; choose another `out` or give `overwrite`")
     locations = plan.images["location"].to_pylist()
     found = _explain_all(options, bundle, paths, locations, pictures)
     if not any(each.picture for each in found):
@@ -81,7 +81,7 @@ def _names(paths: Sequence[str], out: Path) -> list[Path]:
             raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
         return [out]
     if out.suffix or (out.exists() and not out.is_dir()):
-        raise UsageError(f"--out must be a folder (no extension), or end in .png for one image, and {out} is neither")
+        raise UsageError(f"`out` must be a folder (no extension), or end in .png for one image, and {out} is neither")
     out.mkdir(parents=True, exist_ok=True)
     if len(paths) == 1:
         return [out / f"{Path(unescape_name(paths[0])).stem[:100]}.png"]

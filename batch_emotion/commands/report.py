@@ -91,7 +91,7 @@ def _check_figures_target(folder: Path) -> None:
     _check_folder(folder)
     restore_output(folder)
     if folder.exists() and not folder.is_dir():
-        raise OutputMismatch(f"{folder} is a file; --figures is a folder")
+        raise OutputMismatch(f"{folder} is a file; `figures` is a folder")
     names = {f"{name}.{kind}" for name in CHART_NAMES for kind in ("png", "svg")}
     foreign = sorted(child.name for child in folder.iterdir() if child.name not in names) if folder.exists() else []
     if foreign:

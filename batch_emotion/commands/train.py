@@ -62,12 +62,12 @@ def train(options: TrainOptions, log: Callable[[str], None] = lambda line: None)
         raise UsageError(f"no architecture {options.architecture!r}; there are: {', '.join(ARCHITECTURES)}")
     check_class_names(options.class_names)
     if options.recipe.balance and options.recipe.class_weights:
-        raise UsageError("--balance and --class-weights both make up for rare classes; give one of them")
+        raise UsageError("`balance` and `class_weights` both make up for rare classes; give one of them")
     if not options.out.absolute().parent.is_dir():
         raise UsageError(f"the folder {options.out.absolute().parent} does not exist; make it first")
     with output_lock(options.out.with_name(options.out.name + ".lock")):
         if options.out.exists() and not options.overwrite:
-            raise OutputMismatch(f"{options.out} is there already; choose another --out or give --overwrite")
+            raise OutputMismatch(f"{options.out} is there already; choose another `out` or give `overwrite`")
         return _train(options, about, log)
 
 
@@ -76,7 +76,7 @@ def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> T
     for bundle in map(load_bundle, options.average):
         if bundle.card.architecture != options.architecture or set(options.class_names) - set(bundle.card.class_names):
             raise UsageError(
-                f"--average: {bundle.card.name} is of another architecture, or lacks a class; leave it out"
+                f"`average`: {bundle.card.name} is of another architecture, or lacks a class; leave it out"
             )
     teachers = [load_bundle(name) for name in options.teachers]
     check_teachers(teachers, options.class_names, spec)
@@ -181,7 +181,7 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
         if differing:
             raise OutputMismatch(
                 f"the checkpoints in {work} were made with another {', '.join(differing)}; "
-                "give the same options again, or leave --resume out to start over"
+                "give the same options again, or leave `resume` out to start over"
             )
     else:
         _clear(work)

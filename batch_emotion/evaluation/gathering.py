@@ -219,7 +219,7 @@ def _labels_of_rows(
     labels = find_labels(result, wanted, root, batches, encoding=encoding, delimiter=delimiter)
     if labels is None:
         raise UsageError(
-            "nothing can be evaluated without labels; --labels takes a manifest with path and label, or folders"
+            "nothing can be evaluated without labels; `labels` takes a manifest with path and label, or folders"
         )
     return [label or "" for batch in batches for label in labels.of(batch).to_pylist()]
 
@@ -238,7 +238,7 @@ def _read_again(
         lost += sum(status != Status.OK for status in batch.facts["status"].to_pylist())
     lost -= sum(status != Status.OK for status in statuses)
     if lost > 0:
-        return None, f"{lost} images of the result were not found; --root names the folder that its paths start in"
+        return None, f"{lost} images of the result were not found; `root` names the folder that its paths start in"
     return np.isin(digests, list(known)), ""
 
 

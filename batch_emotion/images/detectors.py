@@ -118,10 +118,10 @@ def open_detector(model: Path | None = None) -> Detector:
         detector = YuNetDetector(model.name, model.read_bytes())
         detector.find(np.zeros((64, 64, 3), np.uint8), 1.0)
     except OSError as error:
-        raise UsageError(f"--detector-model: {model} cannot be read: {error.strerror}") from None
+        raise UsageError(f"`detector_model`: {model} cannot be read: {error.strerror}") from None
     except cv2.error:
         raise UsageError(
-            f"--detector-model: {model} is not a model of YuNet's, an ONNX file such as "
+            f"`detector_model`: {model} is not a model of YuNet's, an ONNX file such as "
             "face_detection_yunet_2023mar.onnx from OpenCV's model zoo"
         ) from None
     return detector

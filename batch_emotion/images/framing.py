@@ -36,7 +36,7 @@ class PhotoWatch:
             )
             _LOG.warning(
                 f"{which}, not like face crops: large, and not filled by a face. The model answers whatever it is "
-                "shown; give --faces to have the faces found and each one scored"
+                "shown; give `faces` to have the faces found and each one scored"
             )
 
 

@@ -103,7 +103,9 @@ def read_labelled(
     labelled = LabelledPlan(plan, targets, ignored).take(chosen)
     absent = [name for name, total in zip(class_names, labelled.targets.sum(axis=0), strict=True) if not total]
     if absent and (len(absent) == len(class_names) or not absent_ok):
-        raise SourceError(f"{data} has no images of: {', '.join(absent)}; choose the classes there are with --classes")
+        raise SourceError(
+            f"{data} has no images of: {', '.join(absent)}; choose the classes there are with `class_names`"
+        )
     return labelled
 
 
@@ -119,7 +121,7 @@ def _manifest_targets(
             f"beside the path it has: {found}"
         )
     if label_weight and not (has_votes and "label" in columns):
-        raise SourceError(f"--label-weight needs both votes and labels, but {manifest} has only one of them")
+        raise SourceError(f"`label_weight` needs both votes and labels, but {manifest} has only one of them")
     if not has_votes:
         return _one_hot(_labels(attributes[columns["label"]]), class_names)
     try:

@@ -55,7 +55,7 @@ def read_votes(
         SourceError: it cannot be read, a class has no column, or a count is not a number.
     """
     if not path.is_file():
-        raise SourceError(f"no such file: {path}; --votes wants a table with a file and the votes for each class")
+        raise SourceError(f"no such file: {path}; `votes` wants a table with a file and the votes for each class")
     files, columns = read_manifest(path, "file", encoding, delimiter)
     choices = tuple(clean_names(columns.column_names))
     lacking = [name for name in class_names if name not in choices]

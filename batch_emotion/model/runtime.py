@@ -210,11 +210,11 @@ def resolve_runtime(
 ) -> Literal["onnx", "tensorflow"]:
     """Which runtime ``name`` means for this bundle on this machine."""
     if name == "onnx" and bundle.onnx_file is None:
-        raise BundleError(f"{bundle.card.name} has no model.onnx; use --runtime tensorflow")
+        raise BundleError(f"{bundle.card.name} has no model.onnx; use `runtime` tensorflow")
     if name == "auto":
         name = "onnx" if bundle.onnx_file is not None and not _has_gpu() else "tensorflow"
     if name == "onnx" and precision == "mixed":
-        raise UsageError("--precision mixed is for TensorFlow on a GPU, and this run is to use ONNX Runtime on the CPU")
+        raise UsageError("`precision` mixed is for TensorFlow on a GPU, and this run is to use ONNX Runtime on the CPU")
     return name
 
 

@@ -92,6 +92,11 @@ class Leaf:
         return self.declaration.flag or self.path[-1].replace("_", "-")
 
     @property
+    def name(self) -> str:
+        """What a Python program calls it, as messages have it in backquotes: ``max_drift``, or ``faces.min_size``."""
+        return self.path[-1] if self.path[-1] == self.key else ".".join(self.path)
+
+    @property
     def key(self) -> str:
         """The flag as an identifier: the name of the parameter, of the environment variable and in fingerprints."""
         name = self.flag.replace("-", "_")
@@ -167,4 +172,4 @@ def check_ranges(options: Any) -> None:
         least, most = leaf.declaration.at_least, leaf.declaration.at_most
         if math.isnan(value) or (least is not None and value < least) or (most is not None and value > most):
             bounds = f"at least {least:g}" if most is None else f"between {least:g} and {most:g}"
-            raise UsageError(f"--{leaf.flag} must be {bounds}, not {value:g}")
+            raise UsageError(f"`{leaf.name}` must be {bounds}, not {value:g}")

@@ -58,7 +58,7 @@ class Workspace:
             if not overwrite:
                 raise OutputMismatch(
                     f"{self.folder} holds the parts of an unfinished run that differs in {'; '.join(differing)}; "
-                    "give the same options to carry it on, or --overwrite to start over"
+                    "give the same options to carry it on, or `overwrite` to start over"
                 )
         self.remove()
         self._start(fingerprint, plan)
@@ -136,7 +136,7 @@ class Workspace:
         )
         if images is None:
             raise BatchEmotionError(
-                f"{socket.gethostname()} sees no {self.folder}; all workers must see the folder of --out by this path"
+                f"{socket.gethostname()} sees no {self.folder}; all workers must see the folder of `out` by this path"
             )
         return Plan(images, images.select([]) if attributes is None else attributes)
 

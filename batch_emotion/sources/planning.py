@@ -172,7 +172,7 @@ def _pieces(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
     while block := _read(stream):
         *whole, rest = (rest + block).split(separator)
         if len(rest) > _LONGEST_NAME:
-            raise SourceError("standard input has no list of names, one a line, or with --null each ending in NUL")
+            raise SourceError("standard input has no list of names, one a line, or with `null` each ending in NUL")
         yield from whole
     yield rest
 

@@ -130,19 +130,19 @@ def check_parent(out: Place) -> None:
     """
     if isinstance(out, Path):
         if not out.absolute().parent.is_dir():
-            raise UsageError(f"--out: the folder {out.absolute().parent} does not exist; make it first")
+            raise UsageError(f"`out`: the folder {out.absolute().parent} does not exist; make it first")
         return
     if not out.shows_whole:
         raise UsageError(
-            f"--out: {out} would be seen before it is whole, for a blob is empty while pyarrow writes it; "
+            f"`out`: {out} would be seen before it is whole, for a blob is empty while pyarrow writes it; "
             "write to this machine, or to s3:// or gs://, and copy the result"
         )
     try:
         if out.is_in_bucket() is False:
-            raise UsageError(f"--out: there is no bucket {out.root}; make it or correct its name")
+            raise UsageError(f"`out`: there is no bucket {out.root}; make it or correct its name")
         out.exists()
     except OSError as error:
-        raise UsageError(f"--out: {store_advice(error, out.parent)}") from None
+        raise UsageError(f"`out`: {store_advice(error, out.parent)}") from None
 
 
 def rename_file(file: Place, name: str) -> None:

@@ -111,7 +111,7 @@ def shift_logits(model: Any, shift: NDArray[np.floating]) -> None:
     if not dense or head.activation is not keras.activations.softmax:
         raise BatchEmotionError(
             f"the network {model.name} does not end in a dense layer with a bias and a softmax, so no other mix of "
-            "classes can be folded in; leave --balance and --evenness out"
+            "classes can be folded in; leave `balance` and `evenness` out"
         )
     kernel, bias = head.get_weights()
     head.set_weights([kernel, bias + np.asarray(shift, bias.dtype)])

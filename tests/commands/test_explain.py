@@ -54,7 +54,7 @@ def test_what_makes_no_sense_is_refused(faces: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="must be a folder"):
         explain(ExplainOptions((face,), tmp_path / "e.jpg"))
     out.write_bytes(b"precious")
-    with pytest.raises(OutputMismatch, match="--overwrite"):
+    with pytest.raises(OutputMismatch, match="`overwrite`"):
         explain(ExplainOptions((face,), out))
     (tmp_path / "a.jpg").write_bytes(b"")
     with pytest.raises(BatchEmotionError, match=r"a\.jpg is empty"):

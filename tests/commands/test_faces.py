@@ -238,7 +238,7 @@ def test_photos_without_the_option_are_warned_of_once_and_faces_are_not(
     assert table is not None
     assert "face_index" not in table.column_names
     (message,) = caplog.messages
-    assert "--faces" in message
+    assert "`faces`" in message
 
 
 def test_the_command_line_shows_faces(

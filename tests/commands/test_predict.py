@@ -108,7 +108,7 @@ def test_a_finished_output_is_nothing_to_do_and_others_are_refused(tmp_path: Pat
     again = predict(_options(source, out))
     assert again.outcome == "nothing to do"
     assert again.summary.rows == 48
-    with pytest.raises(OutputMismatch, match=r"shard-size .*--overwrite"):
+    with pytest.raises(OutputMismatch, match=r"shard-size .*`overwrite`"):
         predict(_options(source, out, shard_size=11))
     (source / "happy" / "happy-0001.png").unlink()
     with pytest.raises(OutputMismatch, match="48 images then, 47 now"):
@@ -122,7 +122,7 @@ def test_a_finished_output_is_nothing_to_do_and_others_are_refused(tmp_path: Pat
 
 def test_a_foreign_file_is_not_replaced_unasked(tmp_path: Path, faces: Path) -> None:
     (tmp_path / "r.csv").write_text("precious")
-    with pytest.raises(OutputMismatch, match="--overwrite"):
+    with pytest.raises(OutputMismatch, match="`overwrite`"):
         predict(_options(faces, tmp_path / "r.csv"))
     assert (tmp_path / "r.csv").read_text() == "precious"
 

@@ -44,7 +44,7 @@ def test_a_network_trained_on_the_samples_learns_them_and_predicts(tmp_path: Pat
     assert len(right) == 60
     assert sum(right) / len(right) >= 0.9
 
-    with pytest.raises(OutputMismatch, match="--overwrite"):
+    with pytest.raises(OutputMismatch, match="`overwrite`"):
         train(options)
 
 

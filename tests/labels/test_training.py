@@ -100,7 +100,7 @@ def test_votes_that_are_no_counts_are_refused(cell: str, tmp_path: Path) -> None
 
 def test_a_label_weight_without_votes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("path,label\n1.jpg,a\n2.jpg,b\n")
-    with pytest.raises(SourceError, match="--label-weight"):
+    with pytest.raises(SourceError, match="`label_weight`"):
         read_labelled(tmp_path / "m.csv", ("a", "b"), LabelOptions(label_weight=0.5))
 
 

@@ -76,7 +76,7 @@ def test_shifting_the_prior_multiplies_the_probabilities_and_scales_them_to_one(
 def test_a_network_without_a_softmax_at_its_end_is_refused() -> None:
     from keras import Input, Sequential, layers
 
-    with pytest.raises(BatchEmotionError, match="--balance"):
+    with pytest.raises(BatchEmotionError, match="`balance`"):
         shift_logits(Sequential([Input((4,)), layers.Dense(3)]), np.zeros(3))
 
 

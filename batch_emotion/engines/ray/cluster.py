@@ -102,7 +102,7 @@ def _with_gpus(workers: int, options: EngineOptions) -> int:
     fitting = math.floor(gpus / options.gpus_per_worker)
     if fitting < (options.num_workers or 1):
         raise UsageError(
-            f"--gpus-per-worker {options.gpus_per_worker:g}: this machine has {gpus:g} GPUs, "
+            f"`gpus_per_worker` {options.gpus_per_worker:g}: this machine has {gpus:g} GPUs, "
             f"not enough for {options.num_workers or 1} workers"
         )
     return int(min(workers, fitting))
