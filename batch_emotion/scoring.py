@@ -142,7 +142,7 @@ class Scorer:
             plan: the slice.
             isolated: decode in a child process, slower, for images that may kill the process.
             shard_size: no batch of rows reaches over a multiple of so many images of the slice.
-            on_start: told the first row in the slice of each batch before it is read, in another thread.
+            on_start: called with the first row in the slice of each batch before it is read, in another thread.
         """
         pool = ThreadPoolExecutor(_IN_FLIGHT, "score")
         waiting: deque[tuple[ImageBatch, Future[NDArray[np.float32]]]] = deque()

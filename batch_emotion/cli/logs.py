@@ -101,13 +101,13 @@ class _TextLines(logging.Formatter):
 
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        said = {
+        line = {
             "time": _time(record),
             "level": record.levelname.lower(),
             "run_id": _run_id,
             "message": spelled(record.getMessage()),
         }
-        return json.dumps(said | _fields(record), ensure_ascii=False)
+        return json.dumps(line | _fields(record), ensure_ascii=False)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -44,8 +44,8 @@ class ShardWorker:
     def __call__(self, shard: Shard) -> ShardReport:
         """Score a shard, unless it is committed already or it is too late.
 
-        A failure is told and not raised, so that no engine takes it for a worker's death and tries again. The mark of
-        a shard stays where the process dies; whoever finds it decodes in a child process.
+        A failure is reported and not raised, so that no engine takes it for a worker's death and tries again. The mark
+        of a shard stays where the process dies; whoever finds it decodes in a child process.
         """
         deadline = self._run.deadline
         if self._workspace.has(shard.number):
@@ -106,7 +106,7 @@ class ShardWorker:
 
 @contextmanager
 def _caught_warnings() -> Iterator[list[str]]:
-    """Collect what the log is told: a worker's own standard error is seen by nobody."""
+    """Collect the warnings of the log: a worker's own standard error is seen by nobody."""
     messages: list[str] = []
 
     class Collecting(logging.Handler):

@@ -54,7 +54,8 @@ def stream(
             to decode only wait for each other at Python's interpreter lock.
         with_faces: the loader finds faces, and the batches have the columns that say where.
         shard_size: no batch reaches over a multiple of so many rows of the slice.
-        on_start: told the first row in the slice of each batch before any of its files is opened, in a worker's thread.
+        on_start: called with the first row in the slice of each batch before any of its files is opened, in a worker's
+            thread.
 
     Raises:
         OSError: the process is out of memory or file descriptors; and whatever ``loader`` and ``on_start`` raise.

@@ -48,8 +48,8 @@ def read_votes(
     Args:
         path: the table.
         class_names: the classes that need a column.
-        encoding: of CSV; told by its bytes where None.
-        delimiter: of CSV; told by its header where None.
+        encoding: of CSV; found from its bytes where None.
+        delimiter: of CSV; found from its header where None.
 
     Raises:
         SourceError: it cannot be read, a class has no column, or a count is not a number.

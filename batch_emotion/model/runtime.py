@@ -222,7 +222,7 @@ def _configure_tensorflow(threads: int, gpu: bool = True) -> None:
     """Have TensorFlow use the cores it is meant to and take a GPU's memory as it needs it, or leave the GPU alone."""
     import tensorflow as tf
 
-    with suppress(RuntimeError):  # it has started already, with what it was told then
+    with suppress(RuntimeError):  # it has started already, with the settings of then
         tf.config.threading.set_intra_op_parallelism_threads(threads or available_cores())
         for device in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(device, True)

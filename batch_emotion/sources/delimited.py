@@ -33,7 +33,7 @@ def read_delimited(file: Place, wanted: str, encoding: str | None = None, delimi
 
     Args:
         file: the table.
-        wanted: a column it should have, by which its separator is told.
+        wanted: a column it should have, by which its separator is found.
         encoding: of the text; what its byte order mark says, else UTF-8, where None. Bytes that are not UTF-8 are kept,
             escaped, only where ``utf-8`` is given.
         delimiter: what separates the cells; where None, that of the file's extension, or comma, semicolon or tab, if
@@ -45,7 +45,7 @@ def read_delimited(file: Place, wanted: str, encoding: str | None = None, delimi
     """
     with _open(file) as stream:
         sample = stream.read(_SAMPLE)
-    encoding = _known_encoding(encoding) if encoding else _told_encoding(file, sample)
+    encoding = _known_encoding(encoding) if encoding else _detected_encoding(file, sample)
     strict = encoding != "utf-8"
     if not strict:
         encoding = "utf-8-sig"
@@ -109,7 +109,7 @@ def _known_encoding(name: str) -> str:
     return info.name
 
 
-def _told_encoding(file: Place, sample: bytes) -> str:
+def _detected_encoding(file: Place, sample: bytes) -> str:
     for mark, encoding in _MARKS:
         if sample.startswith(mark):
             return encoding

@@ -23,8 +23,8 @@ def read_manifest(
     Args:
         manifest: ``.csv``, ``.tsv`` or ``.parquet``.
         path_column: the column that holds the paths.
-        encoding: of text; told by its bytes where None.
-        delimiter: of text; told by its header where None.
+        encoding: of text; found from its bytes where None.
+        delimiter: of text; found from its header where None.
 
     Returns:
         the paths as written, and the other columns in their order, in types that every stage can carry.

@@ -169,7 +169,7 @@ def write_advice(error: OSError, folder: Place) -> str:
             # as pyarrow has it; others are of this machine
             return store_advice(error, folder)
         folder = Path(tempfile.gettempdir())
-    said = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
+    reason = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG):
         todo = f"free some space for {folder}, or have the quota raised,"
     elif not folder.is_dir():
@@ -178,14 +178,14 @@ def write_advice(error: OSError, folder: Place) -> str:
         todo = f"make {folder} writable"
     else:
         todo = "mend that"
-    return f"{said}; {todo} and run the same command again, what is committed is kept"
+    return f"{reason}; {todo} and run the same command again, what is committed is kept"
 
 
 def store_advice(error: OSError, place: RemotePath) -> str:
     """What a store's refusal means and what to do about it, in words for the user."""
-    said = one_line(error)
-    todo = next((todo for pattern, todo in _REFUSALS if re.search(pattern, said)), "mend that").format(place=place)
-    return f"{place} cannot be used: {said}; {todo} and run the same command again, what is committed is kept"
+    reason = one_line(error)
+    todo = next((todo for pattern, todo in _REFUSALS if re.search(pattern, reason)), "mend that").format(place=place)
+    return f"{place} cannot be used: {reason}; {todo} and run the same command again, what is committed is kept"
 
 
 _REFUSALS = (

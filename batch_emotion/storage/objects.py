@@ -156,8 +156,8 @@ def _read(there: RemotePath, max_bytes: int) -> FileBytes:
 
 def _written(file: Any) -> int | None:
     """When an object of S3 was written, ns since the epoch."""
-    told = (file.metadata() or {}).get("Last-Modified")
-    return None if told is None else int(datetime.fromisoformat(told.decode()).timestamp()) * 10**9
+    modified = (file.metadata() or {}).get("Last-Modified")
+    return None if modified is None else int(datetime.fromisoformat(modified.decode()).timestamp()) * 10**9
 
 
 def _bytes_of(read: Callable[[], bytes], size: int, mtime_ns: int | None, max_bytes: int) -> FileBytes:

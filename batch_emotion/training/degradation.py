@@ -10,18 +10,20 @@ from batch_emotion.options.train import Degradation
 _LEAST_BLUR = 0.1
 
 
-def degrade(pixels: NDArray[np.uint8], how: Degradation, rng: np.random.Generator) -> NDArray[np.uint8]:
+def degrade(pixels: NDArray[np.uint8], ranges: Degradation, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Make images (B, H, W, C) worse, each by draws of its own; the same state of ``rng`` gives the same images."""
     height, width = pixels.shape[1:3]
     count = len(pixels)
     chosen, drawn = rng.random((3, count)) < 0.5, rng.random((4, count))
-    blurs = np.where(chosen[0], drawn[0] * how.blur, 0)
-    scales = np.where(chosen[1], 1 - drawn[1] * how.shrink, 1)
-    qualities = np.where(chosen[2], 100 - np.rint(drawn[2] * how.jpeg), 0).astype(int) if how.jpeg else np.zeros(count)
-    exponents = max(how.gamma, 1.0) ** (2 * drawn[3] - 1)
+    blurs = np.where(chosen[0], drawn[0] * ranges.blur, 0)
+    scales = np.where(chosen[1], 1 - drawn[1] * ranges.shrink, 1)
+    qualities = (
+        np.where(chosen[2], 100 - np.rint(drawn[2] * ranges.jpeg), 0).astype(int) if ranges.jpeg else np.zeros(count)
+    )
+    exponents = max(ranges.gamma, 1.0) ** (2 * drawn[3] - 1)
     out = np.empty_like(pixels)
     for row, image in enumerate(pixels):
-        changed = _lit(image, exponents[row]) if how.gamma > 1 else image
+        changed = _lit(image, exponents[row]) if ranges.gamma > 1 else image
         if blurs[row] > _LEAST_BLUR:
             changed = _blurred(changed, blurs[row])
         if scales[row] < 1:

@@ -59,7 +59,7 @@ def test_a_declared_option_reaches_the_command_line_the_job_file_the_checks_and_
 
     with pytest.raises(UsageError, match=r"`gamma` must be between 0\.1 and 10, not 11"):
         check_ranges(More(("photos",), gamma=11))
-    with pytest.raises(UsageError, match="`sharpen.radius` must be at least 0, not -1"):
+    with pytest.raises(UsageError, match=r"`sharpen.radius` must be at least 0, not -1"):
         check_ranges(More(("photos",), sharpen=Sharpening(-1)))
 
     changed = deciding_options(asked).items() - deciding_options(More(("photos",))).items()

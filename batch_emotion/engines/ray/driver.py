@@ -58,7 +58,7 @@ class _Driver:
         options: what each worker takes.
         workers: how many there are.
         suspects: shards by how often they were found marked after workers had died.
-        on_report: told of each shard that is done.
+        on_report: called with the report of each shard.
     """
 
     cut: Sequence[tuple[int, int, int]]

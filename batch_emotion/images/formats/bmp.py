@@ -95,8 +95,8 @@ def _palette(data: bytes, header: _Header) -> Samples:
     each = 3 if header.size == _CORE else 4
     masks = {_MASKS: 12, _MASKS_AND_ALPHA: 16}.get(header.compression, 0) if header.size == _INFO else 0
     start = _FILE_HEADER + header.size + masks
-    told = struct.unpack_from("<I", data, 46)[0] if header.size >= _INFO else 0
-    count = min(told or 2**header.bits, 256)
+    stated = struct.unpack_from("<I", data, 46)[0] if header.size >= _INFO else 0
+    count = min(stated or 2**header.bits, 256)
     entries = np.frombuffer(data[start : start + count * each], np.uint8)
     entries = entries[: len(entries) // each * each].reshape(-1, each)[:, 2::-1]
     palette = np.zeros((256, 3), np.uint8)
