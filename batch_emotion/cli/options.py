@@ -123,7 +123,7 @@ def _is_on(own: Mapping[tuple[str, ...], Leaf], path: tuple[str, ...], values: M
 
 def _read(leaf: Leaf, value: Any) -> Any:
     if value is None:
-        return None
+        return None if leaf.default is MISSING else leaf.default
     match leaf.declaration.written:
         case "place":
             from batch_emotion.storage.places import output_place
@@ -131,6 +131,8 @@ def _read(leaf: Leaf, value: Any) -> Any:
             return output_place(value)
         case "names":
             return names_of(value)
+        case "texts":
+            return tuple(filter(None, map(str.strip, value.split(","))))
         case "duration":
             return seconds_of(f"--{leaf.flag}", value)
         case "words":
@@ -168,8 +170,8 @@ def _kind(leaf: Leaf) -> Any:
     match leaf.declaration.written:
         case "words" | "places":
             return list[str]
-        case "text" | "place" | "names" | "duration":
-            return str | None if leaf.default in (None, MISSING) else str
+        case "text" | "texts" | "place" | "names" | "duration":
+            return str | None if leaf.default in (None, MISSING, ()) else str
     hints = get_type_hints(leaf.owner, localns={"Place": object, "BinaryIO": object})
     kind = hints[leaf.path[-1]]
     return kind | None if leaf.default is MISSING else kind
@@ -186,6 +188,8 @@ def _shown_default(leaf: Leaf) -> Any:
     """The default on the command line: what must be given within a group that may be left out is None there."""
     if leaf.default is MISSING:
         return MISSING if len(leaf.path) == 1 else None
+    if isinstance(leaf.default, tuple):
+        return ",".join(leaf.default) or None
     return leaf.default
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.decode import load_image
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.gradcam import GradCam
-from batch_emotion.options.images import Limits, SourceOptions
+from batch_emotion.options.explain import ExplainOptions
+from batch_emotion.options.images import SourceOptions
 from batch_emotion.records import Status
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.commits import committing
@@ -21,37 +21,6 @@ from batch_emotion.storage.escaping import unescape_name
 from batch_emotion.visualization.heat_map import as_rgb, explanation_chart, heat_over
 
 _FOLDER_MOST = 1_000
-
-
-@dataclass(frozen=True)
-class ExplainOptions:
-    """Which images to explain, with which model, and where to.
-
-    Attributes:
-        sources: image files, directories, globs, or one manifest, as for ``predict``.
-        out: a folder for the pictures, or a ``.png`` for one image.
-        model: a bundled model's name, a bundle's folder, or a Keras file.
-        class_names: the classes of a bare Keras file.
-        trust_pickle: load a pickled model, which can run any code.
-        target: the class to explain; the predicted one where None.
-        layer: the layer whose maps are used; the last one that keeps height and width where None.
-        limits: what is refused.
-        overwrite: replace existing pictures.
-        encoding: of a CSV manifest; found from its bytes where None.
-        delimiter: of a CSV manifest; found from its header where None.
-    """
-
-    sources: tuple[str, ...]
-    out: Path
-    model: str | Path = DEFAULT_MODEL
-    class_names: tuple[str, ...] | None = None
-    trust_pickle: bool = False
-    target: str | None = None
-    layer: str | None = None
-    limits: Limits = field(default_factory=Limits)
-    overwrite: bool = False
-    encoding: str | None = None
-    delimiter: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +57,7 @@ def explain(options: ExplainOptions) -> list[Explanation]:
     if len(plan) > _FOLDER_MOST:
         raise UsageError(f"{len(plan)} images are too many; explain takes up to {_FOLDER_MOST}")
     bundle = load_bundle(options.model, options.class_names, options.trust_pickle)
+    options = replace(options, target=options.target and options.target.strip().lower())
     if options.target is not None and options.target not in bundle.card.class_names:
         raise UsageError(f"no class {options.target!r}: the model has {', '.join(bundle.card.class_names)}")
     paths = plan.images["path"].to_pylist()

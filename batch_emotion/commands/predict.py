@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from batch_emotion.commands.report import ReportOptions, check_page_target, report
+from batch_emotion.commands.report import check_page_target, report
 from batch_emotion.errors import ExitCode
 from batch_emotion.options.predict import PredictOptions
+from batch_emotion.options.report import ReportOptions
 from batch_emotion.records import Profile
 from batch_emotion.results.reader import open_result
 from batch_emotion.results.summary import Summary

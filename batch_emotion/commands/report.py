@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.labels.results import find_labels
-from batch_emotion.options.images import Limits
+from batch_emotion.options.report import ReportOptions
 from batch_emotion.reporting.charts import CHART_NAMES, report_charts
 from batch_emotion.reporting.document import ReportDocument, report_document
 from batch_emotion.reporting.page import report_page
@@ -19,51 +19,11 @@ from batch_emotion.reporting.samples import Sample, Samples
 from batch_emotion.reporting.thumbnails import SampleImages
 from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.storage.commits import commit_text, committing_folder, restore_output
-from batch_emotion.storage.places import Place
-from batch_emotion.visualization.charts import Kind
 from batch_emotion.visualization.html import GENERATOR, Picture
 from batch_emotion.visualization.palette import DARK, LIGHT
 
 _PAGE_SUFFIXES = (".html", ".htm")
 _HEAT_MAPS = 12
-
-
-@dataclass(frozen=True)
-class ReportOptions:
-    """Which result to report on, and where to.
-
-    Attributes:
-        result: what ``predict`` wrote: a Parquet file, a CSV file or a directory of parts.
-        out: the page, ``.html``.
-        labels: a manifest with path and label, ``folders`` or ``none``; where None the result's column ``label`` is
-            taken, else the folders in its paths where most are named like classes.
-        root: where the result's relative paths start; the working directory where None.
-        compare: another result of the same images.
-        group_by: a column of the result whose values are counted apart.
-        figures: a folder for the charts.
-        figure_kind: of those files.
-        json: a file for the numbers.
-        model: the one that made the result, to show where it looks; the bundled one that the result names where None.
-        explain: show where the model looks.
-        limits: what is refused when images are read.
-        encoding: of a CSV manifest of labels; told by its bytes where None.
-        delimiter: of a CSV manifest of labels; told by its header where None.
-    """
-
-    result: Place
-    out: Path
-    labels: str | None = None
-    root: Place | None = None
-    compare: Place | None = None
-    group_by: str | None = None
-    figures: Path | None = None
-    figure_kind: Kind = "png"
-    json: Path | None = None
-    model: str | Path | None = None
-    explain: bool = True
-    limits: Limits = field(default_factory=Limits)
-    encoding: str | None = None
-    delimiter: str | None = None
 
 
 def report(options: ReportOptions, log: Callable[[str], None] = lambda line: None) -> ReportDocument:
@@ -101,10 +61,10 @@ def report(options: ReportOptions, log: Callable[[str], None] = lambda line: Non
     if options.json is not None:
         commit_text(options.json, _as_json(document, samples))
     if options.figures is not None:
-        drawn = charts[0] if options.figure_kind == "png" else report_charts(document, LIGHT, options.figure_kind)
+        drawn = charts[0] if options.figure_format == "png" else report_charts(document, LIGHT, options.figure_format)
         with committing_folder(options.figures) as folder:
             for name, data in drawn.items():
-                (folder / f"{name}.{options.figure_kind}").write_bytes(data)
+                (folder / f"{name}.{options.figure_format}").write_bytes(data)
     return document
 
 

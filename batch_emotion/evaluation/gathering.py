@@ -17,11 +17,12 @@ from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.pipeline import stream
 from batch_emotion.labels.results import FOLDERS, find_labels
-from batch_emotion.labels.training import LabelOptions, evaluation_folder, read_labelled
+from batch_emotion.labels.training import evaluation_folder, read_labelled
 from batch_emotion.model.bundle import Bundle
 from batch_emotion.model.runtime import open_runtime
 from batch_emotion.options.images import Limits, SourceOptions
 from batch_emotion.options.models import RuntimeName
+from batch_emotion.options.train import LabelOptions
 from batch_emotion.plan import Plan
 from batch_emotion.records import Status, pixel_digests
 from batch_emotion.results.reader import StoredResult, open_result, result_probabilities

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, field, fields
+from keyword import iskeyword
 from typing import Any, Literal
 
 from batch_emotion.errors import UsageError
@@ -21,8 +22,9 @@ from batch_emotion.errors import UsageError
 Effect = Literal["scores", "labels", "cut"]
 """What of a result an option changes: the probabilities, only what is made of them, or only the cut into shards."""
 
-Notation = Literal["text", "place", "places", "names", "duration", "words"]
-"""How a value is written that is not a number, a word or a local path: a path or URI, names with commas, ``1h30m``.
+Notation = Literal["text", "texts", "place", "places", "names", "duration", "words"]
+"""How a value is written that is not a number, a word or a local path: a path or URI, names or texts with commas,
+``1h30m``.
 
 ``words`` and ``places`` are any number of words, or of paths and URIs.
 """
@@ -92,7 +94,8 @@ class Leaf:
     @property
     def key(self) -> str:
         """The flag as an identifier: the name of the parameter, of the environment variable and in fingerprints."""
-        return self.flag.replace("-", "_")
+        name = self.flag.replace("-", "_")
+        return f"{name}_" if iskeyword(name) else name
 
 
 def option(default: Any = MISSING, help: str = "", *, needs: str | tuple[str, ...] = (), **declared: Any) -> Any:

@@ -16,30 +16,41 @@ ENCODING_HELP = "Encoding of a CSV manifest, such as cp1252; default: UTF-8, or 
 DELIMITER_HELP = "Separator of a CSV manifest's cells; default: the comma, semicolon or tab of its header."
 
 
+PATH_COLUMN_HELP = "The manifest's column of paths."
+
+
 @dataclass(frozen=True)
-class SourceOptions:
-    """How sources are read.
+class ManifestOptions:
+    """How a manifest is read.
 
     Attributes:
-        path_column: the manifest's column of paths.
-        root: the folder, here or on a store, that relative paths of a manifest or a list start from; the manifest's
-            own folder, or the working directory, where None.
-        null: names on standard input end in NUL, not in a newline.
-        encoding: of a CSV manifest; UTF-8, or what its byte order mark says, where None.
-        delimiter: between the cells of a CSV manifest; as its header has it where None.
-        stdin: where ``-`` is read from; the process's standard input where None.
+        path_column: its column of paths.
+        root: the folder, here or on a store, that its relative paths start from; its own folder where None.
+        encoding: of CSV; UTF-8, or what its byte order mark says, where None.
+        delimiter: between the cells of CSV; as its header has it where None.
     """
 
-    path_column: str = option("path", "The manifest's column of paths.", needs="manifest")
+    path_column: str = option("path", PATH_COLUMN_HELP, needs="manifest")
     root: Place | None = option(
         None,
         "Where relative paths of a manifest or list start; default: the manifest's folder.",
         written="place",
         needs=("manifest", "list"),
     )
-    null: bool = option(False, "Names on standard input end in NUL, as from find -print0.", needs="list")
     encoding: str | None = option(None, ENCODING_HELP, needs="manifest")
     delimiter: str | None = option(None, DELIMITER_HELP, needs="manifest")
+
+
+@dataclass(frozen=True)
+class SourceOptions(ManifestOptions):
+    """How sources are read: manifests, and lists on standard input, which start from the same root.
+
+    Attributes:
+        null: names on standard input end in NUL, not in a newline.
+        stdin: where ``-`` is read from; the process's standard input where None.
+    """
+
+    null: bool = option(False, "Names on standard input end in NUL, as from find -print0.", needs="list")
     stdin: BinaryIO | None = None
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pyarrow.lib import StringBuilder
 
 from batch_emotion.errors import SourceError, UsageError
-from batch_emotion.options.images import SourceOptions
+from batch_emotion.options.images import ManifestOptions, SourceOptions
 from batch_emotion.plan import PLAN_SCHEMA, Plan
 from batch_emotion.sources.folder import CHUNK, Entry, Walk, in_order, is_image, local_entry
 from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
@@ -45,7 +45,7 @@ def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> P
     if manifests:
         if len(sources) > 1:
             raise SourceError(f"a manifest must be the only source, but {len(sources)} were given with {manifests[0]}")
-        return _plan_of_manifest(place(manifests[0]), options)
+        return plan_manifest(place(manifests[0]), options)
     walks = _Walks()
     images = _plan_table(entry for source in sources for entry in _entries(source, options, walks))
     if not images.num_rows:
@@ -184,7 +184,12 @@ def _read(stream: BinaryIO) -> bytes:
         raise SourceError(f"standard input cannot be read: {error.strerror}") from None
 
 
-def _plan_of_manifest(manifest: Place, options: SourceOptions) -> Plan:
+def plan_manifest(manifest: Place, options: ManifestOptions) -> Plan:
+    """The plan of a manifest, whose other columns are its attributes.
+
+    Raises:
+        SourceError: it makes no sense, or a store that it names cannot be read.
+    """
     paths, attributes = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
     return plan_paths(paths, options.root or manifest.parent, attributes)
 

@@ -3,35 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How far training images are varied; 0 turns a kind off.
-
-    Attributes:
-        flip: mirror every second image.
-        rotation: degrees to either side.
-        shift: fraction of the side, both ways.
-        zoom: fraction, in and out.
-        brightness: fraction of the pixel range, both ways.
-        contrast: fraction, both ways, around the image's mean.
-        erase: grey out a rectangle in every second image, each side up to this fraction of the image's
-            (Zhong et al., arXiv 1708.04896).
-        mixup: blend pairs of images and their targets by a share drawn from Beta(mixup, mixup)
-            (Zhang et al., arXiv 1710.09412).
-    """
-
-    flip: bool = True
-    rotation: float = 10.0
-    shift: float = 0.1
-    zoom: float = 0.1
-    brightness: float = 0.0
-    contrast: float = 0.0
-    erase: float = 0.0
-    mixup: float = 0.0
+from batch_emotion.options.train import Augmentation
 
 
 def augment(images: Any, how: Augmentation, seed: tuple[int, Any]) -> Any:

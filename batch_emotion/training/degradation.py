@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_emotion.options.train import Degradation
+
 _LEAST_BLUR = 0.1
-
-
-@dataclass(frozen=True)
-class Degradation:
-    """How far training images are made worse; 0 turns a kind off.
-
-    Blur, shrinking and compression each fall on every second image, by draws of their own.
-
-    Attributes:
-        blur: the largest standard deviation of a Gaussian blur, in pixels of the network's input.
-        shrink: the largest part of each side that is lost; the image is brought back to its size.
-        jpeg: how far the quality of JPEG compression may fall below 100.
-        gamma: the largest exponent of the light, and 1 over the smallest; on every image. 0 and 1 change nothing.
-    """
-
-    blur: float = 0.0
-    shrink: float = 0.0
-    jpeg: int = 0
-    gamma: float = 0.0
-
-    @property
-    def is_on(self) -> bool:
-        """Whether any image is changed."""
-        return bool(self.blur or self.shrink or self.jpeg or self.gamma > 1)
 
 
 def degrade(pixels: NDArray[np.uint8], how: Degradation, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -87,7 +87,7 @@ def test_the_page_stands_alone_and_takes_names_for_text(made: Path) -> None:
 def test_the_numbers_and_the_charts_can_be_had_by_themselves(made: Path, tmp_path: Path) -> None:
     for kind in ("png", "svg"):
         document = report(
-            _options(made, group_by="day", figures=tmp_path / "f", figure_kind=kind, json=tmp_path / "r.json")
+            _options(made, group_by="day", figures=tmp_path / "f", figure_format=kind, json=tmp_path / "r.json")
         )
         names = {path.name for path in (tmp_path / "f").iterdir()}
         assert names == {

@@ -5,13 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from batch_emotion import PredictOptions, SampleOptions, TrainOptions, predict, sample, train
+from batch_emotion import PredictOptions, SampleOptions, TrainOptions, load_bundle, predict, sample, train
 from batch_emotion.commands.models import verify
 from batch_emotion.errors import OutputMismatch, UsageError
-from batch_emotion.labels.training import LabelOptions
-from batch_emotion.options.images import SourceOptions
-from batch_emotion.training.degradation import Degradation
-from batch_emotion.training.fit import Recipe
+from batch_emotion.options.images import ManifestOptions
+from batch_emotion.options.train import Degradation, LabelOptions, Recipe
 from tests.images.pictures import wide_bmp
 
 
@@ -78,7 +76,8 @@ def test_senseless_training_is_refused_before_any_work(tmp_path: Path, faces: Pa
         TrainOptions(faces, tmp_path / "no" / "m"),
         TrainOptions(tmp_path / "gone", tmp_path / "m"),
         TrainOptions(faces, tmp_path / "m", recipe=Recipe(balance=0.5, class_weights=True)),
-        TrainOptions(faces, tmp_path / "m", recipe=Recipe(prior="drawn")),
+        TrainOptions(faces, tmp_path / "m", average=("emotion-6",)),
+        TrainOptions(faces, tmp_path / "m", class_names=("happy", "neutral"), average=("seed-cnn",)),
     ):
         with pytest.raises(UsageError):
             train(options)
@@ -97,7 +96,7 @@ def test_a_manifest_mixes_data_sets_and_the_card_tells_their_mix_of_classes(tmp_
     (tmp_path / "lists").mkdir()
     manifest = tmp_path / "lists" / "mixed.csv"
     manifest.write_text("\n".join(lines) + "\n")
-    labels = LabelOptions(SourceOptions("file", tmp_path))
+    labels = LabelOptions(ManifestOptions("file", tmp_path))
     recipe = Recipe(epochs=1, balance=1.0, degradation=Degradation(blur=1, shrink=0.5, jpeg=50, gamma=1.5))
     options = TrainOptions(
         manifest, tmp_path / "model", validation=tmp_path / "first", labels=labels, recipe=recipe,
@@ -105,12 +104,12 @@ def test_a_manifest_mixes_data_sets_and_the_card_tells_their_mix_of_classes(tmp_
     )  # fmt: skip
     bundle = train(options).bundle
     assert bundle.card.class_prior == pytest.approx({name: (8 if name == "happy" else 4) / 28 for name in names})
-    drawn = train(replace(options, recipe=replace(recipe, prior="drawn"), overwrite=True)).bundle
-    assert drawn.card.class_prior == pytest.approx(dict.fromkeys(names, 1 / 6), abs=1e-5)
+    even = train(replace(options, recipe=replace(recipe, evenness=1.0), overwrite=True)).bundle
+    assert even.card.class_prior == pytest.approx(dict.fromkeys(names, 1 / 6), abs=1e-5)
     assert len(bundle.train_digests() or ()) == 28
     assert bundle.card.training["teachers"] == ["seed-cnn"]
     assert bundle.card.training["recipe"]["degradation"]["jpeg"] == 50
-    assert verify(drawn).passed
+    assert verify(even).passed
 
 
 def test_a_network_learns_from_its_teacher_alone(tmp_path: Path, faces: Path) -> None:
@@ -119,6 +118,17 @@ def test_a_network_learns_from_its_teacher_alone(tmp_path: Path, faces: Path) ->
     shares = np.array(list(card.class_prior.values()))
     assert shares.sum() == pytest.approx(1, abs=1e-4)
     assert np.abs(shares - 1 / 6).max() > 0.01
+
+
+def test_the_finished_weights_are_averaged_with_those_of_other_models(tmp_path: Path, faces: Path) -> None:
+    recipe = Recipe(epochs=1, learning_rate=0.01)
+    kernels = []
+    for others in ((), ("seed-cnn", "seed-cnn")):
+        options = TrainOptions(faces, tmp_path / "m", initial="seed-cnn", recipe=recipe, average=others, overwrite=True)
+        kernels.append(train(options).bundle.keras_model().get_weights()[0])
+    first = load_bundle("seed-cnn").keras_model().get_weights()[0]
+    assert np.abs(kernels[0] - first).max() > 0.01
+    np.testing.assert_allclose(kernels[1], (kernels[0] + 2 * first) / 3, atol=1e-4)
 
 
 def test_a_teacher_of_other_pixels_is_refused_before_any_work(tmp_path: Path, faces: Path) -> None:
