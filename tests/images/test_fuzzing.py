@@ -45,9 +45,11 @@ def test_a_jpeg_of_thousands_of_scans_which_would_take_hours_is_refused() -> Non
     assert decode(merely_long, SPEC, LIMITS).status is Status.OK
 
 
-def test_a_png_that_says_it_has_gigabytes_of_pixels_takes_no_memory_for_them() -> None:
-    *pieces, _ = PNG.split(samples()["png/6 8"])
-    lying = PNG.join([*pieces[:-1], replace(pieces[-1], length=2**32 - 2)])
+@pytest.mark.parametrize("name", ["png/6 8", "png/2 8", "png/3 8"])
+@pytest.mark.parametrize("ends_early", [False, True])
+def test_a_png_that_says_it_has_gigabytes_of_pixels_takes_no_memory_for_them(name: str, ends_early: bool) -> None:
+    *head, pixels, end = PNG.split(samples()[name])
+    lying = PNG.join([*head, *([end] * ends_early), replace(pixels, length=2**32 - 2), end])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert decode(lying, SPEC, LIMITS).status is Status.CORRUPT
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 * before

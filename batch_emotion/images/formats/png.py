@@ -91,12 +91,14 @@ def read_samples(data: bytes, facts: ImageFacts) -> Samples:
 
 def _is_plain(data: bytes) -> bool:
     """Whether a file has no chunk but those that make pixels, and none is cut."""
-    at = 33
+    at, has_pixels = 33, False
     while at + 12 <= len(data):
         length, kind = _CHUNK.unpack_from(data, at)
-        if kind == b"IEND":
-            return True
-        if kind not in _HARMLESS:
+        if kind == b"IDAT":
+            has_pixels = True
+        elif kind == b"IEND":
+            return has_pixels  # or OpenCV would look for them beyond
+        elif kind not in _HARMLESS:
             return False
         at += 12 + length
     return False
