@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
 from batch_emotion.errors import BundleError
+from batch_emotion.images.feeding import Feeder
 from batch_emotion.images.framing import PhotoWatch
 from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
@@ -71,8 +72,6 @@ class ScorerSpec:
             BundleError: there is no such model, or it is another one.
         """
         with profile.timing("start"):
-            import tensorflow  # noqa: F401 - loading it is start-up, not scoring
-
             bundle = bundle or load_bundle(self.model, self.class_names, self.trust_pickle)
             if bundle.sha256 != self.sha256:
                 raise BundleError(
@@ -112,6 +111,7 @@ class Scorer:
         profile: to which the seconds of each stage are added.
         faces: which faces to find in each image; None takes every image whole.
         look: shown every batch of images once it is decoded; None where nobody looks.
+        feeder: what drives the loader; chosen by the number of images where None.
     """
 
     runtime: Runtime
@@ -126,6 +126,7 @@ class Scorer:
     with_digests: bool = False
     faces: FaceOptions | None = None
     look: Callable[[ImageBatch], None] | None = None
+    feeder: Feeder | None = None
 
     def score(
         self,
@@ -178,13 +179,15 @@ class Scorer:
                     with_faces=self.faces is not None,
                     shard_size=shard_size,
                     on_start=on_start,
+                    feeder=self.feeder,
                 )
-                for batch in batches:
-                    if self.look is not None:
-                        self.look(batch)
-                    waiting.append((batch, pool.submit(self._predict, batch.pixels)))
-                    if len(waiting) > _IN_FLIGHT:
-                        yield finish()
+                with closing(batches):
+                    for batch in batches:
+                        if self.look is not None:
+                            self.look(batch)
+                        waiting.append((batch, pool.submit(self._predict, batch.pixels)))
+                        if len(waiting) > _IN_FLIGHT:
+                            yield finish()
                 while waiting:
                     yield finish()
         finally:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from batch_emotion._version import __version__
 from batch_emotion.engines.base import Assignment, Shard, ShardReport
 from batch_emotion.errors import BatchEmotionError, one_line
+from batch_emotion.images.feeding import by_tf_data
 from batch_emotion.records import Profile
 from batch_emotion.results.summary import Summary
 
@@ -101,7 +102,10 @@ class ShardWorker:
                 f"{socket.gethostname()} has batch-emotion {__version__}, and the run began with {self._run.version}; "
                 "install the same one everywhere"
             )
-        return self._run.scorer.open(self._profile)
+        with self._profile.timing("start"):
+            import tensorflow  # noqa: F401 - it feeds every shard, and loading it is start-up
+
+        return replace(self._run.scorer.open(self._profile), feeder=by_tf_data)
 
 
 @contextmanager

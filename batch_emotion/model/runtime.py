@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -187,7 +188,7 @@ def open_runtime(
     runtime: Runtime
     spec = bundle.card.input
     if resolve_runtime(bundle, name, precision) == "onnx" and bundle.onnx_file is not None:
-        if os.path.exists(_NVIDIA):
+        if os.path.exists(_NVIDIA) and "tensorflow" in sys.modules:
             _configure_tensorflow(threads, gpu=False)
         file = bundle.checked(bundle.onnx_file)
         try:
