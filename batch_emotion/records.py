@@ -25,7 +25,11 @@ UNCERTAIN = "uncertain"
 CHECKSUM = "sha256"
 """The column of the files' contents, in plans and results of runs with ``--checksum``."""
 
+FACE_ROLL = "face_roll"
+"""The column of how faces are turned; earlier versions did not write it."""
+
 ColorMode = Literal["rgb", "grayscale"]
+DetectorName = Literal["auto", "centerface", "yunet", "haar"]
 
 FACE_SCHEMA = pa.schema(
     [
@@ -35,6 +39,7 @@ FACE_SCHEMA = pa.schema(
         pa.field("box_w", pa.int32()),
         pa.field("box_h", pa.int32()),
         pa.field("face_score", pa.float32()),
+        pa.field(FACE_ROLL, pa.float32()),
     ]
 )
 """The columns that say which face a row is of; null in rows that are of none."""
@@ -105,15 +110,21 @@ class FaceOptions:
     """That faces are to be found in each image, and which.
 
     Attributes:
-        detector_model: a YuNet model, an ONNX file; OpenCV's Haar cascade where None.
-        min_size: the width of the smallest face, in pixels of the upright original.
+        detector: what finds them: ``centerface``, which comes with the tool; ``yunet``, from ``detector_model``;
+            ``haar``, OpenCV's cascade for frontal faces; or ``auto``: YuNet where its model is given, else CenterFace.
+        detector_model: YuNet's model, an ONNX file.
+        min_score: the least score; the detector's own where None.
+        min_size: the longer side of the smallest face, in pixels of the upright original; the detector's own where
+            None.
         max_faces: of an image with more, the largest are taken.
         margin: by how much a box is widened on each side, as a part of its longer side; may be negative. What the
             detector's boxes need to be like the training faces where None.
     """
 
+    detector: DetectorName = "auto"
     detector_model: Path | None = None
-    min_size: int = 48
+    min_score: float | None = None
+    min_size: int | None = None
     max_faces: int = 100
     margin: float | None = None
 
@@ -122,7 +133,7 @@ class Face(NamedTuple):
     """Where a face is.
 
     ``number`` is its place by size, the largest being 0; the box is in pixels of the upright original; ``score``
-    is the detector's.
+    is the detector's; ``roll`` is by how many degrees the face is turned clockwise, None where that is not known.
     """
 
     number: int
@@ -131,6 +142,7 @@ class Face(NamedTuple):
     width: int
     height: int
     score: float
+    roll: float | None = None
 
 
 class DecodedImage(NamedTuple):
@@ -138,8 +150,8 @@ class DecodedImage(NamedTuple):
 
     ``pixels`` is uint8 (H, W, C) where ``status`` is ok, else None; ``width`` and ``height`` are those of the upright
     original, None where even the header could not be read; ``size`` (bytes) and ``mtime_ns`` (ns since the epoch) are
-    those of the file that was read, None where there was none; ``read_s`` is how long reading it took; ``face`` is
-    what of the image the pixels show, None where they show all of it.
+    those of the file that was read, None where there was none; ``read_s`` and ``detect_s`` are how long reading it and
+    finding faces in it took; ``face`` is what of the image the pixels show, None where they show all of it.
     """
 
     pixels: NDArray[np.uint8] | None
@@ -150,6 +162,7 @@ class DecodedImage(NamedTuple):
     size: int | None = None
     mtime_ns: int | None = None
     read_s: float = 0.0
+    detect_s: float = 0.0
     face: Face | None = None
 
 
@@ -163,7 +176,8 @@ class ImageBatch:
         facts: an Arrow batch of B rows with the columns ``status, width, height, error, size, mtime_ns``, and with
             faces those of ``FACE_SCHEMA``.
         read_s: seconds it took to read the files.
-        decode_s: seconds it took to decode them, and to find faces in them.
+        decode_s: seconds it took to decode them.
+        detect_s: seconds it took to find the faces in them.
     """
 
     image_index: NDArray[np.int64]
@@ -171,6 +185,7 @@ class ImageBatch:
     facts: pa.RecordBatch
     read_s: float = 0.0
     decode_s: float = 0.0
+    detect_s: float = 0.0
 
     @cached_property
     def image_rows(self) -> NDArray[np.int64]:
@@ -194,6 +209,7 @@ class Profile:
         compare: finding the rows of an earlier run that can stay.
         read: reading image files.
         decode: bytes to pixels of the model's size.
+        detect: finding faces.
         infer: pixels to probabilities.
         write: committing shards and putting the final output together.
     """
@@ -203,6 +219,7 @@ class Profile:
     compare: float = 0.0
     read: float = 0.0
     decode: float = 0.0
+    detect: float = 0.0
     infer: float = 0.0
     write: float = 0.0
 

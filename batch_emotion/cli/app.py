@@ -35,6 +35,10 @@ Classes = Annotated[
     str | None, typer.Option(help="The classes of a .keras or .h5 file, in the order of its outputs, with commas.")
 ]
 TrustPickle = Annotated[bool, typer.Option("--trust-pickle", help="Load a pickled model, which can run any code.")]
+DetectorName = Annotated[
+    Literal["auto", "centerface", "yunet", "haar"],
+    typer.Option(help="What finds faces; auto: YuNet where its model is given, else CenterFace."),
+]
 RuntimeName = Annotated[
     Literal["auto", "onnx", "tensorflow"],
     typer.Option(help="What runs the network; auto: ONNX Runtime on a CPU, TensorFlow on a GPU."),

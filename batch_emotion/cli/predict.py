@@ -12,6 +12,7 @@ from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.cli.app import (
     Classes,
     Command,
+    DetectorName,
     Model,
     Quiet,
     RuntimeName,
@@ -94,13 +95,20 @@ def predict(
     faces: Annotated[
         bool, typer.Option("--faces", help="Images are photos: find the faces, one row for each.")
     ] = False,
+    detector: DetectorName = "auto",
     detector_model: Annotated[
-        Path | None, typer.Option(help="Find faces with this YuNet model (.onnx); default: OpenCV's Haar cascade.")
+        Path | None,
+        typer.Option(help="YuNet's model: face_detection_yunet_2023mar.onnx from OpenCV's model zoo."),
+    ] = None,
+    min_face_score: Annotated[
+        float | None,
+        typer.Option(help="The least score of a face; default: 0.35 for CenterFace, 0.7 for YuNet. Haar counts hits."),
     ] = None,
     min_face_size: Annotated[
-        int, typer.Option(help="The smallest face, in pixels of the image; larger is faster.")
-    ] = 48,
-    max_faces: Annotated[int, typer.Option(help="Take only so many faces of an image, the largest.")] = 100,
+        int | None,
+        typer.Option(help="The longer side of the smallest face, in pixels of the image; default: 36, Haar 48."),
+    ] = None,
+    max_faces: Annotated[int, typer.Option(help="Maximum number of faces per image, the largest first.")] = 100,
     face_margin: Annotated[
         float | None,
         typer.Option(
@@ -184,10 +192,11 @@ def predict(
     if (task_index is None) != (task_count is None):
         raise UsageError("--task-index and --task-count go together")
     compared_with = None if baseline is None else output_place(baseline)
-    face_options = FaceOptions(detector_model, min_face_size, max_faces, face_margin)
+    face_options = FaceOptions(detector, detector_model, min_face_score, min_face_size, max_faces, face_margin)
     if not faces and face_options != FaceOptions():
         raise UsageError(
-            "--detector-model, --min-face-size, --max-faces and --face-margin go with --faces; give that too"
+            "--detector, --detector-model, --min-face-score, --min-face-size, --max-faces and --face-margin go with "
+            "--faces; give that too"
         )
     options = PredictOptions(
         sources=tuple(sources),

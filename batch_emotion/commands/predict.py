@@ -229,11 +229,12 @@ def _of_faces(faces: FaceOptions | None) -> dict[str, Any]:
     """How faces are found, as fields of the fingerprint."""
     if faces is None:
         return {}
-    detector = open_detector(faces.detector_model)
+    detector = open_detector(faces)
     return {
         "detector": detector.name,
         "detector_sha256": detector.sha256,
-        "min_face_size": faces.min_size,
+        "min_face_score": detector.min_score,
+        "min_face_size": detector.min_size if faces.min_size is None else faces.min_size,
         "max_faces": faces.max_faces,
         "face_margin": detector.margin if faces.margin is None else faces.margin,
     }

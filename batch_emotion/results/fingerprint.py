@@ -27,6 +27,7 @@ class Fingerprint:
     task_count: int = 1
     detector: str | None = None
     detector_sha256: str | None = None
+    min_face_score: float | None = None
     min_face_size: int | None = None
     max_faces: int | None = None
     face_margin: float | None = None
@@ -69,7 +70,7 @@ class Fingerprint:
         ]
 
 
-_OF_FACES = ("detector", "detector_sha256", "min_face_size", "max_faces", "face_margin")
+_OF_FACES = ("detector", "detector_sha256", "min_face_score", "min_face_size", "max_faces", "face_margin")
 _NOT_OF_ONE_IMAGE = frozenset(
     {"plan", "images", "model_name", "min_confidence", "shard_size", "task_index", "task_count"}
 )

@@ -125,9 +125,11 @@ def _check_faces(faces: FaceOptions | None) -> None:
     if faces is None:
         return
     for name, value in (("min-face-size", faces.min_size), ("max-faces", faces.max_faces)):
-        if value < 1:
+        if value is not None and value < 1:
             raise UsageError(f"--{name} must be at least 1, not {value}")
     if faces.margin is not None and not -0.4 <= faces.margin <= 2:
         raise UsageError(f"--face-margin must be between -0.4 and 2, not {faces.margin:g}")
-    if faces.detector_model is not None:
-        open_detector(faces.detector_model)
+    if faces.min_score is not None and faces.min_score < 0:
+        raise UsageError(f"--min-face-score must be at least 0, not {faces.min_score:g}")
+    if faces.detector_model is not None or faces.detector == "yunet":
+        open_detector(faces)
