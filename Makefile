@@ -21,7 +21,7 @@ imports:
 readme:
 	$(PYTHON) -m cogapp --check README.md
 
-# What takes long: a hundred kills and data of full size.
+# What takes long: a hundred kills, mutated images by the thousand, and data of full size.
 soak:
 	$(PYTHON) -m pytest -m soak
 

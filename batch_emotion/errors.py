@@ -12,7 +12,7 @@
     ├── TimeLimitReached          exit 4   stopped at --time-limit; the same command carries on
     └── OutputBusy                exit 75  another run holds this output
 
-    Interrupted (BaseException)   exit 130 or 143   SIGINT or SIGTERM arrived
+    Interrupted (BaseException)   exit 129, 130 or 143   SIGHUP, SIGINT or SIGTERM arrived
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ import signal
 from enum import IntEnum
 from typing import ClassVar
 
-_SIGNED = re.compile(r"\?[^\s'\"]*\bsig=[^\s'\"]*")
+_NOISE = re.compile(
+    r"\?[^\s'\"]*\bsig=[^\s'\"]*"
+    r"| error_info=\{.*\}(?=\))| The request was not sent, as such .*?The underlying error message was:"
+)
 
 
 def one_line(error: BaseException | str) -> str:
-    """What an error says, on one line, without the signed query that a URL in it may have."""
-    return _SIGNED.sub("", " ".join(str(error).split()))
+    """What an error says, on one line, without a URL's signed query and what Google's client adds to all."""
+    return _NOISE.sub("", " ".join(str(error).split()))
 
 
 class ExitCode(IntEnum):
@@ -39,6 +42,7 @@ class ExitCode(IntEnum):
     OVER_THRESHOLD = 3
     TIME_LIMIT = 4
     BUSY = 75
+    SIGHUP = 129
     SIGINT = 130
     SIGTERM = 143
 
@@ -88,7 +92,7 @@ class OutputBusy(BatchEmotionError):
 
 
 class Interrupted(BaseException):
-    """SIGINT or SIGTERM arrived; not an ``Exception``, so that nothing swallows it.
+    """SIGHUP, SIGINT or SIGTERM arrived; not an ``Exception``, so that nothing swallows it.
 
     Attributes:
         arrived: the one that was raised in this process, for native code may put an error of its own in its place.

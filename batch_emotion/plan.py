@@ -72,16 +72,9 @@ class Plan:
         return sha.hexdigest()
 
 
-@dataclass(frozen=True)
-class Task:
-    """One of ``count`` runs that share a plan without talking to each other; ``index`` counts from 0."""
-
-    index: int = 0
-    count: int = 1
-
-    def rows(self, images: int) -> range:
-        """The rows of the plan that are this task's."""
-        return range(images * self.index // self.count, images * (self.index + 1) // self.count)
+def task_rows(images: int, index: int, count: int) -> range:
+    """The rows of a plan of so many images that are task ``index`` of ``count``'s."""
+    return range(images * index // count, images * (index + 1) // count)
 
 
 def _numbers(count: int) -> pa.Array:

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -29,7 +27,6 @@ FACE_ROLL = "face_roll"
 """The column of how faces are turned; earlier versions did not write it."""
 
 ColorMode = Literal["rgb", "grayscale"]
-DetectorName = Literal["auto", "centerface", "yunet", "haar"]
 
 FACE_SCHEMA = pa.schema(
     [
@@ -90,43 +87,6 @@ class InputSpec:
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channels)."""
         return (*self.image_size, 3 if self.color_mode == "rgb" else 1)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What is refused before it is decoded.
-
-    Attributes:
-        max_pixels: the largest width times height, read from the file's header.
-        max_bytes: the largest file.
-    """
-
-    max_pixels: int = 100_000_000
-    max_bytes: int = 256 * 2**20
-
-
-@dataclass(frozen=True)
-class FaceOptions:
-    """That faces are to be found in each image, and which.
-
-    Attributes:
-        detector: what finds them: ``centerface``, which comes with the tool; ``yunet``, from ``detector_model``;
-            ``haar``, OpenCV's cascade for frontal faces; or ``auto``: YuNet where its model is given, else CenterFace.
-        detector_model: YuNet's model, an ONNX file.
-        min_score: the least score; the detector's own where None.
-        min_size: the longer side of the smallest face, in pixels of the upright original; the detector's own where
-            None.
-        max_faces: of an image with more, the largest are taken.
-        margin: by how much a box is widened on each side, as a part of its longer side; may be negative. What the
-            detector's boxes need to be like the training faces where None.
-    """
-
-    detector: DetectorName = "auto"
-    detector_model: Path | None = None
-    min_score: float | None = None
-    min_size: int | None = None
-    max_faces: int = 100
-    margin: float | None = None
 
 
 class Face(NamedTuple):
@@ -231,3 +191,15 @@ class Profile:
             yield
         finally:
             setattr(self, stage, getattr(self, stage) + time.perf_counter() - started)
+
+    def add(self, other: Profile) -> None:
+        """Add another's seconds, stage by stage."""
+        for stage in fields(self):
+            setattr(self, stage.name, getattr(self, stage.name) + getattr(other, stage.name))
+
+    def taken(self) -> Profile:
+        """What was added since this was last asked; it starts anew at 0."""
+        spent = replace(self)
+        for stage in fields(self):
+            setattr(self, stage.name, 0.0)
+        return spent

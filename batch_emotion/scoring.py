@@ -21,9 +21,11 @@ from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
 from batch_emotion.images.pipeline import is_far, stream
 from batch_emotion.model.bundle import Bundle, load_bundle
-from batch_emotion.model.runtime import Precision, Runtime, RuntimeName, open_runtime
+from batch_emotion.model.runtime import Runtime, open_runtime
+from batch_emotion.options.images import FaceOptions, Limits
+from batch_emotion.options.models import Precision, RuntimeName
 from batch_emotion.plan import Plan
-from batch_emotion.records import FaceOptions, ImageBatch, InputSpec, Limits, Profile, pixel_digests
+from batch_emotion.records import ImageBatch, InputSpec, Profile, pixel_digests
 from batch_emotion.results.schema import assemble
 
 _IN_FLIGHT = 3
@@ -144,10 +146,10 @@ class Scorer:
         """
         pool = ThreadPoolExecutor(_IN_FLIGHT, "score")
         waiting: deque[tuple[ImageBatch, Future[NDArray[np.float32]]]] = deque()
-        first = 0
+        first, busy_s = 0, self.runtime.busy_s
 
         def finish() -> pa.RecordBatch:
-            nonlocal first
+            nonlocal first, busy_s
             batch, answer = waiting.popleft()
             images = int(batch.image_rows[-1]) + 1
             rows = plan.slice(first, images)
@@ -160,7 +162,8 @@ class Scorer:
             self.profile.read += batch.read_s
             self.profile.decode += batch.decode_s
             self.profile.detect += batch.detect_s
-            self.profile.infer = self.runtime.busy_s
+            self.profile.infer += self.runtime.busy_s - busy_s
+            busy_s = self.runtime.busy_s
             return scored
 
         make = partial(make_loader, self.spec, self.limits, self.full_decode, self.faces)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from batch_emotion.commands.sample import SampleOptions, sample
+from batch_emotion import SampleOptions, sample
+from tests.images.pictures import wide_bmp
 
-pytest_plugins = ("tests.support.store", "tests.support.azurite")
+pytest_plugins = ("tests.support.store",)
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +33,8 @@ def bad_files(tmp_path: Path) -> dict[str, str]:
     (folder / "cut.jpg").write_bytes(jpeg[: len(jpeg) // 2])
     (folder / "empty.jpg").write_bytes(b"")
     (folder / "text.jpg").write_bytes(b"this is no image")
-    (folder / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (folder / "film.heic").write_bytes(b"\0\0\0\x18ftypmp42\0\0\0\0isommp42\0\0\0\x08moov")
+    (folder / "wide.bmp").write_bytes(wide_bmp())
     (folder / "directory.jpg").mkdir()
     os.mkfifo(folder / "fifo.jpg")
     (folder / "dangling.jpg").symlink_to("nowhere.jpg")
@@ -44,7 +46,8 @@ def bad_files(tmp_path: Path) -> dict[str, str]:
         "cut.jpg": "corrupt",
         "empty.jpg": "empty",
         "text.jpg": "unsupported",
-        "photo.heic": "unsupported",
+        "film.heic": "unsupported",
+        "wide.bmp": "too_large",
         "directory.jpg": "not_a_file",
         "fifo.jpg": "not_a_file",
         "dangling.jpg": "missing",

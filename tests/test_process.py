@@ -4,10 +4,9 @@ Each start costs seconds of imports, so the runs are chained: every one carries 
 the next to be killed.
 """
 
-import os
+import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import PredictOptions, predict
-from tests.support.children import CRASHING, ROOT, path_with
+from tests.support.children import CRASHING, command, environment, path_with, start, wait_for
 
 KILL_AT = """
 import os, signal, batch_emotion.storage.commits as storage
@@ -45,28 +44,8 @@ decode.decode = held
 """
 
 
-def _command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "batch_emotion", *map(str, arguments)]
-
-
 def _predict(source: Path, out: Path) -> list[str]:
-    return _command("predict", source, "--out", out, "--shard-size", 6, "--batch-size", 3)
-
-
-def _environment(path: str = str(ROOT), **variables: str) -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": path} | variables
-
-
-def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
-
-
-def _wait_for(path: Path, process: subprocess.Popen[str], content: str = "") -> None:
-    deadline = time.monotonic() + 120
-    while not path.exists() or (content and content not in path.read_text()):
-        assert process.poll() is None, f"ended before {path.name} was there: {process.communicate()}"
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    return command("predict", source, "--out", out, "--shard-size", 6, "--batch-size", 3)
 
 
 @pytest.fixture(scope="module")
@@ -81,13 +60,13 @@ def test_kills_at_every_rename_lose_nothing(faces: Path, tmp_path: Path, whole: 
     work = tmp_path / "r.parquet.work"
     for name in ("fingerprint.json", "part-000004.parquet", "r.parquet", "run.json"):
         for moment in ("before", "after"):
-            environment = _environment(path, KILL_AT=f"{moment} {name}")
-            killed = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=environment)
+            variables = environment(path, KILL_AT=f"{moment} {name}")
+            killed = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=variables)
             assert killed.returncode == -signal.SIGKILL, (moment, name, killed.stderr)
             folder = tmp_path if name in ("r.parquet", "run.json") else work
             reached = next(folder.glob(f"*{name}"), None) is not None
             assert reached == (moment == "after")
-    done = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=_environment())
+    done = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=environment())
     assert done.returncode == 0, done.stderr
     assert pq.read_table(out).equals(pq.read_table(whole))
     assert not work.exists()
@@ -105,25 +84,26 @@ def test_signals_stop_a_run_with_their_codes_and_the_same_command_carries_on(
     faces: Path, tmp_path: Path, whole: Path, hold: Path
 ) -> None:
     out, work = tmp_path / "r.parquet", tmp_path / "r.parquet.work"
-    environment = _environment(path_with(tmp_path / "site", HELD), HOLD=str(hold))
+    variables = environment(path_with(tmp_path / "site", HELD), HOLD=str(hold))
     for signum, code, moment in (
         (signal.SIGINT, 130, "imports"),
         (signal.SIGTERM, 143, "imports"),
         (signal.SIGINT, 130, "scoring"),
         (signal.SIGTERM, 143, "native code that does not come back"),
     ):
-        process = _start(_predict(faces, out), environment)
+        process = start(_predict(faces, out), variables)
         if moment == "imports":
-            _wait_for(tmp_path / "r.parquet.lock", process, f"pid {process.pid}")
+            wait_for(tmp_path / "r.parquet.lock", process, f"pid {process.pid}")
             time.sleep(0.3)
         else:
             committed = len(list(work.glob("part-*")))
-            _wait_for(work / f"begun-{committed + 1:06d}", process)
+            wait_for(work / f"begun-{committed + 1:06d}", process)
         if moment == "scoring":
             hold.unlink()
         process.send_signal(signum)
         _, said = process.communicate(timeout=60)
         assert process.returncode == code, said
+        assert json.loads((tmp_path / "r.parquet.run.json").read_text())["last_run"]["exit_code"] == code
         assert "the same command carries on" in said
         assert "Traceback" not in said
         assert not out.exists()
@@ -131,16 +111,16 @@ def test_signals_stop_a_run_with_their_codes_and_the_same_command_carries_on(
             assert list(work.glob("begun-*")) == [], "the shard was dropped, not suspected"
             hold.touch()
 
-    process = _start(_predict(faces, out), environment)
-    _wait_for(tmp_path / "r.parquet.lock", process, f"pid {process.pid}")
-    second = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=environment)
+    process = start(_predict(faces, out), variables)
+    wait_for(tmp_path / "r.parquet.lock", process, f"pid {process.pid}")
+    second = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=variables)
     assert second.returncode == 75
     assert f"pid {process.pid}" in second.stderr
     hold.unlink()
-    _wait_for(work / "part-000002.parquet", process)
+    wait_for(work / "part-000002.parquet", process)
     process.kill()
     process.communicate()
-    done = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=_environment())
+    done = subprocess.run(_predict(faces, out), capture_output=True, text=True, env=environment())
     assert done.returncode == 0, done.stderr
     assert pq.read_table(out).equals(pq.read_table(whole))
     assert not work.exists()
@@ -160,9 +140,9 @@ def test_an_image_that_kills_the_process_is_a_row_at_the_next_start_and_native_m
         (source / f"{name}.png").write_bytes(bytes(data))
         (source / f"{name}-cut.png").write_bytes(bytes(data[: len(data) // 2]))
     (source / "7.png").write_bytes(b"crash")
-    out, environment = tmp_path / "r.parquet", _environment(path_with(tmp_path / "site", CRASHING))
+    out, variables = tmp_path / "r.parquet", environment(path_with(tmp_path / "site", CRASHING))
     first, again = (
-        subprocess.run([*_predict(source, out), "--quiet"], capture_output=True, text=True, env=environment)
+        subprocess.run([*_predict(source, out), "--quiet"], capture_output=True, text=True, env=variables)
         for _ in range(2)
     )
     assert first.returncode == -signal.SIGABRT

@@ -76,7 +76,7 @@ def test_a_driver_that_is_stopped_or_killed_leaves_no_worker_and_the_same_comman
     assert not work.exists()
 
 
-@pytest.mark.parametrize("name", ["r.parquet", "r"])
+@pytest.mark.parametrize(("bucket", "name"), [("s3", "r.parquet"), ("gs", "r")], indirect=["bucket"])
 def test_rays_result_on_a_store_is_the_local_one(faces: Path, tmp_path: Path, bucket: Bucket, name: str) -> None:
     files = sorted(faces.rglob("*.png"))[:20]
     for number, file in enumerate(files):

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from batch_emotion._version import __version__
-from batch_emotion.errors import UsageError
+from batch_emotion.cli.logs import LOG
+from batch_emotion.cli.options import sections
+from batch_emotion.errors import BatchEmotionError, UsageError
+from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP
+from batch_emotion.options.models import CLASSES_HELP, MODEL_HELP, PICKLE_HELP, RUNTIME_HELP, RuntimeName
+from batch_emotion.signals import accept_signals
 
 if TYPE_CHECKING:
     from batch_emotion.storage.places import Place
@@ -25,24 +31,15 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_NUMBER = r"(?:\d+\.?\d*|\.\d+)"
-
-MODEL_HELP = "A bundled model's name, a bundle's folder, or a .keras or .h5 file (with --classes)."
 Model = Annotated[str, typer.Option(help=MODEL_HELP)]
-Classes = Annotated[
-    str | None, typer.Option(help="The classes of a .keras or .h5 file, in the order of its outputs, with commas.")
-]
-TrustPickle = Annotated[bool, typer.Option("--trust-pickle", help="Load a pickled model, which can run any code.")]
-DetectorName = Annotated[
-    Literal["auto", "centerface", "yunet", "haar"],
-    typer.Option(help="What finds faces; auto: YuNet where its model is given, else CenterFace."),
-]
-RuntimeName = Annotated[
-    Literal["auto", "onnx", "tensorflow"],
-    typer.Option(help="What runs the network; auto: ONNX Runtime on a CPU, TensorFlow on a GPU."),
-]
+Classes = Annotated[str | None, typer.Option(help=CLASSES_HELP)]
+TrustPickle = Annotated[bool, typer.Option("--trust-pickle", help=PICKLE_HELP)]
+Runtime = Annotated[RuntimeName, typer.Option(help=RUNTIME_HELP)]
+Encoding = Annotated[str | None, typer.Option(help=ENCODING_HELP)]
+Delimiter = Annotated[str | None, typer.Option(help=DELIMITER_HELP)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
 
 
@@ -62,11 +59,22 @@ def _main(
 
 
 class Command(TyperCommand):
-    """A command that says so where a path of this machine is given as a URI, from which ``Path`` takes a slash."""
+    """A command whose help has a section for each heading, and that blames a bad value on where it stands."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the function; from here on a signal interrupts."""
+        accept_signals()
+        return super().invoke(ctx)
 
     def make_context(self, *arguments: Any, **settings: Any) -> Any:
-        """Parse, and look at every path."""
-        context = super().make_context(*arguments, **settings)
+        """Parse; a bad environment variable is named, and so is a path of this machine that is given as a URI."""
+        try:
+            context = super().make_context(*arguments, **settings)
+        except typer.BadParameter as error:
+            variable = self._variable_of(error.param, arguments[1])
+            if variable is None:
+                raise
+            raise UsageError(f"{variable}: {' '.join(error.message.split())}") from None
         for parameter in self.params:
             value = context.params.get(parameter.name or "")
             for path in value if isinstance(value, list | tuple) else [value]:
@@ -75,10 +83,50 @@ class Command(TyperCommand):
                     raise UsageError(f"{name} must be a path on this machine, without a scheme, not {path.as_posix()}")
         return context
 
+    def _variable_of(self, parameter: Any, arguments: Sequence[str]) -> str | None:
+        """The environment variable that a parameter has its value from; None where the command line gives it."""
+        prefix = self.context_settings.get("auto_envvar_prefix")
+        if prefix is None or parameter is None:
+            return None
+        names = {*parameter.opts, *parameter.secondary_opts}
+        variable = f"{prefix}_{parameter.name.upper()}"
+        is_given = any(argument.partition("=")[0] in names for argument in arguments)
+        return None if is_given or variable not in os.environ else variable
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, and the options under their headings; how to undo one is left out of the help."""
+        for heading, parameters in sections(self.get_params(ctx)).items():
+            records = [_without_undoing(record) for each in parameters if (record := each.get_help_record(ctx))]
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+
+def _without_undoing(record: tuple[str, str]) -> tuple[str, str]:
+    """A help record without ``--no-faces``, where that is the default anyway."""
+    names, text = record
+    return re.sub(r"^((?:-\w, )?--([\w-]+)) / --no-\2", r"\1", names), text
+
+
+class RecordedCommand(Command):
+    """A command whose run is recorded: a signal waits until there is a record that tells of it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the function, which calls ``accept_signals``."""
+        return TyperCommand.invoke(self, ctx)
+
 
 def command(name: str | None = None, cls: type[Command] = Command, **settings: Any) -> Callable[[Any], Any]:
     """Register a command of the application."""
     return app.command(name, cls=cls, **settings)
+
+
+def show(line: str) -> None:
+    """Print what is on disk as well, so that it is no failure where it cannot be printed."""
+    try:
+        typer.echo(line)
+    except BatchEmotionError as error:
+        LOG.warning(str(error))
 
 
 def command_again(*without: str) -> str:
@@ -86,21 +134,8 @@ def command_again(*without: str) -> str:
     return shlex.join(["batch-emotion", *(argument for argument in sys.argv[1:] if argument not in without)])
 
 
-def class_names_of(text: str) -> tuple[str, ...]:
-    """The names in a list with commas, lower case."""
-    return tuple(name.strip().lower() for name in text.split(","))
-
-
 def root_of(text: str | None) -> Place | None:
     """The folder, here or on a store, that --root names."""
     from batch_emotion.storage.places import place
 
     return None if text is None else place(text)
-
-
-def seconds_of(option: str, text: str) -> float:
-    """The seconds of ``90``, ``45s``, ``90m``, ``2h``, ``1d`` or a sum of such as ``1h30m``."""
-    units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-    if not re.fullmatch(rf"\s*({_NUMBER}[smhd]\s*)+|\s*{_NUMBER}\s*", text):
-        raise UsageError(f"{option} must be a time such as 2h, 90m, 1h30m or 45s, not {text!r}")
-    return sum(float(number) * units[unit] for number, unit in re.findall(rf"({_NUMBER})([smhd]?)", text))

@@ -14,7 +14,7 @@ from batch_emotion.errors import BatchEmotionError
 
 if TYPE_CHECKING:
     from batch_emotion.commands.predict import PredictResult
-    from batch_emotion.runs.checks import PredictOptions
+    from batch_emotion.options.predict import PredictOptions
     from batch_emotion.runs.output import Progress
 
 _LOG_EVERY_S = 10.0
@@ -91,7 +91,7 @@ def show_summary(options: PredictOptions, result: PredictResult) -> None:
         told = {name: count for name, count in asdict(summary.update).items() if count}
         say.append("Update: " + ", ".join(f"{count} {name}" for name, count in told.items()))
     if summary.drift:
-        say.append(f"Drift from {options.report.baseline}: {summary.drift.largest:.3f}")
+        say.append(f"Drift from {options.monitoring.baseline}: {summary.drift.largest:.3f}")
     say.append(f"Written to {options.out}")
     typer.echo("\n".join(say), err=True)
 

@@ -1,4 +1,4 @@
-"""The commands that need labelled images: ``train`` and ``evaluate``."""
+"""The command ``evaluate``."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Annotated
 import typer
 
 from batch_emotion.cli.app import (
-    MODEL_HELP,
     Classes,
+    Delimiter,
+    Encoding,
     Quiet,
-    RuntimeName,
+    Runtime,
     TrustPickle,
-    class_names_of,
     command,
     root_of,
+    show,
 )
 from batch_emotion.cli.console import ProgressBar
+from batch_emotion.cli.options import names_of
+from batch_emotion.options.models import MODEL_HELP
 
 
 @command()
@@ -25,41 +28,46 @@ def evaluate(
     data: Annotated[
         Path,
         typer.Argument(
-            help="Labelled images as for train, of which val/ is taken where there is one, or a result of predict: "
-            "a file or a directory."
+            metavar="DATA",
+            help="Labelled images as for train (only val/ where there are train/ and val/), or a result of predict: "
+            "a file or a directory.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The evaluation's folder.")],
+    out: Annotated[Path, typer.Option(help="The folder for the evaluation.")],
     model: Annotated[
         str | None,
         typer.Option(help=f"{MODEL_HELP} Default: that of predict; for a result, the bundled model that made it."),
     ] = None,
     classes: Classes = None,
-    runtime: RuntimeName = "auto",
+    runtime: Runtime = "auto",
     labels: Annotated[
         str | None,
         typer.Option(
-            help="For a result: a manifest with path and label, or 'folders'; default: its column label, or the folders in its paths."
+            help="For a result: a manifest with path and label, or 'folders'. Default: its column label, else the folders in its paths."
         ),
     ] = None,
-    path_column: Annotated[str, typer.Option(help="A manifest's column of paths.")] = "path",
+    path_column: Annotated[str, typer.Option(help="The column of a manifest that holds the paths.")] = "path",
     root: Annotated[
         str | None,
         typer.Option(
-            help="Where relative paths start; default: the manifest's folder, or, of a result, the working directory."
+            help="The folder that relative paths start in. Default: the manifest's; for a result, the working directory."
         ),
     ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
     votes: Annotated[
         Path | None,
-        typer.Option(help="A table with a file and how many people chose each class, to measure agreement with them."),
+        typer.Option(
+            help="A table with a column file and, for each class, how many people chose it, to measure agreement with them."
+        ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images shown to the network at a time.")] = 256,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an evaluation that is there.")] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing evaluation.")] = False,
     trust_pickle: TrustPickle = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure how good a model is: scores with intervals, pictures and a page."""
+    """Measure how good a model is: scores with intervals, charts and a page."""
     from batch_emotion.commands.evaluate import EvaluateOptions
     from batch_emotion.commands.evaluate import evaluate as run_evaluate
     from batch_emotion.evaluation.table import evaluation_table
@@ -68,13 +76,15 @@ def evaluate(
         data,
         out,
         model,
-        class_names_of(classes) if classes else None,
+        names_of(classes) if classes else None,
         trust_pickle,
         runtime,
         labels,
         path_column,
         root_of(root),
         votes,
+        encoding=encoding,
+        delimiter=delimiter,
         batch_size=batch_size,
         seed=seed,
         overwrite=overwrite,
@@ -82,5 +92,5 @@ def evaluate(
     with ProgressBar(quiet) as bar:
         result = run_evaluate(options, (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True)), bar)
     if not quiet:
-        typer.echo(evaluation_table(result.evaluation))
+        show(evaluation_table(result.evaluation))
         typer.echo(f"Written to {out}", err=True)

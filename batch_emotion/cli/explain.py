@@ -1,4 +1,4 @@
-"""The commands on results: ``merge``, ``report``, and ``explain``."""
+"""The command ``explain``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from batch_emotion._version import DEFAULT_MODEL
-from batch_emotion.cli.app import Classes, Model, TrustPickle, class_names_of, command
+from batch_emotion.cli.app import Classes, Delimiter, Encoding, Model, TrustPickle, command, show
+from batch_emotion.cli.options import names_of
 
 
 @command()
@@ -17,17 +18,19 @@ def explain(
         list[str],
         typer.Argument(metavar="IMAGE...", help="Image files, directories, globs, or one manifest."),
     ],
-    out: Annotated[Path, typer.Option(help="A folder for the pictures, or for one image a .png.")],
+    out: Annotated[Path, typer.Option(help="The folder for the pictures; for one image, a .png.")],
     model: Model = DEFAULT_MODEL,
     classes: Classes = None,
-    target: Annotated[str | None, typer.Option(help="Ask about this class; default: what the model says.")] = None,
+    target: Annotated[str | None, typer.Option(help="The class to explain. Default: the predicted one.")] = None,
     layer: Annotated[
-        str | None, typer.Option(help="The layer whose maps are used; default: the last that keeps height and width.")
+        str | None, typer.Option(help="The layer whose maps are used. Default: the last that keeps height and width.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures that are there.")] = False,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing pictures.")] = False,
     trust_pickle: TrustPickle = False,
 ) -> None:
-    """Show where in an image the model looks (Grad-CAM): a picture for each image."""
+    """Show where in an image the model looks (Grad-CAM): one picture per image."""
     from batch_emotion.commands.explain import ExplainOptions
     from batch_emotion.commands.explain import explain as run_explain
 
@@ -35,14 +38,16 @@ def explain(
         tuple(images),
         out,
         model,
-        class_names_of(classes) if classes else None,
+        names_of(classes) if classes else None,
         trust_pickle,
         target.strip().lower() if target else None,
         layer,
         overwrite=overwrite,
+        encoding=encoding,
+        delimiter=delimiter,
     )
     for each in run_explain(options):
         if each.picture is None:
             typer.echo(f"{each.path} is {each.status}: {each.error}", err=True)
         else:
-            typer.echo(f"{each.path}: {each.emotion} ({each.confidence:.1%}), {each.picture}")
+            show(f"{each.path}: {each.emotion} ({each.confidence:.1%}), {each.picture}")

@@ -27,23 +27,22 @@ def job_context(command: Any, kinds: Mapping[str, Any], job: Path, arguments: Se
 
     Args:
         command: a click command.
-        kinds: the types of its parameters by their names.
+        kinds: the type of each option by its flag.
         job: the file.
         arguments: what the command line says beside it.
 
     Raises:
         UsageError: the file or the arguments make no sense.
     """
-    names = _names(command, kinds)
-    values = {"job": job.stem} | read_job(job, {key: kinds[name] for key, name in names.items()})
+    values = {"job": job.stem} | read_job(job, kinds)
     try:
         context = command.make_context(
-            "run", list(arguments), default_map={names[key]: value for key, value in values.items()}
+            "run", list(arguments), default_map={_parameter(key): value for key, value in values.items()}
         )
     except typer.BadParameter as error:
         raise UsageError(f"{job}: {' '.join(error.format_message().split())}") from None
     for source in context.params.get("sources", ()):
-        if source != "-" and not glob.has_magic(source) and not os.path.lexists(source):
+        if source != "-" and "://" not in source and not glob.has_magic(source) and not os.path.lexists(source):
             raise JobFileError(f"{job}: sources: no such file or directory: {source}{_nearest_path(source)}")
     return context
 
@@ -58,20 +57,25 @@ def _nearest_path(path: str) -> str:
 
 def option_lines(context: Any, kinds: Mapping[str, Any], job: Path) -> list[str]:
     """One line for each option: its key, its value, and where that comes from."""
-    told = {"COMMANDLINE": "command line", "ENVIRONMENT": "environment", "DEFAULT_MAP": str(job), "DEFAULT": "default"}
-    names = _names(context.command, kinds)
-    width = max(map(len, names))
+    origins = {
+        "COMMANDLINE": "command line",
+        "ENVIRONMENT": "environment",
+        "DEFAULT_MAP": str(job),
+        "DEFAULT": "default",
+    }
+    width = max(map(len, kinds))
     lines = []
-    for key, name in names.items():
+    for key in kinds:
+        name = _parameter(key)
         value = context.params[name]
         shown = ", ".join(value) if isinstance(value, list | tuple) else "" if value is None else str(value)
-        lines.append(f"{key:<{width}}  {shown:<40} {told[context.get_parameter_source(name).name]}")
+        lines.append(f"{key:<{width}}  {shown:<40} {origins[context.get_parameter_source(name).name]}")
     return lines
 
 
-def _names(command: Any, kinds: Mapping[str, Any]) -> dict[str, str]:
-    """The key that each parameter has in a job file, and its name in the function."""
-    return {max(each.opts, key=len).removeprefix("--"): each.name for each in command.params if each.name in kinds}
+def _parameter(key: str) -> str:
+    """The name of a key's parameter in the command."""
+    return key.replace("-", "_")
 
 
 def read_job(file: Path, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,18 +115,18 @@ def _kind(file: Path, key: str, options: Mapping[str, Any]) -> Any:
 def _value(where: str, value: Any, kind: Any, now: datetime) -> Any:
     if get_origin(kind) is list:
         if not isinstance(value, list):
-            raise JobFileError(f"{where}: must be a list of strings, not {_told(value)}")
+            raise JobFileError(f"{where}: must be a list of strings, not {_description(value)}")
         return [_value(where, each, str, now) for each in value]
     if get_origin(kind) is Literal:
         choices = get_args(kind)
         if value not in choices:
             near = difflib.get_close_matches(str(value), choices, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise JobFileError(f"{where}: must be one of {', '.join(choices)}, not {_told(value)}{hint}")
+            raise JobFileError(f"{where}: must be one of {', '.join(choices)}, not {_description(value)}{hint}")
         return value
     wanted, name = _TOML_TYPES[kind]
     if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
-        raise JobFileError(f"{where}: must be {name}, not {_told(value)}")
+        raise JobFileError(f"{where}: must be {name}, not {_description(value)}")
     return _filled(where, value, now) if isinstance(value, str) else value
 
 
@@ -146,6 +150,6 @@ def _filled(where: str, text: str, now: datetime) -> str:
     return _DATE.sub(lambda match: now.strftime(match[1]), _VARIABLE.sub(variable, text))
 
 
-def _told(value: Any) -> str:
+def _description(value: Any) -> str:
     kinds = {dict: "a table", list: "a list", str: f"the string {value!r}", bool: str(value).lower()}
     return kinds.get(type(value), repr(value))

@@ -1,37 +1,25 @@
-"""The commands on results: ``merge``, ``report``, and ``explain``."""
+"""``merge``: the results of tasks to one result."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from dataclasses import replace
 
 import typer
 
-from batch_emotion.cli.app import Quiet, command
+from batch_emotion.cli.app import Quiet, RecordedCommand, command
 from batch_emotion.cli.logs import run_id
+from batch_emotion.cli.options import takes
+from batch_emotion.options.merge import MergeOptions
+from batch_emotion.options.runs import Caller
 
 
-@command()
-def merge(
-    parts: Annotated[list[str], typer.Argument(metavar="PART...", help="The Parquet results of all tasks.")],
-    out: Annotated[
-        str,
-        typer.Option(
-            metavar="PATH|URI",
-            help="Where to: .parquet, .csv, or a directory (no extension), here or on s3:// or gs://.",
-        ),
-    ],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
-    quiet: Quiet = False,
-) -> None:
+@command(cls=RecordedCommand)
+@takes(MergeOptions)
+def merge(options: MergeOptions, quiet: Quiet = False) -> None:
     """Join the results of --task-index and --task-count to the one that a single run would make."""
-    from batch_emotion.commands.merge import MergeOptions
     from batch_emotion.commands.merge import merge as run_merge
-    from batch_emotion.runs.outcome import ReportingOptions
-    from batch_emotion.storage.places import output_place
 
-    report = ReportingOptions(arguments=tuple(sys.argv), run_id=run_id())
-    to = output_place(out)
-    summary = run_merge(MergeOptions(tuple(map(output_place, parts)), to, overwrite, report))
+    summary = run_merge(replace(options, caller=Caller(tuple(sys.argv), run_id())))
     if not quiet:
-        typer.echo(f"{summary.rows} rows of {len(parts)} parts written to {to}", err=True)
+        typer.echo(f"{summary.rows} rows of {len(options.parts)} parts written to {options.out}", err=True)

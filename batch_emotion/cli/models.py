@@ -1,13 +1,17 @@
-"""The commands on models, ``export`` and ``models``, and ``sample``."""
+"""``models``: the bundled models as a list, as cards, or verified."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from batch_emotion.cli.app import command
 from batch_emotion.errors import ExitCode
+
+if TYPE_CHECKING:
+    from batch_emotion.model.bundle import Card
+    from batch_emotion.model.card_metrics import CardMetrics
 
 
 @command()
@@ -38,7 +42,7 @@ def models(
             typer.echo(f"  {', '.join(card.class_names)}; {card.parameters:,} parameters; " + _accuracies(card.metrics))
 
 
-def _show_card(card: Any) -> None:
+def _show_card(card: Card) -> None:
     height, width = card.input.image_size
     typer.echo(f"{card.name}: {card.summary}\n")
     typer.echo(f"classes     {', '.join(card.class_names)}")
@@ -51,7 +55,6 @@ def _show_card(card: Any) -> None:
         typer.echo(f"{layer['name']:<20} {layer['type']:<14} {shape:<20} {layer['parameters']:>10,}")
 
 
-def _accuracies(metrics: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{side} {figures['accuracy']:.1%}" for side, figures in metrics.items() if side in ("training", "validation")
-    )
+def _accuracies(metrics: CardMetrics) -> str:
+    sides = {"training": metrics.get("training"), "validation": metrics.get("validation")}
+    return ", ".join(f"{side} {scores['accuracy']:.1%}" for side, scores in sides.items() if scores)

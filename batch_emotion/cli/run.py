@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
-from batch_emotion.cli.app import app, command
-from batch_emotion.cli.predict import predict
+from batch_emotion.cli.app import RecordedCommand, app, command
+from batch_emotion.cli.options import kinds_of
 from batch_emotion.errors import BundleError, SourceError
+from batch_emotion.options.predict import PredictOptions
+from batch_emotion.options.runs import MessageOptions
 
 
-@command("run", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@command("run", cls=RecordedCommand, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def run_job(
     context: typer.Context,
     job: Annotated[Path, typer.Argument(metavar="JOB", help="A TOML file; its keys are the options of predict.")],
@@ -28,7 +30,7 @@ def run_job(
     from batch_emotion.cli.jobfile import job_context, option_lines
 
     predicting: Any = typer.main.get_command(app).commands["predict"]  # type: ignore[attr-defined]
-    kinds = get_type_hints(predict)
+    kinds = kinds_of(PredictOptions) | kinds_of(MessageOptions)
     scoring = job_context(predicting, kinds, job, context.args)
     with scoring:
         if check:

@@ -8,12 +8,14 @@ from typing import Annotated, Literal
 import typer
 
 from batch_emotion.cli.app import (
+    Delimiter,
+    Encoding,
     Quiet,
-    class_names_of,
     command,
     command_again,
     root_of,
 )
+from batch_emotion.cli.options import names_of
 
 
 @command()
@@ -39,6 +41,8 @@ def train(
     root: Annotated[
         str | None, typer.Option(help="What a manifest's relative paths start from; default: its folder.")
     ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
     label_weight: Annotated[
         float,
         typer.Option(min=0.0, max=1.0, help="With votes and labels both: the part of a target the label decides."),
@@ -103,7 +107,7 @@ def train(
     from batch_emotion.commands.train import train as run_train
     from batch_emotion.labels.training import LabelOptions
     from batch_emotion.model.about import About, read_about
-    from batch_emotion.sources.planning import SourceOptions
+    from batch_emotion.options.images import SourceOptions
     from batch_emotion.training.augmentation import Augmentation
     from batch_emotion.training.fit import Recipe
 
@@ -111,10 +115,10 @@ def train(
         data,
         out,
         arch,
-        class_names_of(classes),
+        names_of(classes),
         validation,
         validation_split,
-        LabelOptions(SourceOptions(path_column, root_of(root)), label_weight),
+        LabelOptions(SourceOptions(path_column, root_of(root), encoding=encoding, delimiter=delimiter), label_weight),
         initial,
         Recipe(
             epochs=epochs,

@@ -1,4 +1,4 @@
-"""``evaluate``: how good a model is on labelled images, for machines, for eyes, and for readers."""
+"""``evaluate``: how good a model is on labelled images, as numbers, charts and a page."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import OutputMismatch, UsageError
-from batch_emotion.evaluation.document import evaluation_document
+from batch_emotion.evaluation.charts import mistakes_sheet
+from batch_emotion.evaluation.document import Evaluation, evaluation_document
 from batch_emotion.evaluation.gathering import Gathered, find_result, gather_images, gather_result
 from batch_emotion.evaluation.page import evaluation_page
 from batch_emotion.images.decode import load_image
 from batch_emotion.labels.votes import read_votes
 from batch_emotion.model.bundle import load_bundle
-from batch_emotion.model.runtime import RuntimeName
-from batch_emotion.records import InputSpec, Limits
+from batch_emotion.options.images import Limits, SourceOptions
+from batch_emotion.options.models import RuntimeName
+from batch_emotion.records import InputSpec
 from batch_emotion.runs.output import OnProgress, Progress
-from batch_emotion.sources.planning import SourceOptions
 from batch_emotion.storage.commits import committing_folder, restore_output
 from batch_emotion.storage.locks import output_lock
 from batch_emotion.storage.places import Place
-from batch_emotion.visualization.charts import confusion_chart, mistakes_sheet, reliability_chart
+from batch_emotion.visualization.charts import confusion_chart, reliability_chart
 from batch_emotion.visualization.html import Picture
 from batch_emotion.visualization.palette import DARK, LIGHT
 
@@ -33,7 +33,7 @@ _THUMBNAIL = InputSpec((96, 96))
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What to judge, by what, and where to.
+    """What to evaluate, by what labels, and where to.
 
     Attributes:
         data: labelled images as ``train`` takes them, or a result of ``predict``.
@@ -44,14 +44,16 @@ class EvaluateOptions:
         trust_pickle: load a pickled model, which can run any code.
         runtime: what runs the network.
         labels: for a result, a manifest with path and label, or ``folders``; where None, the result's column ``label``,
-            else its folders say what the images show.
+            else the folders in its paths.
         path_column: a manifest's column that holds the paths.
         root: where relative paths start; a manifest's own folder, for a result the working directory, where None.
-        votes: a table of how many people saw what in each image.
+        votes: a table of how many people chose each class for each image.
+        encoding: of a CSV manifest or of votes; found from its bytes where None.
+        delimiter: of a CSV manifest or of votes; found from its header where None.
         limits: what is refused.
         batch_size: images shown to the network at a time.
-        seed: of the bootstrap.
-        overwrite: replace an evaluation that is there.
+        seed: random seed of the bootstrap.
+        overwrite: replace an existing evaluation.
     """
 
     data: Path
@@ -64,6 +66,8 @@ class EvaluateOptions:
     path_column: str = "path"
     root: Place | None = None
     votes: Path | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
     limits: Limits = field(default_factory=Limits)
     batch_size: int = 256
     seed: int = 0
@@ -72,23 +76,23 @@ class EvaluateOptions:
 
 @dataclass(frozen=True)
 class EvaluateResult:
-    """What came of it: the content of ``evaluation.json``, and the folder that holds it."""
+    """The content of ``evaluation.json``, and the folder that holds it."""
 
-    evaluation: dict[str, Any]
+    evaluation: Evaluation
     out: Path
 
 
 def evaluate(
     options: EvaluateOptions,
-    report: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
     on_progress: OnProgress = lambda progress: None,
 ) -> EvaluateResult:
-    """Score labelled images, judge the answers, and write the evaluation, whole or not at all.
+    """Score labelled images, compare the predictions with the labels, and write the evaluation, whole or not at all.
 
     Args:
-        options: what and how.
-        report: told what is worth knowing, a line at a time.
-        on_progress: told after every batch.
+        options: the options.
+        log: called with each line that is worth knowing.
+        on_progress: called after every batch.
 
     Raises:
         UsageError: the options, the data or the model make no sense, or the output is in the way.
@@ -102,12 +106,16 @@ def evaluate(
         restore_output(out)
         _check_target(out, options.overwrite)
         gathered = _gather(options, on_progress)
-        votes = read_votes(options.votes, gathered.class_names) if options.votes else None
-        report("measuring")
+        votes = (
+            read_votes(options.votes, gathered.class_names, options.encoding, options.delimiter)
+            if options.votes
+            else None
+        )
+        log("measuring")
         evaluation = evaluation_document(gathered, votes, options.votes.name if options.votes else "", options.seed)
         _write(out, evaluation, gathered, options.limits)
     for line in _remarks(evaluation):
-        report(line)
+        log(line)
     return EvaluateResult(evaluation, out)
 
 
@@ -126,13 +134,21 @@ def _check_target(out: Path, overwrite: bool) -> None:
 def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
     result = find_result(options.data)
     if result is not None:
-        return gather_result(result, options.model, options.labels, options.root, options.limits)
+        return gather_result(
+            result,
+            options.model,
+            options.labels,
+            options.root,
+            options.limits,
+            options.encoding,
+            options.delimiter,
+        )
     if options.labels is not None:
-        raise UsageError(f"--labels goes with a result of predict, and {options.data} is none")
+        raise UsageError(f"--labels goes with a result of predict, which {options.data} is not")
     bundle = load_bundle(options.model or DEFAULT_MODEL, options.class_names, options.trust_pickle)
     return gather_images(
         options.data,
-        SourceOptions(options.path_column, options.root),
+        SourceOptions(options.path_column, options.root, encoding=options.encoding, delimiter=options.delimiter),
         bundle,
         options.runtime,
         options.limits,
@@ -141,7 +157,7 @@ def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
     )
 
 
-def _write(out: Path, evaluation: dict[str, Any], gathered: Gathered, limits: Limits) -> None:
+def _write(out: Path, evaluation: Evaluation, gathered: Gathered, limits: Limits) -> None:
     locations = gathered.plan.images["location"]
     thumbnails = [
         load_image(locations[mistake["index"]].as_py(), _THUMBNAIL, limits).pixels for mistake in evaluation["mistakes"]
@@ -160,10 +176,10 @@ def _write(out: Path, evaluation: dict[str, Any], gathered: Gathered, limits: Li
         (folder / "evaluation.html").write_text(page, encoding="utf-8")
 
 
-def _remarks(evaluation: dict[str, Any]) -> list[str]:
+def _remarks(evaluation: Evaluation) -> list[str]:
     remarks = [
-        f"left out: {told['images']} images of {label}, not among the classes"
-        for label, told in evaluation["left_out"].items()
+        f"left out: {each['images']} images of {label}, not among the classes"
+        for label, each in evaluation["left_out"].items()
     ]
     not_scored = evaluation["data"]["not_scored"]
     if not_scored:
@@ -171,7 +187,9 @@ def _remarks(evaluation: dict[str, Any]) -> list[str]:
     if evaluation["data"]["unlabelled"]:
         remarks.append(f"left out: {evaluation['data']['unlabelled']} images with no label")
     if evaluation["in_training"]["images"] is None:
-        remarks.append(f"duplicates of the training data were not looked for: {evaluation['in_training']['reason']}")
+        remarks.append(
+            f"duplicates of the training data were not looked for: {evaluation['in_training'].get('reason')}"
+        )
     agreement = evaluation["agreement"]
     if agreement and agreement["unmatched"]:
         remarks.append(f"without votes: {agreement['unmatched']} images")

@@ -13,19 +13,19 @@ from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.decode import load_image
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.gradcam import GradCam
-from batch_emotion.records import Limits, Status
-from batch_emotion.reporting.pictures import as_rgb, heat_over
-from batch_emotion.sources.planning import SourceOptions, make_plan
+from batch_emotion.options.images import Limits, SourceOptions
+from batch_emotion.records import Status
+from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.commits import committing
 from batch_emotion.storage.escaping import unescape_name
-from batch_emotion.visualization.heat_map import explanation_chart
+from batch_emotion.visualization.heat_map import as_rgb, explanation_chart, heat_over
 
 _FOLDER_MOST = 1_000
 
 
 @dataclass(frozen=True)
 class ExplainOptions:
-    """What to explain and how.
+    """Which images to explain, with which model, and where to.
 
     Attributes:
         sources: image files, directories, globs, or one manifest, as for ``predict``.
@@ -33,10 +33,12 @@ class ExplainOptions:
         model: a bundled model's name, a bundle's folder, or a Keras file.
         class_names: the classes of a bare Keras file.
         trust_pickle: load a pickled model, which can run any code.
-        target: the class that is asked about; what the model says where None.
-        layer: whose maps are used; the last one that keeps height and width where None.
+        target: the class to explain; the predicted one where None.
+        layer: the layer whose maps are used; the last one that keeps height and width where None.
         limits: what is refused.
-        overwrite: replace pictures that are there.
+        overwrite: replace existing pictures.
+        encoding: of a CSV manifest; found from its bytes where None.
+        delimiter: of a CSV manifest; found from its header where None.
     """
 
     sources: tuple[str, ...]
@@ -48,19 +50,21 @@ class ExplainOptions:
     layer: str | None = None
     limits: Limits = field(default_factory=Limits)
     overwrite: bool = False
+    encoding: str | None = None
+    delimiter: str | None = None
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What came of one image.
+    """The explanation of one image.
 
     Attributes:
-        path: as the source says it.
+        path: as the source has it.
         status: ok, or why there is no picture.
         error: what is wrong with the image.
-        emotion: what the model says.
-        confidence: how sure it is.
-        target: the class that was asked about.
+        emotion: the predicted class.
+        confidence: its probability.
+        target: the explained class.
         picture: the file.
     """
 
@@ -80,9 +84,9 @@ def explain(options: ExplainOptions) -> list[Explanation]:
         UsageError: the sources, the model, the class or the layer make no sense, or a picture is in the way.
         BatchEmotionError: none of the images can be read.
     """
-    plan = make_plan(options.sources, SourceOptions())
+    plan = make_plan(options.sources, SourceOptions(encoding=options.encoding, delimiter=options.delimiter))
     if len(plan) > _FOLDER_MOST:
-        raise UsageError(f"{len(plan)} images are too many to look at; explain takes up to {_FOLDER_MOST}")
+        raise UsageError(f"{len(plan)} images are too many; explain takes up to {_FOLDER_MOST}")
     bundle = load_bundle(options.model, options.class_names, options.trust_pickle)
     if options.target is not None and options.target not in bundle.card.class_names:
         raise UsageError(f"no class {options.target!r}: the model has {', '.join(bundle.card.class_names)}")
@@ -127,8 +131,8 @@ def _explain_all(
             found.append(Explanation(path, image.status, image.error))
             continue
         probabilities = np.asarray(model(image.pixels[None].astype(np.float32), training=False))[0]
-        said = int(probabilities.argmax())
-        target = card.class_names.index(options.target) if options.target else said
+        predicted = int(probabilities.argmax())
+        target = card.class_names.index(options.target) if options.target else predicted
         heat = cam.heat(image.pixels[None], np.array([target]))[0]
         chart = explanation_chart(
             as_rgb(image.pixels),
@@ -143,8 +147,8 @@ def _explain_all(
                 path,
                 Status.OK,
                 None,
-                card.class_names[said],
-                float(probabilities[said]),
+                card.class_names[predicted],
+                float(probabilities[predicted]),
                 card.class_names[target],
                 picture,
             )

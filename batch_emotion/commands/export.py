@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.model.architectures import is_mirrored
 from batch_emotion.model.bundle import load_bundle
+from batch_emotion.options.export import ExportFormat, ExportOptions
 from batch_emotion.storage.commits import committing, committing_folder
-
-ExportFormat = Literal["h5", "joblib", "keras", "savedmodel", "onnx"]
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """Which network, in which format, where to.
-
-    Attributes:
-        model: a bundled model's name, or a bundle's folder.
-        format: of the file, or of the folder for ``savedmodel``.
-        out: where to.
-        overwrite: replace what is there.
-    """
-
-    model: str | Path
-    format: ExportFormat
-    out: Path
-    overwrite: bool = False
 
 
 def export(options: ExportOptions) -> None:
@@ -57,11 +37,11 @@ def export(options: ExportOptions) -> None:
     with committing(out) as temporary:
         match options.format:
             case "keras":
-                shutil.copyfile(bundle.keras_file, temporary)
+                shutil.copyfile(bundle.checked(bundle.keras_file), temporary)
             case "onnx":
                 if bundle.onnx_file is None:
                     raise UsageError(f"{bundle.card.name} has no model.onnx")
-                shutil.copyfile(bundle.onnx_file, temporary)
+                shutil.copyfile(bundle.checked(bundle.onnx_file), temporary)
             case "joblib":
                 import joblib
 

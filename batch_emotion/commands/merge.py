@@ -4,67 +4,61 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+from batch_emotion.columns import check_writable, plain_columns, text_columns
 from batch_emotion.errors import OutputMismatch, SourceError
-from batch_emotion.plan import Task
+from batch_emotion.options.merge import MergeOptions
+from batch_emotion.options.runs import MonitoringOptions
+from batch_emotion.plan import task_rows
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.results.schema import first_rows
 from batch_emotion.results.summary import Summary
-from batch_emotion.results.writer import check_target, write_result
-from batch_emotion.runs.outcome import Reporter, ReportingOptions
-from batch_emotion.runs.output import result_told
+from batch_emotion.results.writer import check_target, output_kind, write_result
+from batch_emotion.runs.output import result_record
+from batch_emotion.runs.recorder import Recorder
 from batch_emotion.storage.commits import check_parent
-from batch_emotion.storage.locks import hold_output
 from batch_emotion.storage.part_folders import restore_parts
 from batch_emotion.storage.places import Place
-
-
-@dataclass(frozen=True)
-class MergeOptions:
-    """What to join.
-
-    Attributes:
-        parts: the Parquet results of all tasks, in any order.
-        out: ``.parquet``, ``.csv`` or a directory.
-        overwrite: replace what is there.
-        report: what is told of the run.
-    """
-
-    parts: tuple[Place, ...]
-    out: Place
-    overwrite: bool = False
-    report: ReportingOptions = field(default_factory=ReportingOptions)
 
 
 def merge(options: MergeOptions) -> Summary:
     """Join the results of tasks in the order of their plan; the result is the one that a single run would have made.
 
     Raises:
-        SourceError: a part is missing, there twice, not whole, or made from another plan, model or options.
+        SourceError: a part is missing, there twice, not whole, or made from another plan, model or options, or the
+            output cannot hold its columns.
         OutputMismatch: something is there already.
     """
-    options.report.check()
     check_parent(options.out)
     check_target(options.out)
-    parts = _in_order([_open_part(part) for part in options.parts])
-    first = parts[0]
-    fingerprint = replace(_fingerprint(first), task_index=0, task_count=1)
-    reporter = Reporter(options.out, options.report)
-    summary = reporter.seen
-    with reporter.telling_failures(), hold_output(options.out):
+    recorder = Recorder(options.out, MonitoringOptions(), options.caller)
+    with recorder.recording_interruption():
+        parts = _in_order([_open_part(part) for part in options.parts])
+        _write(options, recorder, parts, flat=output_kind(options.out) == "csv")
+    return recorder.seen
+
+
+def _write(options: MergeOptions, recorder: Recorder, parts: list[StoredResult], flat: bool) -> None:
+    first, summary = parts[0], recorder.seen
+    schema = _as_written(first.schema.empty_table(), flat).schema
+    check_writable(schema, flat)
+    fingerprint = _fingerprint(first).with_options(task_index=0, task_count=1)
+    with recorder.recording_failures(), recorder.holding_output():
         restore_parts(options.out)
         if options.out.exists() and not options.overwrite:
             raise OutputMismatch(f"{options.out} is there already; give --overwrite to replace it")
         with summary.profile.timing("write"):
-            rows = summary.counting(_rows(parts, fingerprint.images))
+            rows = summary.counting(_as_written(rows, flat) for rows in _rows(parts, fingerprint.images))
             footer = first.footer | {"fingerprint": fingerprint.to_json()}
-            sha256 = write_result(options.out, rows, first.schema, footer)
-        reporter.finished(summary, "done", result_told(fingerprint, sha256, summary))
-    return summary
+            sha256 = write_result(options.out, rows, schema, footer)
+        recorder.finished(summary, "done", result_record(fingerprint, sha256, summary))
+
+
+def _as_written(rows: pa.Table, flat: bool) -> pa.Table:
+    return text_columns(plain_columns(rows)) if flat else plain_columns(rows)
 
 
 def _open_part(path: Place) -> StoredResult:
@@ -77,7 +71,7 @@ def _open_part(path: Place) -> StoredResult:
 
 
 def _fingerprint(part: StoredResult) -> Fingerprint:
-    return Fingerprint(**json.loads(part.footer["fingerprint"]))
+    return Fingerprint.from_dict(json.loads(part.footer["fingerprint"]))
 
 
 def _in_order(parts: Sequence[StoredResult]) -> list[StoredResult]:
@@ -86,25 +80,29 @@ def _in_order(parts: Sequence[StoredResult]) -> list[StoredResult]:
     by_task: dict[int, StoredResult] = {}
     for part in parts:
         fingerprint = _fingerprint(part)
-        differing = replace(fingerprint, task_index=first.task_index).differences(first.as_dict())
+        differing = fingerprint.with_options(task_index=first.task.index).differences(first.as_dict())
         if differing:
             raise SourceError(f"{part.path} does not belong to {parts[0].path}: it differs in {'; '.join(differing)}")
-        twice = by_task.setdefault(fingerprint.task_index, part)
+        if part.schema != parts[0].schema:
+            raise SourceError(f"{part.path} does not belong to {parts[0].path}: it has other columns or column types")
+        twice = by_task.setdefault(fingerprint.task.index, part)
         if twice is not part:
             raise SourceError(
-                f"{twice.path} and {part.path} are both of task {fingerprint.task_index}; give one of them"
+                f"{twice.path} and {part.path} are both of task {fingerprint.options['task_index']}; give one of them"
             )
-    missing = [str(task) for task in range(first.task_count) if task not in by_task]
+    missing = [str(task) for task in range(first.task.count) if task not in by_task]
     if missing:
-        raise SourceError(f"of {first.task_count} tasks these are missing: {', '.join(missing)}; give their parts too")
+        raise SourceError(
+            f"of {first.options['task_count']} tasks these are missing: {', '.join(missing)}; give their parts too"
+        )
     return [by_task[task] for task in sorted(by_task)]
 
 
 def _rows(parts: Sequence[StoredResult], all_images: int) -> Iterator[pa.Table]:
     for index, part in enumerate(parts):
         rows = part.read()
-        images, has = len(Task(index, len(parts)).rows(all_images)), len(first_rows(rows))
-        if part.schema != parts[0].schema or has < images:
+        images, has = len(task_rows(all_images, index, len(parts))), len(first_rows(rows))
+        if has < images:
             raise SourceError(
                 f"{part.path} is not whole: it holds {len(rows)} rows of {images} images, and for {images - has} none; "
                 "run its task again"

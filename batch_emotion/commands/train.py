@@ -19,7 +19,8 @@ from batch_emotion.labels.training import LabelledPlan, LabelOptions, labelled_s
 from batch_emotion.model.about import About
 from batch_emotion.model.architectures import ARCHITECTURES, start_from
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
-from batch_emotion.records import InputSpec, Limits, Status, pixel_digests
+from batch_emotion.options.images import Limits
+from batch_emotion.records import InputSpec, Status, pixel_digests
 from batch_emotion.storage.commits import commit_text
 from batch_emotion.storage.locks import output_lock
 from batch_emotion.training.assessment import assess, calibrate
@@ -78,12 +79,12 @@ class TrainResult:
     unusable: list[tuple[str, str]]
 
 
-def train(options: TrainOptions, report: Callable[[str], None] = lambda line: None) -> TrainResult:
+def train(options: TrainOptions, log: Callable[[str], None] = lambda line: None) -> TrainResult:
     """Train a network and write its bundle, whole or not at all.
 
     Args:
         options: what and how.
-        report: told what happens, a line at a time.
+        log: called with each line on how the training goes.
 
     Raises:
         UsageError: the options or the data make no sense, or the output is in the way.
@@ -97,21 +98,21 @@ def train(options: TrainOptions, report: Callable[[str], None] = lambda line: No
     with output_lock(options.out.with_name(options.out.name + ".lock")):
         if options.out.exists() and not options.overwrite:
             raise OutputMismatch(f"{options.out} is there already; choose another --out or give --overwrite")
-        return _train(options, report)
+        return _train(options, log)
 
 
-def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
+def _train(options: TrainOptions, log: Callable[[str], None]) -> TrainResult:
     training, validation = _read_data(options)
     for label, count in sorted(training.ignored.items()):
-        report(f"left out: {count} images {f'of {label}' if label else 'with no label'}, not among the classes")
-    report(f"{len(training)} images to train on, {len(validation)} to validate on")
+        log(f"left out: {count} images {f'of {label}' if label else 'with no label'}, not among the classes")
+    log(f"{len(training)} images to train on, {len(validation)} to validate on")
     work = _open_work(options, training, validation)
     spec = ARCHITECTURES[options.architecture].spec
     unusable: list[tuple[str, str]] = []
     learn = _decode_all(training, spec, options.limits, work / "train.npy", unusable)
     watch = _decode_all(validation, spec, options.limits, work / "validation.npy", unusable)
     for path, reason in unusable:
-        report(f"unusable: {path}: {reason}")
+        log(f"unusable: {path}: {reason}")
     if not len(learn) or not len(watch):
         raise BatchEmotionError("no image could be decoded on one side, training or validation; look at the data")
 
@@ -121,9 +122,9 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         watch,
         options.recipe,
         work,
-        lambda line: report(_progress(line, options.recipe.epochs)),
+        lambda line: log(_progress(line, options.recipe.epochs)),
     )
-    report("calibrating, measuring and exporting")
+    log("calibrating, measuring and exporting")
     calibration = calibrate(model, watch)
     metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
     write_bundle(
@@ -133,7 +134,7 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         class_names=options.class_names,
         spec=spec,
         metrics=metrics,
-        training=_told(options, len(unusable)),
+        training=_recipe(options, len(unusable)),
         history=history,
         train_hashes=pixel_digests(learn.pixels),
         golden=golden_pixels(spec),
@@ -223,7 +224,7 @@ def _decode_all(
     return LabelledPixels(pixels[:count], np.concatenate(targets))
 
 
-def _told(options: TrainOptions, unusable: int) -> dict[str, Any]:
+def _recipe(options: TrainOptions, unusable: int) -> dict[str, Any]:
     return {
         "command": options.command,
         "about_data": asdict(options.about.data),

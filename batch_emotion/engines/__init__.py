@@ -1,1 +1,1 @@
-"""Who runs the shards; every engine calls the same kernel and commits in the same way."""
+"""What runs the shards: every engine calls the same kernel, commits in the same way and reports in the same words."""

@@ -1,25 +1,73 @@
-"""Run the shards one after the other, in this process; the next is being read while one is committed."""
+"""The engine of this process: shards one after the other, the next being read while one is committed."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from threading import Lock
 
 import pyarrow as pa
 
-from batch_emotion.errors import Interrupted, TimeLimitReached
+from batch_emotion.engines.base import Assignment, Shard, ShardReport, time_limit_reached
+from batch_emotion.errors import Interrupted
+from batch_emotion.model.bundle import Bundle
 from batch_emotion.plan import Plan
+from batch_emotion.records import Profile
+from batch_emotion.results.summary import Summary
 from batch_emotion.results.workspace import Workspace, shards
 from batch_emotion.scoring import Scorer
 
 
-def run(
+@dataclass(frozen=True)
+class LocalEngine:
+    """Scores in this process, with the plan and the model that are at hand; it reports every batch."""
+
+    plan: Plan
+    bundle: Bundle
+
+    def run(self, assignment: Assignment, on_report: Callable[[ShardReport], None]) -> None:
+        """Score and commit every shard that is not committed yet, see ``Engine``."""
+        profile = Profile()
+        scorer = assignment.scorer.open(profile, self.bundle)
+        began, clock = time.time(), time.monotonic()
+
+        def report(shard: Shard, counted: Summary) -> None:
+            on_report(
+                ShardReport(
+                    shard,
+                    began=began,
+                    seconds=time.monotonic() - clock,
+                    counts=counted.counts(),
+                    profile=profile.taken(),
+                    runtime=scorer.runtime.name,
+                )
+            )
+
+        def report_rows(shard: Shard, rows: pa.RecordBatch) -> None:
+            counted = Summary()
+            counted.add(rows)
+            report(shard, counted)
+
+        deadline = assignment.deadline
+        score_shards(
+            self.plan,
+            scorer,
+            assignment.workspace,
+            assignment.shard_size,
+            report_rows,
+            lambda: deadline is not None and time.time() >= deadline,
+        )
+        report(Shard(-1, len(self.plan), 0), Summary())  # the last commit has taken time since the last batch
+
+
+def score_shards(
     plan: Plan,
     scorer: Scorer,
     workspace: Workspace,
     shard_size: int,
-    on_rows: Callable[[pa.RecordBatch], None],
+    on_rows: Callable[[Shard, pa.RecordBatch], None],
     is_late: Callable[[], bool] = lambda: False,
 ) -> int:
     """Score and commit every shard that is not committed yet; gives the number of images scored.
@@ -29,11 +77,11 @@ def run(
         scorer: the kernel.
         workspace: where the shards are committed.
         shard_size: images in a shard.
-        on_rows: told of each batch of rows.
+        on_rows: called with each batch of rows and its shard.
         is_late: asked before each shard but the first.
 
     Raises:
-        TimeLimitReached: it said so.
+        TimeLimitReached: it was late.
     """
     marks = _Marks(workspace)
     scored = 0
@@ -53,7 +101,7 @@ def _score(
     scorer: Scorer,
     workspace: Workspace,
     marks: _Marks,
-    on_rows: Callable[[pa.RecordBatch], None],
+    on_rows: Callable[[Shard, pa.RecordBatch], None],
     is_late: Callable[[], bool],
     has_scored: bool,
 ) -> int:
@@ -63,16 +111,14 @@ def _score(
     rows = scorer.score(stretch, isolated, size, lambda row: marks.begin(start + row // size))
     for shard, done, count in cut:
         if (has_scored or shard != start) and is_late():
-            raise TimeLimitReached(
-                f"stopped at --time-limit, {done} of {len(plan)} images are scored; the same command carries on"
-            )
+            raise time_limit_reached(done, len(plan))
         batches = []
         images = 0
         while images < count:
             batch = next(rows)
             images += pa.compute.count_distinct(batch["index"]).as_py()
             batches.append(batch)
-            on_rows(batch)
+            on_rows(Shard(shard, done, count, isolated), batch)
         with scorer.profile.timing("write"):
             workspace.commit(shard, pa.Table.from_batches(batches))
         marks.end(shard)

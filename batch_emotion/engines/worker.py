@@ -1,4 +1,4 @@
-"""One worker of an engine that has several: it is told which shards to score, and tells what came of each."""
+"""One worker of an engine that has several: it is given shards to score, and reports on each."""
 
 from __future__ import annotations
 
@@ -9,85 +9,27 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from batch_emotion._version import __version__
+from batch_emotion.engines.base import Assignment, Shard, ShardReport
 from batch_emotion.errors import BatchEmotionError, one_line
 from batch_emotion.records import Profile
 from batch_emotion.results.summary import Summary
-from batch_emotion.results.workspace import Workspace
 
 if TYPE_CHECKING:
     from batch_emotion.plan import Plan
-    from batch_emotion.scoring import Scorer, ScorerSpec
+    from batch_emotion.scoring import Scorer
 
 _LOG = logging.getLogger("batch_emotion")
 
 
-@dataclass(frozen=True)
-class Shard:
-    """What a worker is told: which rows of the plan, and whether to decode them in a child process."""
-
-    number: int
-    first: int
-    count: int
-    isolated: bool = False
-
-
-@dataclass(frozen=True)
-class ShardReport:
-    """What a worker tells of a shard; small, for it travels.
-
-    Attributes:
-        shard: which.
-        worker: host and process.
-        is_late: the time was up before it began.
-        began: when the scoring of it began, in seconds since the epoch.
-        seconds: how long that took.
-        counts: what its rows hold, as ``Summary.counts`` has it; None where the worker did not score it.
-        profile: where the time went; the first report of a worker holds its start.
-        runtime: what ran the network.
-        warnings: what is to be said to the user.
-        failure: why the shard could not be scored, which another attempt would not change.
-    """
-
-    shard: Shard
-    worker: str
-    is_late: bool = False
-    began: float = 0.0
-    seconds: float = 0.0
-    counts: dict[str, Any] | None = None
-    profile: Profile = field(default_factory=Profile)
-    runtime: str = ""
-    warnings: tuple[str, ...] = ()
-    failure: Exception | None = None
-
-
 class WorkersLost(Exception):
     """Workers died more often than an engine tries again; says how."""
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """What all workers of a run have in common; it can be pickled.
-
-    Attributes:
-        workspace: where the plan is read and shards are committed.
-        identity: the workspace's when the run began.
-        spec: how to make the scorer.
-        deadline: when no worker begins another shard, in seconds since the epoch; None never comes.
-        version: of the tool that began the run.
-    """
-
-    workspace: Workspace
-    identity: str
-    spec: ScorerSpec
-    deadline: float | None = None
-    version: str = __version__
 
 
 class ShardWorker:
@@ -95,7 +37,7 @@ class ShardWorker:
 
     def __init__(self, assignment: Assignment) -> None:
         self._run, self._workspace = assignment, assignment.workspace
-        self._profile, self._told = Profile(), Profile()
+        self._profile = Profile()
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._has_scored = False
 
@@ -136,12 +78,11 @@ class ShardWorker:
         return ShardReport(
             shard,
             self._name,
-            False,
-            began,
-            time.monotonic() - clock,
-            summary.counts(),
-            self._spent(),
-            scorer.runtime.name,
+            began=began,
+            seconds=time.monotonic() - clock,
+            counts=summary.counts(),
+            profile=self._profile.taken(),
+            runtime=scorer.runtime.name,
         )
 
     def _commit(self, shard: Shard, rows: pa.Table) -> None:
@@ -160,29 +101,22 @@ class ShardWorker:
                 f"{socket.gethostname()} has batch-emotion {__version__}, and the run began with {self._run.version}; "
                 "install the same one everywhere"
             )
-        return self._run.spec.open(self._profile)
-
-    def _spent(self) -> Profile:
-        """The seconds since this was last asked."""
-        now = replace(self._profile)
-        spent = Profile(**{each.name: getattr(now, each.name) - getattr(self._told, each.name) for each in fields(now)})
-        self._told = now
-        return spent
+        return self._run.scorer.open(self._profile)
 
 
 @contextmanager
 def _caught_warnings() -> Iterator[list[str]]:
     """Collect what the log is told: a worker's own standard error is seen by nobody."""
-    told: list[str] = []
+    messages: list[str] = []
 
     class Collecting(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            told.append(record.getMessage())
+            messages.append(record.getMessage())
 
     handler = Collecting(logging.WARNING)
     _LOG.addHandler(handler)
     try:
-        yield told
+        yield messages
     finally:
         _LOG.removeHandler(handler)
 

@@ -1,93 +1,163 @@
-"""The content of ``evaluation.json``: every figure, with and without images that stand in the training data."""
+"""The content of ``evaluation.json``: every score, with and without images that are in the training data."""
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion._version import __version__
 from batch_emotion.errors import BatchEmotionError
-from batch_emotion.evaluation.gathering import Gathered
+from batch_emotion.evaluation.gathering import EvaluatedModel, Gathered
 from batch_emotion.labels.votes import Votes, match_tails
-from batch_emotion.metrics import BINS, LEVEL, RESAMPLES, measure, proportion, reliability
+from batch_emotion.metrics.calibration import BINS, calibration_bins
+from batch_emotion.metrics.measuring import LEVEL, RESAMPLES, agreement, measure
+from batch_emotion.metrics.scores import Agreement, ReliabilityBin, Scores
+from batch_emotion.model.card_metrics import AgreementWithVotes, LeftOut, Majorities
 from batch_emotion.records import Status
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2 has ``label`` and ``predicted`` where 1 has ``truth`` and ``said``."""
 MOST_MISTAKES = 30
 
 
-def evaluation_document(gathered: Gathered, votes: Votes | None, votes_name: str, seed: int) -> dict[str, Any]:
-    """Judge all that was gathered; everything in the document is ready for JSON.
+class EvaluatedData(TypedDict):
+    """What was evaluated on: ``judged`` are the images of the model's classes that could be scored."""
+
+    name: str
+    kind: str
+    plan: str
+    images: int
+    judged: int
+    unlabelled: int
+    not_scored: dict[str, int]
+
+
+class Method(TypedDict):
+    """How the scores and their intervals were computed."""
+
+    level: float
+    resamples: int
+    seed: int
+    ece_bins: int
+
+
+class InTraining(TypedDict):
+    """How many judged images are in the training data too; None where that is not known, for a reason."""
+
+    images: int | None
+    reason: NotRequired[str]
+
+
+class Mistake(TypedDict):
+    """An image whose predicted class is not its label; ``people`` is what a clear majority of people chose."""
+
+    index: int
+    path: str
+    label: str
+    predicted: str
+    confidence: float
+    people: str | None
+
+
+class Evaluation(TypedDict):
+    """The content of ``evaluation.json``."""
+
+    format_version: int
+    tool: str
+    made: str
+    data: EvaluatedData
+    model: EvaluatedModel
+    method: Method
+    in_training: InTraining
+    all: Scores
+    without_duplicates: Scores | None
+    agreement: AgreementWithVotes | None
+    left_out: dict[str, LeftOut]
+    mean_confidence: float | None
+    reliability: list[ReliabilityBin]
+    mistakes: list[Mistake]
+
+
+Side = Literal["all", "without_duplicates"]
+SIDES: tuple[Side, ...] = ("all", "without_duplicates")
+
+
+def evaluation_document(gathered: Gathered, votes: Votes | None, votes_name: str, seed: int) -> Evaluation:
+    """Compute every score of what was gathered.
 
     Args:
         gathered: the images.
         votes: of people on the images, where there are any.
         votes_name: what the votes are called.
-        seed: of the bootstrap.
+        seed: random seed of the bootstrap.
 
     Raises:
         BatchEmotionError: no image of the model's classes could be scored.
     """
-    number = {name: at for at, name in enumerate(gathered.class_names)}
-    truth = np.array([number.get(label, -1) for label in gathered.labels], np.int64)
+    names, predicted = gathered.class_names, gathered.probabilities.argmax(axis=1)
+    number = {name: at for at, name in enumerate(names)}
+    labels = np.array([number.get(label, -1) for label in gathered.labels], np.int64)
     scored = np.array([status == Status.OK for status in gathered.statuses])
-    judged = scored & (truth >= 0)
+    judged = scored & (labels >= 0)
     if not judged.any():
         raise BatchEmotionError(
-            f"no image of the classes {', '.join(gathered.class_names)} could be scored; look at the data's labels"
+            f"no image of the classes {', '.join(names)} could be scored; look at the data's labels"
         )
-    fresh = None if gathered.in_training is None else ~gathered.in_training
-    majority, majorities = (None, {}) if votes is None else _majorities(gathered, votes)
+    known = gathered.in_training
+    fresh = np.zeros_like(judged) if known is None else ~known
+    bins = calibration_bins(gathered.probabilities[judged], labels[judged])
+    majority, majorities = (None, None) if votes is None else _majorities(gathered, votes)
 
-    def figures(rows: NDArray[np.bool_]) -> dict[str, Any] | None:
-        if not rows.any():
-            return None
-        return measure(gathered.probabilities[rows], truth[rows], gathered.class_names, RESAMPLES, seed)
+    def scores(rows: NDArray[np.bool_]) -> Scores:
+        return measure(gathered.probabilities[rows], labels[rows], names, RESAMPLES, seed)
 
-    def agreement(rows: NDArray[np.bool_]) -> dict[str, Any] | None:
-        return None if majority is None else _agreement(gathered, majority, rows, seed)
+    def with_people(rows: NDArray[np.bool_], chosen: NDArray[np.int64]) -> Agreement:
+        rows = rows & (chosen >= 0)
+        return agreement(predicted[rows], labels[rows], chosen[rows], names, seed)
 
-    clear = scored if fresh is None else scored & fresh
+    with_votes: AgreementWithVotes | None = None
+    if majority is not None and majorities is not None:
+        with_votes = {
+            "votes": votes_name,
+            **majorities,
+            "all": with_people(scored, majority),
+            "without_duplicates": None if known is None else with_people(scored & fresh, majority),
+        }
+    not_scored = Counter(status for status in gathered.statuses if status != Status.OK)
     return {
         "format_version": FORMAT_VERSION,
         "tool": f"batch-emotion {__version__}",
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "data": gathered.data
-        | {
+        "data": {
+            "name": gathered.data_name,
+            "kind": gathered.data_kind,
             "plan": gathered.plan.digest,
             "images": len(gathered.plan),
             "judged": int(judged.sum()),
             "unlabelled": gathered.unlabelled,
-            "not_scored": dict(Counter(status for status in gathered.statuses if status != Status.OK).most_common()),
+            "not_scored": dict(not_scored.most_common()),
         },
         "model": gathered.model,
         "method": {"level": LEVEL, "resamples": RESAMPLES, "seed": seed, "ece_bins": BINS},
-        "in_training": {"images": int((judged & gathered.in_training).sum())}
-        if gathered.in_training is not None
-        else {"images": None, "reason": gathered.unknown_training},
-        "all": figures(judged),
-        "without_duplicates": None if fresh is None else figures(judged & fresh),
-        "agreement": None
-        if majority is None
-        else {
-            "votes": votes_name,
-            **majorities,
-            "all": agreement(scored),
-            "without_duplicates": None if fresh is None else agreement(clear),
-        },
-        "left_out": _left_out(gathered, scored & (truth < 0)),
-        "mean_confidence": round(float(gathered.probabilities[judged].max(axis=1).mean()), 6),
-        "reliability": reliability(gathered.probabilities[judged], truth[judged]),
-        "mistakes": _mistakes(gathered, truth, judged, majority),
+        "in_training": {"images": None, "reason": gathered.unknown_training}
+        if known is None
+        else {"images": int((judged & known).sum())},
+        "all": scores(judged),
+        "without_duplicates": scores(judged & fresh) if (judged & fresh).any() else None,
+        "agreement": with_votes,
+        "left_out": _left_out(gathered, scored & (labels < 0)),
+        "mean_confidence": bins.mean_confidence,
+        "reliability": bins.reliability(),
+        "mistakes": _mistakes(gathered, labels, judged, majority),
     }
 
 
-def _majorities(gathered: Gathered, votes: Votes) -> tuple[NDArray[np.int64], dict[str, Any]]:
-    """The class of each image's clear majority, -1 where there is none among the model's, and how votes were found."""
+def _majorities(gathered: Gathered, votes: Votes) -> tuple[NDArray[np.int64], Majorities]:
+    """The class of each image's clear majority, -1 where there is none among the model's, and how many were found."""
     number = {name: at for at, name in enumerate(gathered.class_names)}
     rows, by_parts = match_tails(gathered.plan.images["path"].to_pylist(), votes.files)
     clear = [number.get(choice, -1) for choice in votes.clear_majorities()]
@@ -99,58 +169,35 @@ def _majorities(gathered: Gathered, votes: Votes) -> tuple[NDArray[np.int64], di
     }
 
 
-def _agreement(gathered: Gathered, majority: NDArray[np.int64], rows: NDArray[np.bool_], seed: int) -> dict[str, Any]:
-    """How often the model, and how often the label, says what a clear majority of people says."""
-    chosen = np.flatnonzero(rows & (majority >= 0))
-    people = majority[chosen]
-    agreed = gathered.probabilities[chosen].argmax(axis=1) == people
-    labels = [gathered.labels[row] == gathered.class_names[choice] for row, choice in zip(chosen, people, strict=True)]
-    share, interval = proportion(int(agreed.sum()), len(chosen), RESAMPLES, seed)
-    return {
-        "images": len(chosen),
-        "agreement": share,
-        "interval": interval,
-        "label_agreement": proportion(sum(labels), len(chosen))[0],
-        "per_class": {
-            name: {
-                "images": int((people == at).sum()),
-                "agreement": proportion(int(agreed[people == at].sum()), int((people == at).sum()))[0],
-            }
-            for at, name in enumerate(gathered.class_names)
-        },
-    }
-
-
-def _left_out(gathered: Gathered, rows: NDArray[np.bool_]) -> dict[str, Any]:
-    """What the model says of images whose label it lacks, by that label: how often what, and how sure it is."""
+def _left_out(gathered: Gathered, rows: NDArray[np.bool_]) -> dict[str, LeftOut]:
+    """The predictions of images whose label the model lacks, by that label."""
     labels = np.array(gathered.labels, object)
-    told = {}
+    left_out: dict[str, LeftOut] = {}
     for label in sorted(set(labels[rows]) - {""}):
         probabilities = gathered.probabilities[rows & (labels == label)]
-        said = np.bincount(probabilities.argmax(axis=1), minlength=len(gathered.class_names))
-        told[label] = {
+        predicted = np.bincount(probabilities.argmax(axis=1), minlength=len(gathered.class_names))
+        left_out[label] = {
             "images": len(probabilities),
             "mean_confidence": round(float(probabilities.max(axis=1).mean()), 6),
-            "said": dict(zip(gathered.class_names, said.tolist(), strict=True)),
+            "predicted": dict(zip(gathered.class_names, predicted.tolist(), strict=True)),
         }
-    return told
+    return left_out
 
 
 def _mistakes(
-    gathered: Gathered, truth: NDArray[np.int64], judged: NDArray[np.bool_], majority: NDArray[np.int64] | None
-) -> list[dict[str, Any]]:
-    """The most confident mistakes, the surest first."""
-    said, confidence = gathered.probabilities.argmax(axis=1), gathered.probabilities.max(axis=1)
-    wrong = np.flatnonzero(judged & (said != truth))
+    gathered: Gathered, labels: NDArray[np.int64], judged: NDArray[np.bool_], majority: NDArray[np.int64] | None
+) -> list[Mistake]:
+    """The most confident mistakes first."""
+    predicted, confidence = gathered.probabilities.argmax(axis=1), gathered.probabilities.max(axis=1)
+    wrong = np.flatnonzero(judged & (predicted != labels))
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:MOST_MISTAKES]
-    paths = gathered.plan.images["path"]
-    names = gathered.class_names
+    paths, names = gathered.plan.images["path"], gathered.class_names
     return [
         {
             "index": int(row),
             "path": paths[int(row)].as_py(),
-            "truth": names[truth[row]],
-            "said": names[said[row]],
+            "label": names[labels[row]],
+            "predicted": names[predicted[row]],
             "confidence": round(float(confidence[row]), 6),
             "people": None if majority is None or majority[row] < 0 else names[majority[row]],
         }

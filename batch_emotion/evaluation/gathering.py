@@ -1,4 +1,4 @@
-"""What is to be judged: the probabilities and the label of every image, scored now or read from an earlier result."""
+"""What is evaluated: the probabilities and the label of every image, scored now or read from an earlier result."""
 
 from __future__ import annotations
 
@@ -6,35 +6,49 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.pipeline import stream
 from batch_emotion.labels.results import FOLDERS, find_labels
 from batch_emotion.labels.training import LabelOptions, evaluation_folder, read_labelled
-from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
-from batch_emotion.model.runtime import RuntimeName, open_runtime
+from batch_emotion.model.bundle import Bundle
+from batch_emotion.model.runtime import open_runtime
+from batch_emotion.options.images import Limits, SourceOptions
+from batch_emotion.options.models import RuntimeName
 from batch_emotion.plan import Plan
-from batch_emotion.records import Limits, Status, pixel_digests
+from batch_emotion.records import Status, pixel_digests
 from batch_emotion.results.reader import StoredResult, open_result, result_probabilities
-from batch_emotion.results.summary import read_run
 from batch_emotion.scoring import Scorer
-from batch_emotion.sources.planning import SourceOptions, plan_paths
+from batch_emotion.sources.planning import plan_paths
 from batch_emotion.storage.part_folders import part_files
 from batch_emotion.storage.places import Place
 
 OnBatch = Callable[[int, int, int], None]
-"""Told after every batch: images done, of all, and those among them that could not be scored."""
+"""Called after every batch with images done, all images, and those among the done that could not be scored."""
+
+
+class EvaluatedModel(TypedDict):
+    """The model of an evaluation; of a result, as far as it is known."""
+
+    name: str
+    sha256: str | None
+    architecture: NotRequired[str]
+    parameters: NotRequired[int]
+    class_names: list[str]
+    runtime: str
+    decoder: NotRequired[str]
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """N images with what the model said and what their labels say.
+    """N images with their predictions and their labels.
 
     Attributes:
         plan: the images.
@@ -42,11 +56,12 @@ class Gathered:
         statuses: of each.
         class_names: the K classes of the model.
         probabilities: float32 (N, K); without meaning where the status is not ok.
-        in_training: bool (N,), whether the same pixels stand in the training data; None where that is not known.
+        in_training: bool (N,), whether the same pixels are in the training data; None where that is not known.
         unknown_training: why it is not known.
-        data: what the images are, for the record.
+        data_name: the name of the folder, manifest or result.
+        data_kind: which of these the images came from.
         unlabelled: how many have no label; they need not be among the N.
-        model: what the model is, for the record.
+        model: the model, for the record.
     """
 
     plan: Plan
@@ -56,9 +71,10 @@ class Gathered:
     probabilities: NDArray[np.float32]
     in_training: NDArray[np.bool_] | None
     unknown_training: str
-    data: dict[str, Any]
+    data_name: str
+    data_kind: Literal["folders", "manifest", "result"]
     unlabelled: int
-    model: dict[str, Any]
+    model: EvaluatedModel
 
 
 def find_result(data: Path) -> StoredResult | None:
@@ -121,25 +137,35 @@ def gather_images(
         class_names,
         result_probabilities(table, class_names),
         None if known is None else np.isin(table["pixel_digest"].to_pylist(), list(known)),
-        "" if known is not None else f"{bundle.card.name} does not say what it was trained on",
-        {"name": folder.resolve().name, "kind": "folders" if folder.is_dir() else "manifest"},
+        "" if known is not None else f"{bundle.card.name} has no record of its training images",
+        folder.resolve().name,
+        "folders" if folder.is_dir() else "manifest",
         unlabelled,
-        _told(bundle, scorer.runtime.name),
+        _model_record(bundle, scorer.runtime.name),
     )
 
 
 def gather_result(
-    result: StoredResult, model: str | Path | None, labels: str | None, root: Place | None, limits: Limits
+    result: StoredResult,
+    model: str | Path | None,
+    labels: str | None,
+    root: Place | None,
+    limits: Limits,
+    encoding: str | None = None,
+    delimiter: str | None = None,
 ) -> Gathered:
     """Read a result of ``predict`` and join it with labels.
 
     Args:
         result: the result.
-        model: what made it, which says what it was trained on; where None, the bundled model that the result names.
+        model: the model that made it, to find images of its training data; where None, the bundled one that the result
+            names.
         labels: a manifest with path and label, or ``folders``; where None, the result's own column ``label``, else the
-            folders in its paths say what the images show.
+            folders in its paths.
         root: where relative paths start; the working directory where None.
-        limits: what is refused when images are read to find those of the training data.
+        limits: which images are refused when they are read to find those of the training data.
+        encoding: of a CSV manifest of labels; found from its bytes where None.
+        delimiter: of a CSV manifest of labels; found from its header where None.
 
     Raises:
         UsageError: the labels or the model do not go with the result.
@@ -148,17 +174,22 @@ def gather_result(
     if not len(table):
         raise SourceError(f"{result.path} has no rows")
     root = root or Path()
-    labels_of_rows = _labels_of_rows(result, table, labels, root)
+    labels_of_rows = _labels_of_rows(result, table, labels, root, encoding, delimiter)
     plan = plan_paths(table["path"], root, table)
-    bundle, unknown = find_maker(result, model)
+    bundle, unknown = load_maker(result, model)
     statuses = table["status"].to_pylist()
     in_training = None
     if result.has_faces:
         unknown = "its rows are faces in photos, whose pixels are not those of the training images"
     elif bundle is not None:
         in_training, unknown = _read_again(plan, bundle, statuses, limits)
-    fingerprint = _fingerprint(result.path)
-    told = _told(bundle, "") if bundle else {"name": fingerprint.get("model_name", "unknown"), "sha256": None}
+    maker, runtime = result.maker, result.maker.runtime or "unknown"
+    unloaded: EvaluatedModel = {
+        "name": maker.name or "unknown",
+        "sha256": maker.sha256,
+        "class_names": list(class_names),
+        "runtime": runtime,
+    }
     return Gathered(
         Plan(plan.images, table.select([])),
         labels_of_rows,
@@ -167,49 +198,38 @@ def gather_result(
         result_probabilities(table, class_names),
         in_training,
         unknown,
-        {"name": result.path.name, "kind": "result"},
+        result.path.name,
+        "result",
         labels_of_rows.count(""),
-        told | {"class_names": list(class_names), "runtime": fingerprint.get("runtime", "unknown")},
+        _model_record(bundle, runtime) if bundle else unloaded,
     )
 
 
-def _labels_of_rows(result: StoredResult, table: pa.Table, wanted: str | None, root: Place) -> list[str]:
+def _labels_of_rows(
+    result: StoredResult,
+    table: pa.Table,
+    wanted: str | None,
+    root: Place,
+    encoding: str | None,
+    delimiter: str | None,
+) -> list[str]:
     wanted = wanted or (None if "label" in result.schema.names else FOLDERS)
-    labels = find_labels(result, wanted, root)
+    batches = table.to_batches()
+    labels = find_labels(result, wanted, root, batches, encoding=encoding, delimiter=delimiter)
     if labels is None:
         raise UsageError(
-            "nothing can be judged without labels; --labels wants a manifest with path and label, or folders"
+            "nothing can be evaluated without labels; --labels takes a manifest with path and label, or folders"
         )
-    return [label or "" for batch in table.to_batches() for label in labels.of(batch).to_pylist()]
-
-
-def find_maker(result: StoredResult, model: str | Path | None) -> tuple[Bundle | None, str]:
-    """The bundle that made a result, or why there is none at hand."""
-    fingerprint = _fingerprint(result.path)
-    if model is None:
-        name = fingerprint.get("model_name", "")
-        bundle = load_bundle(name) if name in bundled_models() else None
-        if bundle is None or bundle.sha256 != fingerprint.get("model"):
-            return None, "the model that made the result is not a bundled one; name it with --model"
-        return bundle, ""
-    bundle = load_bundle(model)
-    if bundle.card.class_names != result.class_names:
-        raise UsageError(
-            f"{bundle.card.name} has the classes {', '.join(bundle.card.class_names)}, "
-            f"but {result.path} has {', '.join(result.class_names)}; give the model that made it"
-        )
-    if fingerprint.get("model", bundle.sha256) != bundle.sha256:
-        raise UsageError(f"{result.path} was made by another model than {bundle.card.name}; give the one that made it")
-    return bundle, ""
+    return [label or "" for batch in batches for label in labels.of(batch).to_pylist()]
 
 
 def _read_again(
     plan: Plan, bundle: Bundle, statuses: list[str], limits: Limits
 ) -> tuple[NDArray[np.bool_] | None, str]:
-    """Which images stand in the training data; a result holds no pixels, so they are read once more."""
+    """Which images are in the training data; a result holds no pixels, so they are read once more."""
     known = bundle.train_digests()
     if known is None:
-        return None, f"{bundle.card.name} does not say what it was trained on"
+        return None, f"{bundle.card.name} has no record of its training images"
     digests: list[str] = []
     lost = 0
     for batch in stream(plan, bundle.card.input, limits, batch_size=256):
@@ -217,17 +237,11 @@ def _read_again(
         lost += sum(status != Status.OK for status in batch.facts["status"].to_pylist())
     lost -= sum(status != Status.OK for status in statuses)
     if lost > 0:
-        return None, f"{lost} images of the result are not there any more; --root says where its paths start"
+        return None, f"{lost} images of the result were not found; --root names the folder that its paths start in"
     return np.isin(digests, list(known)), ""
 
 
-def _fingerprint(out: Place) -> dict[str, Any]:
-    told = read_run(out).get("result") or {}
-    fingerprint: dict[str, Any] = told.get("fingerprint") or {}
-    return fingerprint
-
-
-def _told(bundle: Bundle, runtime: str) -> dict[str, Any]:
+def _model_record(bundle: Bundle, runtime: str) -> EvaluatedModel:
     return {
         "name": bundle.card.name,
         "sha256": bundle.sha256,

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_emotion.evaluation.document import SIDES, Evaluation
+from batch_emotion.metrics.scores import SCALARS, Interval, Scalar
 from batch_emotion.visualization.html import Picture, percent, percent_range, render, thumbnail_uri
 from batch_emotion.visualization.palette import class_colours
 
-SCALAR_NAMES = {
+SCALAR_NAMES: dict[Scalar, str] = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro F1",
     "ece": "calibration error (ECE)",
     "log_loss": "log loss",
 }
+Cell = tuple[str, str]
+"""A value and its interval, as text; the interval may be empty."""
 
 
 def evaluation_page(
-    evaluation: dict[str, Any],
+    evaluation: Evaluation,
     confusion: Picture,
     reliability: Picture,
     thumbnails: Sequence[NDArray[np.uint8] | None],
@@ -36,6 +39,7 @@ def evaluation_page(
     """
     class_names = evaluation["model"]["class_names"]
     return render(
+        __package__,
         "evaluation.html.j2",
         evaluation=evaluation,
         class_names=class_names,
@@ -47,23 +51,23 @@ def evaluation_page(
     )
 
 
-def score_rows(evaluation: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """The table of scores: for each figure its name and, for each set of images, the value and the interval as text."""
-    sides = [evaluation[side] for side in ("all", "without_duplicates") if evaluation[side]]
-    rows = [("images", [(f"{side['images']:,}", "") for side in sides])]
-    for key, name in SCALAR_NAMES.items():
-        rows.append((name, [_with_interval(key, side[key], side["intervals"].get(key)) for side in sides]))
-    agreement = evaluation["agreement"]
-    if agreement:
-        told = [agreement[side] for side in ("all", "without_duplicates") if agreement[side]]
-        rows.append(("clear majorities", [(f"{each['images']:,}", "") for each in told]))
-        rows.append(
-            ("agreement with them", [_with_interval("agreement", each["agreement"], each["interval"]) for each in told])
-        )
+def score_rows(evaluation: Evaluation) -> list[tuple[str, list[Cell]]]:
+    """The table of scores: each score's name and, with all images and without duplicates, its value and interval."""
+    sides = [scores for scores in (evaluation["all"], evaluation["without_duplicates"]) if scores]
+    rows: list[tuple[str, list[Cell]]] = [("images", [(f"{scores['images']:,}", "") for scores in sides])]
+    for key in SCALARS:
+        cells = [_with_interval(key, scores[key], scores["intervals"].get(key)) for scores in sides]
+        rows.append((SCALAR_NAMES[key], cells))
+    with_people = evaluation["agreement"]
+    if with_people:
+        agreements = [each for side in SIDES if (each := with_people[side])]
+        rows.append(("clear majorities", [(f"{each['images']:,}", "") for each in agreements]))
+        shares = [_with_interval("agreement", each["agreement"], each["interval"]) for each in agreements]
+        rows.append(("agreement with them", shares))
     return rows
 
 
-def _with_interval(key: str, value: float | None, interval: tuple[float, float] | None) -> tuple[str, str]:
+def _with_interval(key: str, value: float | None, interval: Interval | None) -> Cell:
     if key == "log_loss" and value is not None:
         return f"{value:.3f}", f"{interval[0]:.3f}–{interval[1]:.3f}" if interval else ""
     return percent(value), percent_range(interval) if interval else ""

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+import textwrap
 
+from batch_emotion.evaluation.document import Evaluation
 from batch_emotion.evaluation.page import score_rows
-from batch_emotion.visualization.html import percent
+from batch_emotion.visualization.html import percent, shorten
 
 _WIDTH = 80
 _HEADS = ("all images", "without duplicates")
 
 
-def evaluation_table(evaluation: dict[str, Any]) -> str:
+def evaluation_table(evaluation: Evaluation) -> str:
     """The scores with their intervals, with and without images of the training data, and what was left out."""
     rows = score_rows(evaluation)
     sides = max(len(cells) for _, cells in rows)
     heading = f"{evaluation['model']['name']} on {evaluation['data']['name']}"
-    lines = [heading, "", f"{'':<24}" + "".join(f"{head:>27}" for head in _HEADS[:sides])]
+    lines = [shorten(heading, _WIDTH), "", f"{'':<24}" + "".join(f"{head:>27}" for head in _HEADS[:sides])]
     for name, cells in rows:
         texts = [f"{value} ({interval})" if interval else value for value, interval in cells]
         lines.append(f"{name:<24}" + "".join(f"{text:>27}" for text in texts))
-    found = evaluation["in_training"]["images"]
-    if found is not None:
-        lines += ["", f"{found:,} of the images stand in the training data too."]
-    for label, told in evaluation["left_out"].items():
-        most = max(told["said"], key=lambda name: told["said"][name])
-        share = told["said"][most] / told["images"]
-        lines.append(
-            f"{label} ({told['images']:,}): mostly said to be {most} ({percent(share, 0)}), "
-            f"mean confidence {percent(told['mean_confidence'], 0)}"
+    duplicates = evaluation["in_training"]["images"]
+    if duplicates is not None:
+        lines += ["", f"{duplicates:,} of the images are in the training data too."]
+    for label, each in evaluation["left_out"].items():
+        most = max(each["predicted"], key=lambda name: each["predicted"][name])
+        share = each["predicted"][most] / each["images"]
+        text = (
+            f"{label} ({each['images']:,}): mostly predicted as {most} ({percent(share, 0)}), "
+            f"mean confidence {percent(each['mean_confidence'], 0)}"
         )
-    return "\n".join(line[:_WIDTH] for line in lines)
+        lines += textwrap.wrap(text, _WIDTH, subsequent_indent="  ")
+    return "\n".join(lines)

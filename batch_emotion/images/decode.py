@@ -1,62 +1,42 @@
 """Bytes to uint8 pixels, or a status: the only decoder, for training, evaluation and prediction alike.
 
-OpenCV decodes and resizes; Pillow reads the headers that are out of the ordinary (OpenCV has no header-only call) and
-decodes what has transparency, for OpenCV's unchanged mode ignores EXIF and differs from format to format. A JPEG much
-larger than the model's input is decoded at a half, a quarter or an eighth. It never raises for bad data.
+What an image is, ``formats`` decides from its bytes, once; the libraries are given samples to decode and nothing to
+decide, and ``rendering`` makes pixels of them. A JPEG much larger than the model's input is decoded at a half, a
+quarter or an eighth. It never raises for bad data.
 """
 
 from __future__ import annotations
 
-import io
-import re
+import struct
 import time
-import warnings
 from collections.abc import Callable
-from typing import Any
+from importlib.metadata import version
 
 import cv2
 import numpy as np
+import PIL
 from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    ImageOps,
-    Jpeg2KImagePlugin,
-    JpegImagePlugin,
-    PngImagePlugin,
-    PpmImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image
 
-from batch_emotion.images.headers import plain_jpeg_size, plain_png_size
-from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
+from batch_emotion.images.facts import LARGEST_SIDE, ImageFacts, ImageRefused
+from batch_emotion.images.formats import jpeg
+from batch_emotion.images.formats.known import JPEG, foreign_name, format_of
+from batch_emotion.images.formats.libraries import Samples
+from batch_emotion.images.memory import MOST_BYTES_OF_A_PIXEL, UNCOUNTED_PIXELS, decoding_bytes, reserve
+from batch_emotion.images.rendering import render
+from batch_emotion.options.images import Limits
+from batch_emotion.records import DecodedImage, InputSpec, Status
 from batch_emotion.storage.reading import FileBytes, read_file
 
-DECODER = f"opencv {cv2.__version__}"
+DECODER = f"opencv {cv2.__version__}, pillow {PIL.__version__}, pillow-heif {version('pillow-heif')}"
 """What decoded the pixels, as recorded with every result."""
 
 Divisor = Callable[[tuple[int, int], bool], int]
 """Of an image's upright (width, height), and whether it is stored upright: 1, 2, 4 or 8."""
 
-_Header = Callable[[io.BytesIO], ImageFile.ImageFile]
-_SIGNATURES: tuple[tuple[bytes, _Header], ...] = (
-    (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
-    (b"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
-    (b"GIF8", GifImagePlugin.GifImageFile),
-    (b"BM", BmpImagePlugin.BmpImageFile),
-    (b"II*\0", TiffImagePlugin.TiffImageFile),
-    (b"MM\0*", TiffImagePlugin.TiffImageFile),
-    (b"\0\0\0\x0cjP  \r\n\x87\n", Jpeg2KImagePlugin.Jpeg2KImageFile),
-    *((b"P%d" % kind, PpmImagePlugin.PpmImageFile) for kind in range(1, 7)),
-)
-_TRANSPARENT_MODES = {"RGBA", "LA", "PA", "La", "RGBa"}
-_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
-_PILLOW = re.compile(r"PIL\.")
-_REDUCED = {8: cv2.IMREAD_REDUCED_GRAYSCALE_8, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2}
+_DIVISORS = (8, 4, 2, 1)
 _INTERPOLATIONS = {"bilinear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
+_LONGEST_REASON = 300
 
 
 def load_image(
@@ -91,20 +71,17 @@ def decode(data: bytes, spec: InputSpec, limits: Limits, full: bool = False) -> 
         limits: ``max_pixels`` is checked against the header before anything is decoded.
         full: decode every pixel of a JPEG however large it is; else to a size of at least twice ``spec.image_size``.
     """
-    divided_by = 1
 
     def divisor(size: tuple[int, int], upright: bool) -> int:
-        nonlocal divided_by
-        divided_by = 1 if full else reduction(size, spec, upright)
-        return divided_by
+        return reduction(size, spec, upright)
 
-    image = decode_whole(data, spec.color_mode == "grayscale", limits, divisor)
-    if image.pixels is None or image.width is None or image.height is None:
-        return image
-    pixels = image.pixels
+    seen = _see(data, spec.color_mode == "grayscale", limits, _whole if full else divisor)
+    if isinstance(seen, DecodedImage):
+        return seen
+    pixels, (width, height), divided_by = seen
     if divided_by > 1:
-        pixels = _resize_reduced(pixels, spec, (image.width / divided_by, image.height / divided_by))
-    return image._replace(pixels=resize(pixels, spec))
+        pixels = _resize_reduced(pixels, spec, (width / divided_by, height / divided_by))
+    return DecodedImage(resize(pixels, spec), Status.OK, width, height)
 
 
 def decode_whole(data: bytes, gray: bool, limits: Limits, divisor: Divisor) -> DecodedImage:
@@ -116,36 +93,86 @@ def decode_whole(data: bytes, gray: bool, limits: Limits, divisor: Divisor) -> D
         limits: ``max_pixels`` is checked against the header before anything is decoded.
         divisor: asked of JPEGs alone, by what each side is divided as it is decoded.
     """
+    seen = _see(data, gray, limits, divisor)
+    return seen if isinstance(seen, DecodedImage) else DecodedImage(seen[0], Status.OK, *seen[1])
+
+
+def _whole(_size: tuple[int, int], _upright: bool) -> int:
+    return 1
+
+
+def _see(
+    data: bytes, gray: bool, limits: Limits, divisor: Divisor
+) -> tuple[NDArray[np.uint8], tuple[int, int], int] | DecodedImage:
+    """Pixels, the (width, height) of the upright original, and what each side was divided by; or why there are none."""
     if not data:
         return DecodedImage(None, Status.EMPTY, error="the file has no content")
-    jpeg = plain_jpeg_size(data)
-    size, header, orientation = jpeg or plain_png_size(data), None, 1
-    if size is None:
-        header_of = _header_reader(data)
-        if header_of is None:
-            return DecodedImage(None, Status.UNSUPPORTED, error=_unsupported(data))
-        _silence_pillow()
-        try:
-            header = header_of(io.BytesIO(data))
-            width, height = header.size
-            orientation = _orientation(header, b"" if width * height > limits.max_pixels else data)
-            size = (height, width) if orientation in _TURNED else (width, height)
-        except Image.DecompressionBombError as error:  # of formats whose plugin has a limit of its own, such as WebP
-            return DecodedImage(None, Status.TOO_LARGE, error=str(error))
-        except Exception as error:  # Pillow's plugins raise whatever their parsing runs into
-            return DecodedImage(None, Status.CORRUPT, error=f"the header cannot be read: {error}")
-    width, height = size
-    if width * height > limits.max_pixels:
-        reason = f"{width}x{height} pixels, more than the limit of {limits.max_pixels}"
-        return DecodedImage(None, Status.TOO_LARGE, width, height, reason)
-    scalable = jpeg is not None or isinstance(header, JpegImagePlugin.JpegImageFile)
+    known = format_of(data)
+    if known is None:
+        return DecodedImage(None, Status.UNSUPPORTED, error=foreign_name(data))
     try:
-        pixels = _pixels(data, header, gray, divisor(size, orientation == 1) if scalable else 1)
-    except Exception as error:
-        return DecodedImage(None, Status.CORRUPT, width, height, f"the image data is damaged: {error}"[:300])
-    if pixels is None:
-        return DecodedImage(None, Status.CORRUPT, width, height, "the image data is damaged or cut short")
-    return DecodedImage(pixels, Status.OK, width, height)
+        facts = known.read_facts(data)
+    except Exception as error:  # a header that is cut or makes no sense is found in many ways
+        return _refused(error, "the header cannot be read")
+    width, height = size = facts.size
+    if width * height > limits.max_pixels or width > LARGEST_SIDE or height > LARGEST_SIDE:
+        reason = f"{width}x{height} pixels, more than the limit of {limits.max_pixels}"
+        if max(size) > LARGEST_SIDE:
+            return DecodedImage(None, Status.TOO_LARGE, error=reason)
+        return DecodedImage(None, Status.TOO_LARGE, width, height, reason)
+    if not width or not height:
+        return DecodedImage(None, Status.CORRUPT, error=f"the header says {width}x{height} pixels")
+    try:
+        if known is JPEG:
+            divided_by = divisor(size, facts.orientation == 1)
+            if width * height > UNCOUNTED_PIXELS:
+                _make_room(data, facts, limits, divided_by)
+            samples = jpeg.read_samples(data, facts, gray, divided_by)
+        else:
+            divided_by = 1
+            if width * height > UNCOUNTED_PIXELS:
+                _make_room(data, facts, limits, divided_by)
+            samples = known.read_samples(data, facts)
+        _check_size(samples, facts, divided_by)
+        return render(samples, facts, gray), size, divided_by
+    except Exception as error:  # the libraries raise whatever they run into
+        return _refused(error, "the image data is damaged", width, height)
+
+
+def _make_room(data: bytes, facts: ImageFacts, limits: Limits, divided_by: int) -> None:
+    """Wait until the memory is there that decoding takes.
+
+    Raises:
+        ImageRefused: it is more than the limit of pixels allows.
+    """
+    size = decoding_bytes(facts, divided_by)
+    if size > MOST_BYTES_OF_A_PIXEL * limits.max_pixels:
+        width, height = facts.size
+        reason = f"{width}x{height} pixels of {facts.bits} bits a sample, more memory than the limit of pixels allows"
+        raise ImageRefused(Status.TOO_LARGE, reason)
+    reserve(len(data) + size)
+
+
+def _check_size(samples: Samples, facts: ImageFacts, divided_by: int) -> None:
+    """Hold what a library decoded to what was decided.
+
+    Raises:
+        ValueError: it is of another size.
+    """
+    width, height = facts.first_size
+    if samples.shape[:2] != (-(-height // divided_by), -(-width // divided_by)):
+        raise ValueError(f"it has {samples.shape[1]}x{samples.shape[0]} pixels, its header says {width}x{height}")
+
+
+def _refused(error: Exception, reason: str, width: int | None = None, height: int | None = None) -> DecodedImage:
+    """What is said of an image that an error stopped."""
+    if isinstance(error, ImageRefused):
+        return DecodedImage(None, error.status, width, height, str(error)[:_LONGEST_REASON])
+    if isinstance(error, (MemoryError, Image.DecompressionBombError)):
+        return DecodedImage(None, Status.TOO_LARGE, width, height, f"{error or 'more memory than there is'}")
+    is_cut = isinstance(error, (IndexError, OverflowError, struct.error))
+    said = f"{reason}: {'it is cut short or points outside itself' if is_cut else error or type(error).__name__}"
+    return DecodedImage(None, Status.CORRUPT, width, height, said[:_LONGEST_REASON])
 
 
 def reduction(size: tuple[int, int], spec: InputSpec, upright: bool = True) -> int:
@@ -160,7 +187,7 @@ def reduction(size: tuple[int, int], spec: InputSpec, upright: bool = True) -> i
     width, height = size
     return next(
         divisor
-        for divisor in (*_REDUCED, 1)
+        for divisor in _DIVISORS
         if min(size) // divisor >= enough and (upright or not (width % divisor or height % divisor))
     )
 
@@ -187,51 +214,3 @@ def resize(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
             interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         pixels = cv2.resize(pixels, (width, height), interpolation=interpolation)
     return pixels.reshape(spec.shape)
-
-
-def _silence_pillow() -> None:
-    """Keep Pillow's warnings about damage from the user, to whom the status says it.
-
-    The filter stays, for several threads decode at a time and ``warnings.catch_warnings`` is not made for that.
-    """
-    if not warnings.filters or warnings.filters[0][3] != _PILLOW:
-        warnings.filterwarnings("ignore", module=_PILLOW.pattern)
-
-
-def _header_reader(data: bytes) -> _Header | None:
-    for signature, reader in _SIGNATURES:
-        if data.startswith(signature):
-            return reader
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return WebPImagePlugin.WebPImageFile
-    return None
-
-
-def _unsupported(data: bytes) -> str:
-    if data[4:8] == b"ftyp":
-        return f"HEIC and AVIF images ({data[8:12].decode('ascii', 'replace')}) are not supported; convert them to JPEG"
-    return "not an image of a supported format"
-
-
-def _orientation(header: Any, data: bytes) -> int:
-    """EXIF's orientation, 1 where it is upright; Pillow's TIFF header says the upright size already.
-
-    Pillow decodes a PNG to look for EXIF behind its pixels, so only one that holds some in ``data`` is asked.
-    """
-    if isinstance(header, TiffImagePlugin.TiffImageFile):
-        return 1
-    if "exif" not in header.info and not (isinstance(header, PngImagePlugin.PngImageFile) and b"eXIf" in data):
-        return 1
-    orientation = header.getexif().get(_ORIENTATION, 1)
-    return orientation if orientation in range(2, 9) else 1
-
-
-def _pixels(data: bytes, header: Any, gray: bool, divisor: int) -> NDArray[np.uint8] | None:
-    """Decode to upright pixels of the original size, rounded up, over ``divisor``; ``header`` is None where plain."""
-    if header is not None and (header.mode in _TRANSPARENT_MODES or "transparency" in header.info):
-        upright = ImageOps.exif_transpose(header).convert("RGBA")
-        flat = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
-        return np.asarray(flat.convert("L" if gray else "RGB"))
-    flag = (cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR_RGB) | _REDUCED.get(divisor, 0)
-    pixels: NDArray[np.uint8] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
-    return pixels

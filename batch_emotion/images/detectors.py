@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import UsageError
 from batch_emotion.images.centerface import FILE, CenterFace, reduced
-from batch_emotion.records import FaceOptions
+from batch_emotion.options.images import FaceOptions
 
 Found = NDArray[np.float32]
 """float32 (N, 15), the faces: x, y, width and height, perhaps reaching over the edges; a score; then x and y of the eye

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from batch_emotion.images.crops import square, turned_square
 from batch_emotion.images.decode import decode_whole, load, reduction, resize
 from batch_emotion.images.detectors import Detector, Found, open_detector
-from batch_emotion.records import DecodedImage, Face, FaceOptions, InputSpec, Limits, Status
+from batch_emotion.options.images import FaceOptions, Limits
+from batch_emotion.records import DecodedImage, Face, InputSpec, Status
 from batch_emotion.storage.reading import FileBytes
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from batch_emotion.images.centerface import FILE, CenterFace
 from batch_emotion.images.decode import decode_whole, load
+from batch_emotion.options.images import Limits
 from batch_emotion.plan import Plan
-from batch_emotion.records import ImageBatch, Limits, Status
+from batch_emotion.records import ImageBatch, Status
 
 _FIRST_ROWS, _EACH = 64, 8
 _SMALL = 160

@@ -56,8 +56,13 @@ class IsolatedLoader:
 
     def _start(self) -> None:
         path = os.pathsep.join([os.environ.get("PYTHONPATH", ""), *sys.path]).strip(os.pathsep)
+        debugging = os.environ.get("BATCH_EMOTION_DEBUG")
         self._child = subprocess.Popen(
-            _CHILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path}
+            _CHILD,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if debugging else subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": path},
         )
         try:
             self._ask(self._make, _PATIENCE_S)

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from batch_emotion.images.decode import load_image
 from batch_emotion.images.faces import FaceLoader
-from batch_emotion.records import DecodedImage, FaceOptions, InputSpec, Limits
+from batch_emotion.options.images import FaceOptions, Limits
+from batch_emotion.records import DecodedImage, InputSpec
 from batch_emotion.storage.reading import FileBytes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 
 import numpy as np
 import pyarrow as pa
@@ -13,14 +14,20 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import Interrupted
 from batch_emotion.images.loading import Loader, make_loader
+from batch_emotion.images.memory import Counted, release
+from batch_emotion.options.images import Limits
 from batch_emotion.plan import Plan
-from batch_emotion.records import FACE_SCHEMA, DecodedImage, Face, ImageBatch, InputSpec, Limits, Status
+from batch_emotion.records import FACE_SCHEMA, DecodedImage, Face, ImageBatch, InputSpec, Status
+from batch_emotion.storage.budget import ByteBudget
 from batch_emotion.storage.prefetch import ReadAhead
 
 _STATUSES = tuple(status.value for status in Status)
 _UNKNOWN = -1
 _BATCH_BYTES = 8 * 2**20
 _TINY_BYTES = 3 * 2**10
+_LARGE_FILE = 4 * 2**20
+_FILES = ByteBudget(512 * 2**20)
+"""What local files take that are read whole and not yet decoded; all threads together, large files alone."""
 
 
 def stream(
@@ -55,7 +62,7 @@ def stream(
     import tensorflow as tf
 
     load = loader or make_loader(spec, limits)
-    locations, indices = plan.images["location"], plan.images["index"].to_numpy()
+    locations, sizes, indices = plan.images["location"], plan.images["size"], plan.images["index"].to_numpy()
     bounds = _bounds(plan, batch_size, shard_size)
     ahead = ReadAhead(limits.max_bytes) if is_far(plan) else None
 
@@ -65,8 +72,12 @@ def stream(
         try:
             on_start(int(first))
             started = time.perf_counter()
-            names = locations.slice(first, last - first).to_pylist()
-            images, waited_s = _load_ahead(load, ahead, names) if ahead else ([load(name) for name in names], 0.0)
+            names, bytes_of = (column.slice(first, last - first).to_pylist() for column in (locations, sizes))
+            with Counted():
+                if ahead:
+                    images, waited_s = _load_ahead(load, ahead, names, bytes_of)
+                else:
+                    images, waited_s = _load_near(load, names, bytes_of), 0.0
             rows = [row for image in images for row in image]
             read_s, detect_s = waited_s + sum(row.read_s for row in rows), sum(row.detect_s for row in rows)
             return [
@@ -89,7 +100,9 @@ def stream(
     dataset = (
         tf.data.Dataset.from_tensor_slices((bounds[:-1], bounds[1:]))
         .map(
-            lambda first, last: (first, last, *tf.numpy_function(decode_batch, [first, last], types)),
+            tf.autograph.experimental.do_not_convert(  # it would leave a file in /tmp
+                lambda first, last: (first, last, *tf.numpy_function(decode_batch, [first, last], types))
+            ),
             num_parallel_calls=workers,
             deterministic=True,
         )
@@ -118,15 +131,32 @@ def is_far(plan: Plan) -> bool:
     return bool(pc.any(pc.match_substring(plan.images["location"], "://")).as_py())
 
 
-def _load_ahead(load: Loader, ahead: ReadAhead, names: Sequence[str]) -> tuple[list[Sequence[DecodedImage]], float]:
+def _load_near(load: Loader, names: Sequence[str], sizes: Sequence[int | None]) -> list[Sequence[DecodedImage]]:
+    """The rows of each image; the threads wait for each other where files or images are too large together."""
+    images = []
+    for name, size in zip(names, sizes, strict=True):
+        if size is None or size < _LARGE_FILE:
+            images.append(load(name))
+        else:
+            with _FILES.reserve(size):
+                images.append(load(name))
+        release()
+    return images
+
+
+def _load_ahead(
+    load: Loader, ahead: ReadAhead, names: Sequence[str], sizes: Sequence[int | None]
+) -> tuple[list[Sequence[DecodedImage]], float]:
     """The rows of each image, the files being read ahead of decoding, and the seconds waited for them."""
     images, waited_s = [], 0.0
-    files = ahead(names)
-    for name in names:
-        started = time.perf_counter()
-        file = next(files)
-        waited_s += time.perf_counter() - started
-        images.append(load(name, file))
+    with closing(ahead(names, sizes)) as files:
+        for name in names:
+            started = time.perf_counter()
+            file = next(files)
+            waited_s += time.perf_counter() - started
+            images.append(load(name, file))
+            release()
+            del file  # or it would be in memory until the next one is there
     return images, waited_s
 
 

@@ -1,1 +1,1 @@
-"""What images are labelled: in folders and manifests to train on, by the votes of several people, in a result."""
+"""The labels of images: of folders and manifests to train on, by the votes of several people, of a result."""

@@ -1,9 +1,9 @@
-"""What the rows of a result are labelled: by a manifest, by the result's own column, or by the folders in its paths."""
+"""The labels of a result's rows: by a manifest, by the result's own column, or by the folders in its paths."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.labels.text import clean_labels
 from batch_emotion.results.reader import StoredResult
 from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
 from batch_emotion.storage.places import Place, is_uri
@@ -23,7 +24,7 @@ _DEEPEST = 8
 
 
 class Labels(Protocol):
-    """Something that knows what rows are labelled."""
+    """The labels of rows, from one source."""
 
     origin: str
     """Where the labels come from, in words."""
@@ -35,7 +36,15 @@ class Labels(Protocol):
         ...
 
 
-def find_labels(result: StoredResult, wanted: str | None, root: Place) -> Labels | None:
+def find_labels(
+    result: StoredResult,
+    wanted: str | None,
+    root: Place,
+    rows: Iterable[pa.RecordBatch] | None = None,
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+) -> Labels | None:
     """The labels of a result.
 
     Args:
@@ -43,17 +52,21 @@ def find_labels(result: StoredResult, wanted: str | None, root: Place) -> Labels
         wanted: a manifest with ``path`` and ``label``, ``folders`` or ``none``; where None, the result's own column
             ``label`` is taken, else the folders where most images lie in one that is named like a class.
         root: where relative paths of the result start.
+        rows: the rows of the result, where they have been read; else its paths are read once.
+        encoding: of a CSV manifest; found from its bytes where None.
+        delimiter: of a CSV manifest; found from its header where None.
 
     Raises:
-        UsageError: what is wanted gives no label to any row.
+        UsageError: no row gets a label from what is wanted.
     """
     if wanted == NONE:
         return None
+    rows = result.batches(["path"]) if rows is None else rows
     if wanted not in (None, FOLDERS):
-        return _by_manifest(result, Path(str(wanted)), root)
+        return _by_manifest(result, Path(str(wanted)), root, rows, encoding, delimiter)
     if wanted is None and "label" in result.schema.names:
         return ByColumn()
-    level, share = _best_level(result)
+    level, share = _best_level(rows, result.class_names)
     if wanted == FOLDERS and not share:
         raise UsageError(
             f"no path of {result.path} has a folder named like one of {', '.join(result.class_names)}; "
@@ -77,7 +90,7 @@ class ByColumn:
 
     def of(self, table: pa.RecordBatch) -> pa.Array:
         """The label of each row, lower case, null where there is none."""
-        return _clean(table["label"])
+        return clean_labels(table["label"])
 
 
 class ByFolder:
@@ -94,7 +107,7 @@ class ByFolder:
         parts = _parts(table["path"])
         offsets = parts.offsets.to_numpy()
         at = offsets[1:] - 1 - self._level
-        return _clean(parts.values.take(pa.array(at, mask=at < offsets[:-1])))
+        return clean_labels(parts.values.take(pa.array(at, mask=at < offsets[:-1])))
 
 
 class ByManifest:
@@ -116,30 +129,36 @@ class ByManifest:
         return self._labels.take(found)
 
 
-def _by_manifest(result: StoredResult, manifest: Path, root: Place) -> ByManifest:
+def _by_manifest(
+    result: StoredResult,
+    manifest: Path,
+    root: Place,
+    rows: Iterable[pa.RecordBatch],
+    encoding: str | None,
+    delimiter: str | None,
+) -> ByManifest:
     if manifest.suffix.lower() not in MANIFEST_SUFFIXES or not manifest.is_file():
-        raise UsageError(f"--labels: there is no .csv or .parquet file {manifest}; give one with path and label")
-    paths, columns = read_manifest(manifest, "path")
+        raise UsageError(f"--labels: there is no .csv, .tsv or .parquet file {manifest}; give one with path and label")
+    paths, columns = read_manifest(manifest, "path", encoding, delimiter)
     if "label" not in columns.column_names:
         raise SourceError(
-            f"{manifest} has no column 'label'; --labels wants a manifest with the columns path and label"
+            f"{manifest} has no column 'label'; --labels takes a manifest with the columns path and label"
         )
-    labels = ByManifest(manifest, paths.combine_chunks(), _clean(columns["label"]), root)
-    if not any(len(found := labels.of(batch)) > found.null_count for batch in result.batches(["path"])):
+    labels = ByManifest(manifest, paths.combine_chunks(), clean_labels(columns["label"]), root)
+    if not any(len(found := labels.of(batch)) > found.null_count for batch in rows):
         raise UsageError(
-            f"{manifest} has a label for none of the paths of {result.path}; --root says where relative ones start"
+            f"{manifest} has a label for none of the paths of {result.path}; "
+            "--root names the folder that relative paths start in"
         )
     return labels
 
 
-def _best_level(result: StoredResult) -> tuple[int, float]:
+def _best_level(rows: Iterable[pa.RecordBatch], class_names: Sequence[str]) -> tuple[int, float]:
     """The level above the file at which most rows have a folder named like a class, and their share."""
     hits, total = np.zeros(_DEEPEST + 1, np.int64), 0
-    for batch in result.batches(["path"]):
+    for batch in rows:
         parts = _parts(batch["path"])
-        known = pc.is_valid(pc.index_in(parts.values, pa.array(result.class_names, pa.string()))).to_numpy(
-            zero_copy_only=False
-        )
+        known = classes_of(clean_labels(parts.values), class_names) >= 0
         starts, last = parts.offsets.to_numpy()[:-1], parts.offsets.to_numpy()[1:] - 1
         for level in range(1, _DEEPEST + 1):
             at = last - level
@@ -150,15 +169,9 @@ def _best_level(result: StoredResult) -> tuple[int, float]:
 
 
 def _parts(paths: pa.Array) -> pa.ListArray:
-    """The parts of each path, lower case."""
-    plain = pc.replace_substring(pc.utf8_lower(pc.fill_null(paths, "")), "\\", "/")
+    """The parts of each path."""
+    plain = pc.replace_substring(pc.fill_null(paths, ""), "\\", "/")
     return pc.split_pattern(plain, "/")
-
-
-def _clean(labels: pa.Array | pa.ChunkedArray) -> pa.Array:
-    texts = pc.utf8_lower(pc.utf8_trim_whitespace(pc.cast(labels, pa.string())))
-    texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
-    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
 def _locations(paths: pa.Array, root: Place) -> pa.Array:

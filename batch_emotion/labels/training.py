@@ -13,8 +13,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
+from batch_emotion.labels.text import clean_labels, clean_names
+from batch_emotion.options.images import SourceOptions
 from batch_emotion.plan import Plan
-from batch_emotion.sources.planning import SourceOptions, make_plan
+from batch_emotion.sources.planning import make_plan
 
 TRAIN_FOLDERS = ("train", "training")
 VALIDATION_FOLDERS = ("val", "valid", "validation", "test")
@@ -46,7 +48,7 @@ class LabelledPlan:
 
 @dataclass(frozen=True)
 class LabelOptions:
-    """How a manifest says what its images show; a folder per class needs none of it.
+    """Which columns of a manifest hold its labels; a folder per class needs none of it.
 
     Attributes:
         source: the path column, and what its paths are relative to.
@@ -91,7 +93,7 @@ def read_labelled(
     Args:
         data: the folder or manifest.
         class_names: the classes, in the order of the targets.
-        options: how a manifest says what its images show.
+        options: which columns of a manifest hold its labels.
         absent_ok: a class may be without images.
 
     Raises:
@@ -101,7 +103,9 @@ def read_labelled(
     if data.is_dir():
         plan = make_plan([str(data)])
         skip = len(Path(data).parts)
-        targets, ignored = _one_hot([_class_of(path, skip) for path in plan.images["path"].to_pylist()], class_names)
+        targets, ignored = _one_hot(
+            clean_names(_class_of(path, skip) for path in plan.images["path"].to_pylist()), class_names
+        )
     else:
         if not data.is_file():
             raise SourceError(f"no such file or directory: {data}")
@@ -118,7 +122,7 @@ def read_labelled(
 def _manifest_targets(
     manifest: Path, attributes: pa.Table, class_names: Sequence[str], label_weight: float
 ) -> tuple[NDArray[np.float32], dict[str, int]]:
-    columns = {name.strip().lower(): name for name in attributes.column_names}
+    columns = dict(zip(clean_names(attributes.column_names), attributes.column_names, strict=True))
     has_votes = all(name in columns for name in class_names)
     if "label" not in columns and not has_votes:
         found = ", ".join(attributes.column_names) or "none"
@@ -148,7 +152,7 @@ def _manifest_targets(
 
 
 def _labels(column: pa.ChunkedArray) -> list[str]:
-    return [str(label).strip().lower() for label in column.to_pylist()]
+    return [label or "" for label in clean_labels(column).to_pylist()]
 
 
 def _one_hot(labels: Sequence[str], class_names: Sequence[str]) -> tuple[NDArray[np.float32], dict[str, int]]:
@@ -179,7 +183,7 @@ def split(data: LabelledPlan, fraction: float, seed: int) -> tuple[LabelledPlan,
 
 def _class_of(path: str, skip: int) -> str:
     parts = Path(path).parts[skip:]
-    return parts[0].lower() if len(parts) > 1 else ""
+    return parts[0] if len(parts) > 1 else ""
 
 
 def _subfolder(data: Path, names: Sequence[str]) -> Path | None:

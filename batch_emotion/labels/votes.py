@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
+from batch_emotion.labels.text import clean_names
 from batch_emotion.sources.manifest import read_manifest
 
 _DEPTHS = (3, 2, 1)
@@ -39,16 +40,24 @@ class Votes:
         return [self.choices[choice] if is_clear else "" for choice, is_clear in zip(best, clear, strict=True)]
 
 
-def read_votes(path: Path, class_names: Sequence[str]) -> Votes:
+def read_votes(
+    path: Path, class_names: Sequence[str], encoding: str | None = None, delimiter: str | None = None
+) -> Votes:
     """Read a CSV or Parquet table with the column ``file`` and one column of counts for each choice.
+
+    Args:
+        path: the table.
+        class_names: the classes that need a column.
+        encoding: of CSV; told by its bytes where None.
+        delimiter: of CSV; told by its header where None.
 
     Raises:
         SourceError: it cannot be read, a class has no column, or a count is not a number.
     """
     if not path.is_file():
         raise SourceError(f"no such file: {path}; --votes wants a table with a file and the votes for each class")
-    files, columns = read_manifest(path, "file")
-    choices = tuple(name.strip().lower() for name in columns.column_names)
+    files, columns = read_manifest(path, "file", encoding, delimiter)
+    choices = tuple(clean_names(columns.column_names))
     lacking = [name for name in class_names if name not in choices]
     if lacking:
         raise SourceError(f"{path} has no column of votes for: {', '.join(lacking)}; it has: {', '.join(choices)}")

@@ -1,4 +1,4 @@
-"""What only people know of a model, for its card: where its data come from, their faults, and the licences."""
+"""What only people know of a model, for its card: the source of its data, their faults, and the licences."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ def read_about(file: Path) -> About:
         UsageError: the file cannot be read, or has other keys or kinds of values than these.
     """
     try:
-        told = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}; --about is a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: not TOML: {error}") from None
-    data = told.pop("data", {})
+    data = content.pop("data", {})
     if not isinstance(data, dict):
         raise UsageError(f"{file}: data must be a table")
     faults = data.pop("faults", [])
     if not isinstance(faults, list) or not all(isinstance(fault, str) for fault in faults):
         raise UsageError(f"{file}: data.faults must be a list of strings")
-    _check(file, told, About, "")
+    _check(file, content, About, "")
     _check(file, data, DataAbout, "data.")
-    return About(**told, data=DataAbout(**data, faults=tuple(faults)))
+    return About(**content, data=DataAbout(**data, faults=tuple(faults)))
 
 
-def _check(file: Path, told: dict[str, Any], kind: type, prefix: str) -> None:
+def _check(file: Path, content: dict[str, Any], kind: type, prefix: str) -> None:
     known = [each.name for each in fields(kind) if each.name not in ("data", "faults")]
-    for key, value in told.items():
+    for key, value in content.items():
         if key not in known:
             names = ", ".join(prefix + name for name in known)
             raise UsageError(f"{file}: {prefix}{key}: unknown key; the keys are {names}")

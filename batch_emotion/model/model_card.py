@@ -1,40 +1,17 @@
 """The card for people, ``README.md`` of a bundle, written from what ``card.json`` holds.
 
-Beside the figures of ``measuring.measure`` for ``training``, ``validation`` and ``validation_without_duplicates``, it
-tells of these parts of ``metrics``, each where it is there:
-
-- ``evaluation`` and ``evaluation_without_duplicates``: the same figures by the labels of ``evaluated_on``;
-- ``in_training``: how many validation images stand in the training data too;
-- ``agreement`` and ``left_out``: as in ``evaluation.json``;
-- ``calibration``: ``temperature, ece_before, ece_after, folds``;
-- ``speed``: ``images_per_second, of_seed_cnn, mflops, onnx_bytes, machine``, any of them.
-
-Of ``training`` it tells ``command``, ``recipe``, and ``about_data``: ``name, source, licence, faults`` (a list).
+Beside the metrics it states these parts of ``training``, each where it is there: ``command``, ``recipe``, ``licence``,
+and ``about_data`` with ``name, source, licence, faults`` (a list).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from batch_emotion.model.bundle import Card
+from batch_emotion.model.card_results import percent, results_section
 
-_SIDES = {
-    "training": "training",
-    "validation": "validation",
-    "validation_without_duplicates": "validation without images of the training data",
-}
-_EVALUATED = {
-    "evaluation": "all",
-    "evaluation_without_duplicates": "without images of the training data",
-}
-_SCALARS = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro F1",
-    "ece": "calibration error (ECE, 15 bins)",
-    "log_loss": "log loss",
-}
 _SPEED = {
     "images_per_second": "{:,.0f} images/s",
     "of_seed_cnn": "{:.2f} of the pace of `seed-cnn` in the same run",
@@ -69,7 +46,7 @@ def human_card(card: Card) -> str:
         "What it is for": _USES,
         "Data": _data(card),
         "Recipe": _recipe(card),
-        "Results": _results(card),
+        "Results": results_section(card.metrics),
         "Calibration": _calibration(card),
         "Speed": _speed(card),
         "Limits": _LIMITS,
@@ -96,17 +73,21 @@ def _in_short(card: Card) -> str:
 
 
 def _data(card: Card) -> str:
-    told, about = card.training, card.training.get("about_data") or {}
+    training, about = card.training, card.training.get("about_data") or {}
+    sides = (
+        ("Trained", card.metrics.get("training"), "data"),
+        ("measured", card.metrics.get("validation"), "validation"),
+    )
     counts = [
-        f"{side} on {card.metrics[key]['images']:,} images {_origin(str(told[origin]))}"
-        for side, key, origin in (("Trained", "training", "data"), ("measured", "validation", "validation"))
-        if key in card.metrics and origin in told
+        f"{side} on {scores['images']:,} images {_origin(str(training[origin]))}"
+        for side, scores, origin in sides
+        if scores and origin in training
     ]
     lines = [f"{', '.join(counts)}."] if counts else []
-    if told.get("unusable_images"):
-        lines.append(f"{told['unusable_images']:,} images could not be decoded and were not used.")
+    if training.get("unusable_images"):
+        lines.append(f"{training['unusable_images']:,} images could not be decoded and were not used.")
     if card.metrics.get("in_training"):
-        lines.append(f"{card.metrics['in_training']:,} of the validation images stand in the training data too.")
+        lines.append(f"{card.metrics['in_training']:,} of the validation images are in the training data too.")
     text = " ".join(lines)
     facts = [f"- {key.capitalize()}: {about[key]}" for key in ("name", "source", "licence") if about.get(key)]
     facts += [f"- Known fault: {fault}" for fault in about.get("faults", [])]
@@ -122,19 +103,19 @@ def _origin(name: str) -> str:
 
 
 def _recipe(card: Card) -> str:
-    told = card.training
-    command = f"```sh\n{told['command']}\n```" if told.get("command") else ""
-    facts = [f"- {key}: {value}" for key, value in _flat(told.get("recipe") or {})]
+    training = card.training
+    command = f"```sh\n{training['command']}\n```" if training.get("command") else ""
+    facts = [f"- {key}: {value}" for key, value in _flat(training.get("recipe") or {})]
     named = {
         "initial": "started from",
-        "label_weight": "part of a target that the label decides",
+        "label_weight": "share of each target that comes from the label",
         "epochs": "epochs run",
         "decoder": "decoder",
         "finished": "finished",
     }
-    facts += [f"- {name}: {told[key]}" for key, name in named.items() if told.get(key)]
+    facts += [f"- {name}: {training[key]}" for key, name in named.items() if training.get(key)]
     facts += [f"- versions: {', '.join(f'{name} {number}' for name, number in card.versions.items())}"]
-    closing = "`history.csv` and `curves.png` show the course of the training; `card.json` holds all that is told here."
+    closing = "`history.csv` and `curves.png` show the course of the training; `card.json` holds all of these facts."
     return "\n\n".join(filter(None, [command, "\n".join(facts), closing]))
 
 
@@ -146,84 +127,20 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
             yield f"{prefix}{key}", value
 
 
-def _results(card: Card) -> str:
-    parts = [_scores(card, _SIDES) or "Nothing was measured."]
-    per_class = card.metrics.get("validation", {}).get("per_class")
-    if per_class:
-        parts.append("### By class, on the validation images\n\n" + _class_table(per_class))
-    evaluated = _scores(card, _EVALUATED)
-    if evaluated:
-        parts.append(f"### By the labels of `{card.metrics['evaluated_on']}`\n\n{evaluated}")
-    parts += filter(None, [_agreement(card.metrics.get("agreement")), _left_out(card.metrics.get("left_out") or {})])
-    return "\n\n".join(parts)
-
-
-def _scores(card: Card, names: dict[str, str]) -> str:
-    sides = {name: card.metrics[key] for key, name in names.items() if card.metrics.get(key)}
-    if not sides:
-        return ""
-    rows = [["images", *(f"{figures['images']:,}" for figures in sides.values())]]
-    for key, name in _SCALARS.items():
-        if any(key in figures for figures in sides.values()):
-            rows.append([name, *(_scalar(key, figures) for figures in sides.values())])
-    parts = [_table(["images of", *sides], rows)]
-    if any(figures.get("intervals") for figures in sides.values()):
-        parts.append("In brackets: 95 % intervals, by bootstrap over the images.")
-    return "\n\n".join(parts)
-
-
-def _class_table(per_class: dict[str, Any]) -> str:
-    rows = [
-        [name, f"{figures['support']:,}", *(_with_interval(figures, key) for key in ("precision", "recall", "f1"))]
-        for name, figures in per_class.items()
-    ]
-    return _table(["class", "images", "precision", "recall", "F1"], rows)
-
-
-def _agreement(agreement: dict[str, Any] | None) -> str:
-    figures = agreement and agreement.get("all")
-    if not agreement or not figures or not figures["images"]:
-        return ""
-    low, high = figures["interval"]
-    text = (
-        f"### Agreement with people\n\nOf {figures['images']:,} images for which more than half of all votes "
-        f"(`{agreement['votes']}`) are for one of the classes, the model says the same in "
-        f"{_percent(figures['agreement'])} ({low * 100:.1f} to {high * 100:.1f}); "
-        f"the labels do so in {_percent(figures['label_agreement'])}."
-    )
-    fresh = agreement.get("without_duplicates")
-    if fresh and fresh["images"]:
-        text += f" Without images of the training data: {_percent(fresh['agreement'])} of {fresh['images']:,}."
-    return text
-
-
-def _left_out(left_out: dict[str, Any]) -> str:
-    if not left_out:
-        return ""
-    lines = []
-    for label, told in left_out.items():
-        said = sorted(told["said"].items(), key=lambda pair: -pair[1])
-        shares = ", ".join(f"{name} {_percent(count / told['images'])}" for name, count in said)
-        lines.append(
-            f"- {label} ({told['images']:,} images): {shares}; mean confidence {_percent(told['mean_confidence'])}"
-        )
-    return "### Faces of classes that it lacks\n\nWhat it says of them:\n\n" + "\n".join(lines)
-
-
 def _calibration(card: Card) -> str:
-    told = card.metrics.get("calibration")
-    if not told:
+    fitted = card.metrics.get("calibration")
+    if not fitted:
         return "The probabilities were not calibrated: their confidence is not a chance of being right."
     return (
-        f"A temperature of {told['temperature']:.3f}, fitted on the validation data, is folded into the last layer; "
-        f"every export carries it. Calibration error before: {_percent(told['ece_before'])}; after, each image by a "
-        f"temperature fitted on the other of {told['folds']} folds: {_percent(told['ece_after'])}."
+        f"A temperature of {fitted['temperature']:.3f}, fitted on the validation data, is folded into the last layer; "
+        f"every export carries it. Calibration error before: {percent(fitted['ece_before'])}; after, each image by a "
+        f"temperature fitted on the other of {fitted['folds']} folds: {percent(fitted['ece_after'])}."
     )
 
 
 def _speed(card: Card) -> str:
-    told = card.metrics.get("speed") or {}
-    return "\n".join(f"- {text.format(told[key])}" for key, text in _SPEED.items() if told.get(key) is not None)
+    measured = dict(card.metrics.get("speed") or {})
+    return "\n".join(f"- {text.format(measured[key])}" for key, text in _SPEED.items() if measured.get(key) is not None)
 
 
 def _licence(card: Card) -> str:
@@ -232,26 +149,3 @@ def _licence(card: Card) -> str:
     lines = [f"The weights: {weights}."] if weights else ["No licence is stated for the weights."]
     lines.append(f"The data: {about['licence']}." if about.get("licence") else "The data's licence is not recorded.")
     return " ".join(line.replace("..", ".") for line in lines) + " The bundle holds no image of the data."
-
-
-def _scalar(key: str, figures: dict[str, Any]) -> str:
-    if key not in figures:
-        return ""
-    if key != "log_loss":
-        return _with_interval(figures, key)
-    interval = figures.get("intervals", {}).get(key)
-    return f"{figures[key]:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
-
-
-def _with_interval(figures: dict[str, Any], key: str) -> str:
-    interval = figures.get("intervals", {}).get(key)
-    return _percent(figures[key]) + (f" ({interval[0] * 100:.1f} to {interval[1] * 100:.1f})" if interval else "")
-
-
-def _percent(value: float | None) -> str:
-    return "not defined" if value is None else f"{value * 100:.1f} %"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
-from batch_emotion.errors import BundleError, UsageError
+from batch_emotion.errors import BundleError, UsageError, one_line
 from batch_emotion.model.bundle import Bundle
-
-RuntimeName = Literal["auto", "onnx", "tensorflow"]
-Precision = Literal["float32", "mixed"]
+from batch_emotion.model.interface import check_input, check_probabilities, probe_pixels
+from batch_emotion.options.models import Precision, RuntimeName
 
 _SLICE = 8
 _NVIDIA = "/dev/nvidiactl"
@@ -74,7 +74,8 @@ class OnnxRuntime(_Stopwatch):
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
+        taken = self._session.get_inputs()[0]
+        self._input, self.input_shape = taken.name, tuple(taken.shape)
         self._pool = ThreadPoolExecutor(threads or available_cores(), "infer")
         self.name = f"onnxruntime {onnxruntime.__version__}"
 
@@ -133,7 +134,7 @@ def serving_function(model: Any) -> Any:
     def serve(pixels: Any) -> Any:
         return model(tf.cast(pixels, tf.float32), training=False)
 
-    return tf.function(serve, input_signature=signature)
+    return tf.function(serve, input_signature=signature, autograph=False)
 
 
 def onnx_bytes(model: Any) -> bytes:
@@ -152,7 +153,17 @@ def save_savedmodel(model: Any, folder: Path) -> None:
     module = tf.Module()
     module.model = model
     module.serve = serving_function(model)
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+    with tempfile.TemporaryDirectory() as scratch, _temporary_files_in(scratch):  # TensorFlow would leave some in /tmp
+        tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+
+
+@contextmanager
+def _temporary_files_in(folder: str) -> Iterator[None]:
+    before, tempfile.tempdir = tempfile.tempdir, folder
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def open_runtime(
@@ -169,15 +180,29 @@ def open_runtime(
         precision: ``mixed`` computes in float16 under TensorFlow.
 
     Raises:
-        BundleError: ``onnx`` was asked for, but the model has no ONNX network.
+        BundleError: ``onnx`` was asked for, but the model has no ONNX network; or the network is not the one that the
+            card describes, or gives no probabilities.
         UsageError: ``mixed`` was asked of ONNX Runtime.
     """
-    if resolve_runtime(bundle, name, precision) == "onnx":
+    runtime: Runtime
+    spec = bundle.card.input
+    if resolve_runtime(bundle, name, precision) == "onnx" and bundle.onnx_file is not None:
         if os.path.exists(_NVIDIA):
             _configure_tensorflow(threads, gpu=False)
-        return OnnxRuntime(str(bundle.onnx_file), threads)
-    _configure_tensorflow(threads)
-    return TensorFlowRuntime(bundle.keras_model(), precision)
+        file = bundle.checked(bundle.onnx_file)
+        try:
+            runtime = onnx = OnnxRuntime(str(file), threads)
+        except Exception as error:
+            raise BundleError(f"{file} cannot be loaded by ONNX Runtime: {one_line(error)}") from error
+        check_input(onnx.input_shape, spec, str(file))
+    else:
+        file = bundle.keras_file
+        _configure_tensorflow(threads)
+        model = bundle.keras_model()
+        check_input(model.input_shape, spec, str(file))
+        runtime = TensorFlowRuntime(model, precision)
+    check_probabilities(runtime.predict_proba(probe_pixels(spec)), len(bundle.card.class_names), str(file))
+    return runtime
 
 
 def resolve_runtime(

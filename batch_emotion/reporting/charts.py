@@ -1,4 +1,4 @@
-"""The pictures of a report: class mix, confidence by class, class mix by group and over time."""
+"""The charts of a report: class mix, confidence by class, class mix by group and over time, and scores by labels."""
 
 from __future__ import annotations
 
@@ -7,20 +7,47 @@ from typing import Any
 
 import numpy as np
 
-from batch_emotion.visualization.charts import Kind, styled
+from batch_emotion.reporting.counts import ClassCounts
+from batch_emotion.reporting.document import ReportDocument
+from batch_emotion.reporting.groups import Group, Groups
+from batch_emotion.visualization.charts import Kind, confusion_chart, reliability_chart, styled
 from batch_emotion.visualization.html import shorten
 from batch_emotion.visualization.palette import LIGHT, Scheme, class_colours
 
+CHART_NAMES = ("class_mix", "confidence", "confusion_matrix", "reliability", "groups")
 MOST_PANELS = 24
 _COLUMNS = 3
 _NO_VALUE = "(none)"
 
 
-def mix_chart(classes: Mapping[str, Mapping[str, Any]], scheme: Scheme = LIGHT, kind: Kind = "png") -> bytes:
+def report_charts(document: ReportDocument, scheme: Scheme, kind: Kind = "png") -> dict[str, bytes]:
+    """Draw those of ``CHART_NAMES`` that the document has numbers for.
+
+    Args:
+        document: of the report.
+        scheme: light or dark.
+        kind: of the files.
+    """
+    class_names = document["result"]["class_names"]
+    charts: dict[str, bytes] = {}
+    if document["scored"]:
+        charts["class_mix"] = mix_chart(document["classes"], scheme, kind)
+        charts["confidence"] = confidence_chart(document["classes"], document["histogram_edges"], scheme, kind)
+    labels, groups = document["labels"], document["groups"]
+    if labels:
+        if len(class_names) <= MOST_PANELS:
+            charts["confusion_matrix"] = confusion_chart(labels["confusion_matrix"], class_names, scheme, kind)
+        charts["reliability"] = reliability_chart(labels["reliability"], scheme, kind)
+    if groups and len(class_names) <= MOST_PANELS and any(each["scored"] for each in groups["groups"]):
+        charts["groups"] = groups_chart(groups, class_names, scheme, kind)
+    return charts
+
+
+def mix_chart(classes: Mapping[str, ClassCounts], scheme: Scheme = LIGHT, kind: Kind = "png") -> bytes:
     """Draw how many rows each class has, as bars, the most frequent on top, at most 24.
 
     Args:
-        classes: by name, with ``rows`` and ``share``.
+        classes: the counts by name.
         scheme: light or dark.
         kind: of the file.
     """
@@ -42,12 +69,12 @@ def mix_chart(classes: Mapping[str, Mapping[str, Any]], scheme: Scheme = LIGHT, 
 
 
 def confidence_chart(
-    classes: Mapping[str, Mapping[str, Any]], edges: Sequence[float], scheme: Scheme = LIGHT, kind: Kind = "png"
+    classes: Mapping[str, ClassCounts], edges: Sequence[float], scheme: Scheme = LIGHT, kind: Kind = "png"
 ) -> bytes:
-    """Draw how sure the model is, one histogram for each class that it names, at most the 24 most frequent.
+    """Draw the confidence, one histogram for each predicted class, at most the 24 most frequent.
 
     Args:
-        classes: by name, with ``rows, mean_confidence, histogram``.
+        classes: the counts by name.
         edges: of the bins, one more than there are.
         scheme: light or dark.
         kind: of the file.
@@ -61,11 +88,11 @@ def confidence_chart(
         for panel in panels[len(shown) :]:
             panel.set_axis_off()
         for panel, name in zip(panels, shown, strict=False):
-            told = classes[name]
-            shares = np.array(told["histogram"]) / max(told["rows"], 1)
+            counts = classes[name]
+            shares = np.array(counts["histogram"]) / max(counts["rows"], 1)
             panel.bar(edges[:-1], shares, np.diff(edges) * 0.9, align="edge", color=colours[name])
-            panel.axvline(told["mean_confidence"], color=scheme.ink, linewidth=1, linestyle="--")
-            panel.set_title(f"{name}  ({told['rows']:,})", fontsize=9.5, loc="left")
+            panel.axvline(counts["mean_confidence"], color=scheme.ink, linewidth=1, linestyle="--")
+            panel.set_title(f"{name}  ({counts['rows']:,})", fontsize=9.5, loc="left")
             panel.set(xlim=(0, 1))
             panel.set_axisbelow(True)
             panel.grid(axis="y", color=scheme.faint, linewidth=0.7)
@@ -76,13 +103,11 @@ def confidence_chart(
     return file.getvalue()
 
 
-def groups_chart(
-    groups: Mapping[str, Any], class_names: Sequence[str], scheme: Scheme = LIGHT, kind: Kind = "png"
-) -> bytes:
+def groups_chart(groups: Groups, class_names: Sequence[str], scheme: Scheme = LIGHT, kind: Kind = "png") -> bytes:
     """Draw the class mix of each group: over time from left to right, else one bar below the other.
 
     Args:
-        groups: with ``period``, and ``groups`` of ``value, rows, scored, said``.
+        groups: the groups.
         class_names: the order of the parts of a bar.
         scheme: light or dark.
         kind: of the file.
@@ -103,7 +128,7 @@ def groups_chart(
     return file.getvalue()
 
 
-def _over_time(shown: Sequence[Mapping[str, Any]], class_names: Sequence[str], scheme: Scheme, kind: Kind) -> bytes:
+def _over_time(shown: Sequence[Group], class_names: Sequence[str], scheme: Scheme, kind: Kind) -> bytes:
     with styled(scheme, 7.2, 4.2, kind) as (figure, file):
         axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         _stack(axes.bar, shown, class_names, scheme, edge="bottom")
@@ -121,13 +146,11 @@ def _over_time(shown: Sequence[Mapping[str, Any]], class_names: Sequence[str], s
     return file.getvalue()
 
 
-def _stack(
-    bars: Any, shown: Sequence[Mapping[str, Any]], class_names: Sequence[str], scheme: Scheme, edge: str
-) -> None:
+def _stack(bars: Any, shown: Sequence[Group], class_names: Sequence[str], scheme: Scheme, edge: str) -> None:
     colours = class_colours(class_names)
     reached = np.zeros(len(shown))
     for name in class_names:
-        shares = np.array([each["said"][name] / each["scored"] for each in shown])
+        shares = np.array([each["predicted"][name] / each["scored"] for each in shown])
         bars(
             range(len(shown)),
             shares,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import UsageError
-from batch_emotion.reporting.rows import Rows
+from batch_emotion.metrics.confusion import count_pairs
+from batch_emotion.reporting.predicted_rows import PredictedRows
 
 MOST_VALUES = 10_000
 MOST_GROUPS = 30
@@ -29,7 +30,36 @@ _PERIODS: tuple[tuple[str, Callable[[date], str]], ...] = (
 _Counts = NDArray[np.int64]
 
 
-class Groups:
+class GroupCounts(TypedDict):
+    """The rows of a group, and the predicted classes of those that were scored."""
+
+    rows: int
+    scored: int
+    predicted: dict[str, int]
+
+
+class Group(GroupCounts):
+    """A value of the column, None where it has none, and its rows."""
+
+    value: str | None
+
+
+class OtherGroups(GroupCounts):
+    """The groups that are not listed, together."""
+
+    groups: int
+
+
+class Groups(TypedDict):
+    """The groups of a column; over time where it holds dates, by ``period``."""
+
+    column: str
+    period: str | None
+    groups: list[Group]
+    others: OtherGroups | None
+
+
+class GroupCounter:
     """Rows by the value of a column and by class, counted as they go by."""
 
     def __init__(self, column: str, class_names: Sequence[str]) -> None:
@@ -38,7 +68,7 @@ class Groups:
         self._counts: dict[str | None, _Counts] = defaultdict(lambda: np.zeros(self._width, np.int64))
         self._dates: bool | None = None
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: PredictedRows) -> None:
         """Count rows.
 
         Raises:
@@ -47,9 +77,9 @@ class Groups:
         encoded = pc.dictionary_encode(self._texts(rows.table[self._column]), null_encoding="encode")
         values = encoded.dictionary.to_pylist()
         codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.intp)
-        said = np.where(rows.scored, rows.said, self._width - 1)
-        counts = np.bincount(codes * self._width + said, minlength=len(values) * self._width)
-        for value, row in zip(values, counts.reshape(-1, self._width), strict=True):
+        predicted = np.where(rows.scored, rows.predicted, self._width - 1)
+        counts = count_pairs(codes, predicted, (len(values), self._width))
+        for value, row in zip(values, counts, strict=True):
             self._counts[value] += row
         if len(self._counts) > MOST_VALUES:
             raise UsageError(
@@ -57,8 +87,8 @@ class Groups:
                 "--group-by wants one such as a camera or a day"
             )
 
-    def as_dict(self) -> dict[str, Any]:
-        """For the document: periods in their order, or the largest groups first and the rest of them together."""
+    def groups(self) -> Groups:
+        """The groups so far: periods in their order, or the largest groups first and the rest of them together."""
         if self._dates:
             period, counts = self._by_period()
             order = sorted(counts, key=lambda value: (value is None, value))
@@ -70,8 +100,8 @@ class Groups:
         return {
             "column": self._column,
             "period": period,
-            "groups": [{"value": value, **self._told(counts[value])} for value in order[:most]],
-            "others": {"groups": len(rest), **self._told(np.sum([counts[value] for value in rest], axis=0))}
+            "groups": [{"value": value, **self._group_counts(counts[value])} for value in order[:most]],
+            "others": {"groups": len(rest), **self._group_counts(np.sum([counts[value] for value in rest], axis=0))}
             if rest
             else None,
         }
@@ -103,12 +133,12 @@ class Groups:
                 return name, dict(counts)
         raise AssertionError("the last period is the year")
 
-    def _told(self, row: _Counts) -> dict[str, Any]:
+    def _group_counts(self, row: _Counts) -> GroupCounts:
         scored = int(row[:-1].sum())
         return {
             "rows": int(row.sum()),
             "scored": scored,
-            "said": dict(zip(self._class_names, row[:-1].tolist(), strict=True)),
+            "predicted": dict(zip(self._class_names, row[:-1].tolist(), strict=True)),
         }
 
 

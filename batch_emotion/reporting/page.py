@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_emotion.reporting.document import Samples
-from batch_emotion.reporting.samples import Sample
+from batch_emotion.reporting.document import ReportDocument
+from batch_emotion.reporting.saliency import HeatMap, Saliency
+from batch_emotion.reporting.samples import Sample, Samples
+from batch_emotion.results.run_document import LastRun
 from batch_emotion.visualization.html import Picture, percent, render, script, shorten, thumbnail_uri
 from batch_emotion.visualization.palette import class_colours
 
@@ -18,23 +19,6 @@ PICTURE_BYTES = 2_500_000
 """The most that all thumbnails of a page may take up, as text."""
 
 Thumbnails = Mapping[int, NDArray[np.uint8]]
-
-
-@dataclass(frozen=True)
-class Look:
-    """A sample as the model was shown it, uint8 (H, W, 3), and where it looked, uint8 (H, W, 3)."""
-
-    sample: Sample
-    plain: NDArray[np.uint8]
-    heat: NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Looks:
-    """What Grad-CAM shows, by heading; None where it could not be had, for a reason."""
-
-    by_heading: list[tuple[str, list[Look]]] | None
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,12 +38,23 @@ class _Line:
     sample: Sample
     kinds: tuple[str, ...]
     anchor: str | None
-    said: str
+    predicted: str
     text: str
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """A sample as the model saw it and where it looked, as data URIs."""
+
+    sample: Sample
+    plain: str | None
+    heat: str | None
+    alt: str
+    lines: tuple[str, ...]
+
+
 class _Faces:
-    """Turns samples into figures, until their pictures take up too much."""
+    """Turns samples into captioned pictures, until these take up too much."""
 
     def __init__(self, thumbnails: Thumbnails) -> None:
         self._thumbnails = thumbnails
@@ -77,7 +72,7 @@ class _Faces:
         return uri
 
     def of(self, samples: Sequence[Sample], labelled: bool = False) -> list[_Face]:
-        """The figures of samples; ``labelled`` ones are told with their label."""
+        """The captioned pictures of samples; ``labelled`` adds their labels."""
         return [self._face(sample, labelled) for sample in samples]
 
     def _face(self, sample: Sample, labelled: bool) -> _Face:
@@ -85,12 +80,12 @@ class _Faces:
         if anchor:
             self.anchors[sample.row] = anchor
         pixels = self._thumbnails.get(sample.row)
-        gone = "image is not there" if pixels is None else "left out"
+        gone = "image not found" if pixels is None else "left out"
         return _Face(sample, self.uri(pixels), anchor, _alt(sample), gone, _caption(sample, labelled))
 
 
 def report_page(
-    report: dict[str, Any], samples: Samples, thumbnails: Thumbnails, charts: Mapping[str, Picture], looks: Looks
+    report: ReportDocument, samples: Samples, thumbnails: Thumbnails, charts: Mapping[str, Picture], saliency: Saliency
 ) -> str:
     """The page.
 
@@ -98,8 +93,8 @@ def report_page(
         report: the document.
         samples: the rows to show.
         thumbnails: by row number.
-        charts: ``class_mix, confidence, confusion_matrix, reliability, groups``, those that there are.
-        looks: where the model looks.
+        charts: by name, those of ``CHART_NAMES`` that there are.
+        saliency: where the model looks.
     """
     class_names = report["result"]["class_names"]
     faces = _Faces(thumbnails)
@@ -111,53 +106,50 @@ def report_page(
         "least_sure": {name: faces.of(each) for name, each in samples.least_sure.items()},
         "failures": samples.failures,
     }
-    shown_looks = None
-    if looks.by_heading is not None:
-        shown_looks = [(title, [_look(look, faces) for look in shown]) for title, shown in looks.by_heading]
+    pairs = None
+    if saliency.by_heading is not None:
+        pairs = [(title, [_pair(each, faces) for each in shown]) for title, shown in saliency.by_heading]
     lines = _lines(samples, class_names, faces.anchors)
-    said = {line.said: line.sample.said or line.sample.status for line in lines}
+    predicted = {line.predicted: line.sample.predicted or line.sample.status for line in lines}
     return render(
+        __package__,
         "report.html.j2",
-        script=script("report.js"),
+        script=script(__package__, "report.js"),
         report=report,
         class_names=class_names,
         colours=class_colours(class_names),
         charts=charts,
         sheets=sheets,
         mix=sorted(report["classes"].items(), key=lambda pair: -pair[1]["rows"]),
-        looks=shown_looks,
-        no_looks=looks.reason,
+        saliency=pairs,
+        no_saliency=saliency.reason,
         hidden_pictures=faces.hidden,
         lines=lines,
-        said_choices=sorted(said.items(), key=lambda pair: pair[1]),
+        predicted_choices=sorted(predicted.items(), key=lambda pair: pair[1]),
         kind_choices=sorted({kind for line in lines for kind in line.kinds}),
         facts=_facts(report),
         sections=_sections(report),
     )
 
 
-def _look(look: Look, faces: _Faces) -> dict[str, Any]:
-    return {
-        "sample": look.sample,
-        "plain": faces.uri(look.plain),
-        "heat": faces.uri(look.heat),
-        "alt": _alt(look.sample),
-        "lines": _caption(look.sample, labelled=look.sample.label not in (None, look.sample.said)),
-    }
+def _pair(shown: HeatMap, faces: _Faces) -> _Pair:
+    sample = shown.sample
+    lines = _caption(sample, labelled=sample.label not in (None, sample.predicted))
+    return _Pair(sample, faces.uri(shown.plain), faces.uri(shown.heat), _alt(sample), lines)
 
 
 def _alt(sample: Sample) -> str:
     labelled = f", labelled {shorten(sample.label, 40)}" if sample.label else ""
-    return f"A face taken for {sample.said}, confidence {percent(sample.confidence)}{labelled}"
+    return f"A face predicted as {sample.predicted}, confidence {percent(sample.confidence)}{labelled}"
 
 
 def _caption(sample: Sample, labelled: bool) -> tuple[str, ...]:
     if sample.other is not None:
         was = f"{sample.other} {percent(sample.other_confidence)} →"
         label = (f"label: {shorten(sample.label, 40)}",) if sample.label else ()
-        return (was, f"{sample.said} {percent(sample.confidence)}", *label)
+        return (was, f"{sample.predicted} {percent(sample.confidence)}", *label)
     before = f"{shorten(sample.label, 40)} → " if labelled and sample.label else ""
-    return (f"{before}{sample.said}", percent(sample.confidence))
+    return (f"{before}{sample.predicted}", percent(sample.confidence))
 
 
 def _lines(samples: Samples, class_names: Sequence[str], anchors: Mapping[int, str]) -> list[_Line]:
@@ -166,60 +158,64 @@ def _lines(samples: Samples, class_names: Sequence[str], anchors: Mapping[int, s
     for kind, each in samples.named():
         for sample in each:
             by_row.setdefault(sample.row, (sample, []))[1].append(kind)
-    # What was said is named by a number, for a class's name may hold spaces.
+    # The predicted class is named by a number, for a class's name may hold spaces.
     number = {name: str(at) for at, name in enumerate(class_names)}
     return [
         _Line(
             sample,
             tuple(dict.fromkeys(kinds)),
             anchors.get(row),
-            number[sample.said] if sample.said else f"status-{sample.status}",
+            number[sample.predicted] if sample.predicted else f"status-{sample.status}",
             " ".join(shorten(text, 200) for text in (sample.path, sample.label or "", sample.error or "") if text),
         )
         for row, (sample, kinds) in sorted(by_row.items())
     ]
 
 
-def _sections(report: dict[str, Any]) -> list[tuple[str, str]]:
-    wanted = [
+def _sections(report: ReportDocument) -> list[tuple[str, str]]:
+    wanted: list[tuple[str, str, object]] = [
         ("mix", "Class mix", True),
         ("confidence", "Confidence", report["scored"]),
         ("labels", "Labels", report["labels"]),
         ("comparison", "Comparison", report["comparison"]),
         ("groups", "Groups", report["groups"]),
         ("faces", "Faces", report["scored"]),
-        ("looks", "Where it looks", report["scored"]),
+        ("saliency", "Where it looks", report["scored"]),
         ("failures", "Failures", True),
         ("all-samples", "All samples", True),
-        ("facts", "How it was made", True),
+        ("facts", "About this run", True),
     ]
     return [(anchor, name) for anchor, name, there in wanted if there]
 
 
-def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
-    """What is known of the run, for people."""
+def _facts(report: ReportDocument) -> list[tuple[str, str]]:
+    """The facts of the result and its last run, for people."""
     names = {
         "version": "scored by batch-emotion",
         "model": "model",
-        "model_sha256": "its sha256",
+        "model_sha256": "model sha256",
         "image_size": "image size",
         "decoder": "decoder",
-        "jpeg_decoding": "decoding of JPEGs",
+        "jpeg_decoding": "JPEG decoding",
         "runtime": "runtime",
         "precision": "precision",
         "plan": "digest of the image list",
     }
     made_by, run = report["made_by"], report["run"]
-    facts = [(name, str(made_by[key])) for key, name in names.items() if made_by.get(key)]
-    for key, name in (("started", "run started"), ("finished", "run finished"), ("error", "run ended with")):
-        if run.get(key):
-            facts.append((name, str(run[key])))
+    facts = [(name, made_by[key]) for key, name in names.items() if made_by.get(key)]
+    return [*facts, *(_run_facts(run) if run else []), ("report", f"{report['tool']}, {report['made']}")]
+
+
+def _run_facts(run: LastRun) -> list[tuple[str, str]]:
+    """Of an early version or another engine, a ``run.json`` may lack some."""
+    times = (("run started", run.get("started")), ("run finished", run.get("finished")), ("error", run.get("error")))
+    facts = [(name, value) for name, value in times if value]
     if run.get("scored_in_this_run"):
         pace = f"{run['scored_in_this_run']:,} images in {run.get('scoring_seconds', 0):,.1f} s"
         facts.append(("scored in this run", f"{pace}, {run.get('images_per_second', 0):,.1f} a second"))
     if run.get("runtime"):
-        facts.append(("run by", f"{run['runtime']}, {run.get('threads', '?')} threads"))
+        facts.append(("runtime and threads", f"{run['runtime']}, {run.get('threads', '?')} threads"))
     stages = run.get("profile_seconds")
-    if isinstance(stages, dict):
+    if stages:
         facts.append(("seconds by stage", ", ".join(f"{stage} {spent:,.1f}" for stage, spent in stages.items())))
-    return [*facts, ("report", f"{report['tool']}, {report['made']}")]
+    return facts

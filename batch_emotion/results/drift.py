@@ -1,31 +1,31 @@
-"""Drift: how far the answers of a run are from those of an earlier one."""
+"""Drift: the distance between the predictions of a run and those of an earlier one."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import pyarrow.compute as pc
 
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.records import SCORABLE
 from batch_emotion.results.reader import read_result
+from batch_emotion.results.run_document import Counts
 from batch_emotion.results.schema import count_values, first_rows
 from batch_emotion.storage.places import Place
 
 
 @dataclass(frozen=True)
 class Mix:
-    """What is compared: images by status, images or the faces in them by emotion, and their mean confidence."""
+    """What drift compares: images by status, images or the faces in them by emotion, and their mean confidence."""
 
     statuses: Counter[str]
     emotions: Counter[str]
     mean_confidence: float
 
     @classmethod
-    def from_counts(cls, counts: dict[str, Any]) -> Mix:
+    def from_counts(cls, counts: Counts) -> Mix:
         """From the ``counts`` of a ``run.json``."""
         return cls(Counter(counts["statuses"]), Counter(counts["emotions"]), counts["mean_confidence"])
 

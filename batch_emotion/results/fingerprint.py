@@ -3,13 +3,45 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache
 from typing import Any
+
+from batch_emotion.options.declared import Effect, leaves, values
+from batch_emotion.options.predict import PredictOptions
+from batch_emotion.options.runs import Task
+
+_NOT_OF_ONE_IMAGE = frozenset({"plan", "images", "model_name"})
+_OF_FACES = ("detector", "detector_sha256", "min_face_score", "min_face_size", "max_faces", "face_margin")
+
+
+def deciding_options(options: PredictOptions) -> dict[str, Any]:
+    """The value of every option that is declared to change a result, by its key; a run without tasks is task 0 of 1."""
+    found = values(replace(options, task=options.task or Task(0, 1)))
+    return {leaf.key: found[leaf.key] for leaf in leaves(type(options)) if leaf.declaration.effect is not None}
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    return deciding_options(PredictOptions(()))
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """All that decides a result's rows and their cut into shards; two runs with the same one are the same run."""
+    """All that decides a result's rows and their cut into shards.
+
+    In JSON it is one flat object; a key that an older version did not know yet stands for its default.
+
+    Attributes:
+        plan: the plan's digest.
+        images: rows of the whole plan.
+        model, model_name: the model's sha256 and name.
+        runtime: what runs the network.
+        decoder: what decodes the images.
+        detector, detector_sha256: what finds faces; None where every image is taken whole.
+        options: as ``deciding_options`` gives them, with what they leave to others filled in.
+    """
 
     plan: str
     images: int
@@ -17,60 +49,74 @@ class Fingerprint:
     model_name: str
     runtime: str
     decoder: str
-    min_confidence: float
-    max_pixels: int
-    max_bytes: int
-    shard_size: int
-    precision: str = "float32"
-    full_decode: bool = False
-    task_index: int = 0
-    task_count: int = 1
     detector: str | None = None
     detector_sha256: str | None = None
-    min_face_score: float | None = None
-    min_face_size: int | None = None
-    max_faces: int | None = None
-    face_margin: float | None = None
+    options: Mapping[str, Any] = field(default_factory=_defaults)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Fingerprint:
+        """Read what ``as_dict`` gave, in this version or an older one."""
+        own = {each.name for each in fields(cls)}
+        facts = {key: value for key, value in document.items() if key in own}
+        options = {key: value for key, value in document.items() if key not in own}
+        return cls(**facts, options=_defaults() | options)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        facts = asdict(replace(self, options={}))
+        del facts["options"]
+        return facts | dict(self.options)
 
     def to_json(self) -> str:
         """For a file's footer."""
         return json.dumps(self.as_dict())
 
+    @property
+    def shard_size(self) -> int:
+        """Images in a shard."""
+        return int(self.options["shard_size"])
+
+    @property
+    def task(self) -> Task:
+        """Which part of the whole plan the rows are of."""
+        return Task(int(self.options["task_index"]), int(self.options["task_count"]))
+
+    def with_options(self, **changes: Any) -> Fingerprint:
+        """The same with other options."""
+        return replace(self, options={**self.options, **changes})
+
     def of_faces(self) -> dict[str, str]:
         """How faces were found, for a file's footer; empty where every image was taken whole."""
-        told = {name: getattr(self, name) for name in _OF_FACES}
-        return {} if self.detector is None else {name: str(value) for name, value in told.items()}
+        document = self.as_dict()
+        return {} if self.detector is None else {name: str(document[name]) for name in _OF_FACES}
 
-    def scores_like(self, other: dict[str, object]) -> bool:
+    def scores_like(self, other: Mapping[str, Any]) -> bool:
         """Whether an image would get the same probabilities as in another run, whatever the two runs' plans."""
-        return all(value == other.get(key) for key, value in asdict(self).items() if key not in _NOT_OF_ONE_IMAGE)
+        of_one_image = {key for key in self.as_dict() if key not in self.options} - _NOT_OF_ONE_IMAGE
+        of_one_image |= {key for key in self.options if _effects().get(key) == "scores"}
+        return of_one_image.isdisjoint(self._differing(other))
 
-    def differences(self, other: dict[str, object]) -> list[str]:
+    def differences(self, other: Mapping[str, Any]) -> list[str]:
         """What differs from another run's fingerprint, in words for the user."""
-        mine = asdict(self)
-        differing = [key for key in mine if mine[key] != other.get(key)]
+        mine = self.as_dict()
+        differing = self._differing(other)
         if "plan" in differing:
             was, now = other.get("images"), self.images
             detail = f"{was} images then, {now} now" if was != now else "files were renamed or changed"
-            differing = [
-                f"the images ({detail})",
-                *(key for key in differing if key not in ("plan", "images")),
-            ]
+            differing = [f"the images ({detail})", *(key for key in differing if key not in ("plan", "images"))]
         if "model" in differing:
-            differing.remove("model")
-            differing = [key for key in differing if key != "model_name"]
+            differing = [key for key in differing if key not in ("model", "model_name")]
             differing.insert(0, f"the model ({other.get('model_name')} then, {self.model_name} now)")
         return [
             f"{key.replace('_', '-')} ({other.get(key)} then, {mine[key]} now)" if key in mine else key
             for key in differing
         ]
 
+    def _differing(self, other: Mapping[str, Any]) -> list[str]:
+        theirs = _defaults() | dict(other)
+        return [key for key, value in self.as_dict().items() if value != theirs.get(key)]
 
-_OF_FACES = ("detector", "detector_sha256", "min_face_score", "min_face_size", "max_faces", "face_margin")
-_NOT_OF_ONE_IMAGE = frozenset(
-    {"plan", "images", "model_name", "min_confidence", "shard_size", "task_index", "task_count"}
-)
+
+@cache
+def _effects() -> dict[str, Effect | None]:
+    return {leaf.key: leaf.declaration.effect for leaf in leaves(PredictOptions)}

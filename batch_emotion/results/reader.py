@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError, UsageError, one_line
 from batch_emotion.records import FACE_SCHEMA
+from batch_emotion.results.run_document import RunDocument, read_run
 from batch_emotion.results.schema import result_schema
 from batch_emotion.storage.part_folders import part_files
 from batch_emotion.storage.places import Place, readable
@@ -22,6 +24,21 @@ from batch_emotion.storage.places import Place, readable
 _BATCH = 131_072
 _CSV_BLOCK = 8 * 2**20
 _NEEDED = ("path", "status", "emotion", "confidence")
+
+
+@dataclass(frozen=True)
+class Maker:
+    """The model that made a result, as far as its footer, or where it has none its ``run.json``, names it.
+
+    Attributes:
+        name: of the model, None where that is not known.
+        sha256: of the model, None where that is not known.
+        runtime: what ran the network, None where that is not known.
+    """
+
+    name: str | None = None
+    sha256: str | None = None
+    runtime: str | None = None
 
 
 @dataclass(frozen=True)
@@ -33,7 +50,7 @@ class StoredResult:
         files: the file, or the parts in the order of their rows.
         schema: its columns, of the types they were written with; a manifest's own are strings in CSV.
         class_names: the K classes, in the order of the probabilities.
-        footer: what its Parquet footer says of it; empty for CSV and for another tool's file.
+        footer: the facts in its Parquet footer; empty for CSV and for another tool's file.
     """
 
     path: Place
@@ -46,6 +63,21 @@ class StoredResult:
     def has_faces(self) -> bool:
         """Whether an image may have several rows, one for each face."""
         return FACE_SCHEMA.names[0] in self.schema.names
+
+    @cached_property
+    def run(self) -> RunDocument:
+        """What its ``run.json`` holds; empty where there is none."""
+        return read_run(self.path)
+
+    @property
+    def maker(self) -> Maker:
+        """The model that made it."""
+        if "model_sha256" in self.footer:
+            return Maker(self.footer.get("model"), self.footer["model_sha256"], self.footer.get("runtime"))
+        record = self.run.get("result")
+        fingerprint: dict[str, object] = (record.get("fingerprint") if record else None) or {}
+        name, sha256, runtime = (fingerprint.get(key) for key in ("model_name", "model", "runtime"))
+        return Maker(*(None if each is None else str(each) for each in (name, sha256, runtime)))
 
     def check_column(self, name: str) -> None:
         """Refuse a column that is not there.
@@ -85,7 +117,7 @@ class StoredResult:
 
 
 def open_result(path: Place) -> StoredResult:
-    """Look at a result's columns and at what it says of itself; reads no rows.
+    """Read a result's columns and footer, but no rows.
 
     Raises:
         SourceError: it is not there, or not a result.

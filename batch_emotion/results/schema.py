@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from batch_emotion.columns import check_writable
 from batch_emotion.errors import SourceError
 from batch_emotion.plan import Plan
 from batch_emotion.records import CHECKSUM, FACE_ROLL, FACE_SCHEMA, UNCERTAIN, ImageBatch, Status
@@ -46,29 +47,21 @@ def check_attributes(attributes: pa.Schema, class_names: Sequence[str], flat: bo
     """Refuse manifest columns that a result cannot carry.
 
     Args:
-        attributes: the manifest's own columns.
+        attributes: the manifest's own columns, as they are to be written.
         class_names: the model's classes.
         flat: the output is CSV, which holds no nested or binary values.
-        faces: the result says where faces are.
+        faces: the result has a row for each face, with its box.
 
     Raises:
         SourceError: naming the columns.
     """
-    reserved = {"index", *result_schema(class_names, checksum=True, faces=faces).names}
+    reserved = {"index", FACE_SCHEMA.names[0], *result_schema(class_names, checksum=True, faces=faces).names}
     clashing = [name for name in attributes.names if name in reserved]
     if clashing:
         raise SourceError(
             f"the manifest's column {', '.join(clashing)} has the name of a result column; rename it in the manifest"
         )
-    if flat:
-        odd = [f"{field.name} ({field.type})" for field in attributes if not _is_flat(field.type)]
-        if odd:
-            raise SourceError(f"CSV cannot hold the manifest's column {', '.join(odd)}; write to .parquet instead")
-
-
-def _is_flat(kind: pa.DataType) -> bool:
-    binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
-    return not (pa.types.is_nested(kind) or binary)
+    check_writable(attributes, flat)
 
 
 def assemble(

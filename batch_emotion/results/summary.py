@@ -1,22 +1,19 @@
-"""How a run went: counts by status and emotion, and ``<out>.run.json``."""
+"""How a run went: counts by status and emotion, and its pace."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from batch_emotion.records import FACE_SCHEMA, SCORABLE, Profile, Status
 from batch_emotion.results.drift import Drift, Mix
+from batch_emotion.results.run_document import Counts, RunCounts, WorkerRecord
 from batch_emotion.results.schema import count_values, first_rows
 from batch_emotion.results.update import UpdateCounts
-from batch_emotion.storage.commits import commit_text
-from batch_emotion.storage.places import Place, RemotePath
 
 
 @dataclass
@@ -32,7 +29,7 @@ class WorkerPace:
         """Its pace while it worked."""
         return self.images / self.seconds if self.seconds else 0.0
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> WorkerRecord:
         """For ``run.json``."""
         return {
             "worker": self.worker,
@@ -74,7 +71,7 @@ class Summary:
     drift: Drift | None = None
 
     @classmethod
-    def from_counts(cls, counts: dict[str, Any]) -> Summary:
+    def from_counts(cls, counts: Counts) -> Summary:
         """The counts that ``run.json`` holds of a finished result."""
         mix = Mix.from_counts(counts)
         faces = counts.get("faces")
@@ -127,49 +124,36 @@ class Summary:
         """What is compared with a baseline."""
         return Mix(self.statuses, self.emotions, self.confidence_sum / max(self.emotions.total(), 1))
 
-    def counts(self) -> dict[str, Any]:
+    def counts(self) -> Counts:
         """Of the result, for ``run.json``."""
-        return {
+        counts: Counts = {
             "images": self.images,
-            **({} if self.faces is None else {"faces": self.faces}),
+            "faces": self.faces or 0,
             "statuses": dict(self.statuses.most_common()),
             "emotions": dict(self.emotions.most_common()),
             "mean_confidence": round(self.mix.mean_confidence, 6),
-            **({"vanished": self.update.vanished} if self.update else {}),
+            "vanished": self.update.vanished if self.update else 0,
         }
+        if self.faces is None:
+            del counts["faces"]
+        if self.update is None:
+            del counts["vanished"]
+        return counts
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> RunCounts:
         """Of the run, for ``run.json``."""
-        return self.counts() | {
+        counts: RunCounts = {
+            **self.counts(),
             "scored_in_this_run": self.scored,
             "scoring_seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 1),
             "runtime": self.runtime,
             "threads": self.threads,
-            **({"workers": [worker.as_dict() for worker in self.workers]} if self.workers else {}),
+            "workers": [worker.as_dict() for worker in self.workers],
             "profile_seconds": {stage: round(seconds, 3) for stage, seconds in asdict(self.profile).items()},
             "update": asdict(self.update) if self.update else None,
             "drift": self.drift.as_dict() if self.drift else None,
         }
-
-
-def run_file(out: Place) -> Place:
-    """Where an output's ``run.json`` stands."""
-    return out.with_name(out.name + ".run.json")
-
-
-def read_run(out: Place) -> dict[str, Any]:
-    """The parts ``result`` and ``last_run`` of an output's ``run.json``; empty where there is none."""
-    try:
-        told = json.loads(run_file(out).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        if isinstance(out, RemotePath) and isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-            raise  # a store that does not answer now says nothing about what it holds
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def write_run(out: Place, last_run: dict[str, Any], result: dict[str, Any] | None = None) -> None:
-    """Say how the last run went; ``result`` is kept from before where this run made none."""
-    told = {"result": result if result is not None else read_run(out).get("result"), "last_run": last_run}
-    commit_text(run_file(out), json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        if not self.workers:
+            del counts["workers"]
+        return counts

@@ -13,28 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from batch_emotion.columns import plain_field
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, PruneRefused
+from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.plan import Plan
 from batch_emotion.records import CHECKSUM, FACE_ROLL, Status
 from batch_emotion.results.image_rows import ImageRows, Numbers
 from batch_emotion.results.schema import name_emotions, whole_column, with_rolls
-
-
-@dataclass(frozen=True)
-class UpdateOptions:
-    """How an existing result is brought up to date.
-
-    Attributes:
-        prune: drop the rows of images that vanished, else they are kept, last.
-        max_prune: the largest part of the images that may be dropped.
-        retry_failures: score again what could not be scored.
-        checksum: tell by its content, not by size and time, whether a file was changed.
-    """
-
-    prune: bool = False
-    max_prune: float = 0.2
-    retry_failures: bool = False
-    checksum: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +53,7 @@ class Comparison:
         todo: int64, the rows of the plan that must be scored; those that may kill the process last.
         suspects: paths that may kill the process.
         carried: rows taken over, without the manifest's own columns; ``index`` is the plan's.
-        vanished: rows of images that are no longer there, to be kept, with the columns they had.
+        vanished: rows of images that are no longer there, to be kept, in the columns of the new result.
         counts: how many of each.
     """
 
@@ -92,7 +77,7 @@ def compare(
 
     Args:
         plan: the images as they are now.
-        schema: the result's columns without the manifest's own.
+        schema: the result's columns.
         result: the earlier result; no rows where there is none.
         leftovers: parts of an unfinished run, scored by the same model.
         suspects: paths that may kill the process.
@@ -101,9 +86,11 @@ def compare(
 
     Raises:
         PruneRefused: too many images vanished.
-        OutputMismatch: rows of vanished images were scored by another model.
+        OutputMismatch: rows of vanished images were scored by another model, or do not fit the columns.
     """
-    vanished, vanished_images = _vanished(plan, result, options, same_model)
+    gone, vanished_images = _vanished(plan, result, options, same_model)
+    vanished = _cast(gone, schema) if len(gone) and not options.prune else schema.empty_table()
+    schema = pa.schema(field for field in schema if field.name not in plan.attributes.column_names)
     before = ImageRows(_in_columns(result, schema) if same_model else schema.empty_table())
     between = ImageRows(pa.concat_tables([schema.empty_table(), *(_in_columns(part, schema) for part in leftovers)]))
     known = pc.is_in(plan.images["path"], value_set=whole_column(result["path"])).to_numpy()
@@ -133,9 +120,19 @@ def compare(
         np.concatenate([todo[~crashed], todo[crashed]]),
         whole_column(plan.images["path"].take(todo[crashed])),
         carried,
-        vanished.slice(0, 0) if options.prune else vanished,
+        vanished,
         counts,
     )
+
+
+def keep_types(attributes: pa.Table, before: pa.Schema) -> pa.Table:
+    """The manifest's columns; one that holds nothing now is of the type that it had in the earlier result."""
+    for number, field in enumerate(attributes.schema):
+        column = attributes.column(number)
+        if column.null_count == len(column) and field.name in before.names:
+            earlier = plain_field(before.field(field.name))
+            attributes = attributes.set_column(number, earlier, pa.nulls(len(column), earlier.type))
+    return attributes
 
 
 def merged(
@@ -180,7 +177,7 @@ def merged(
             shard = shard.append_column(attributes.schema.field(name), attributes[name])
         yield shard.select(schema.names)
     if comparison.vanished.num_rows:
-        yield _renamed(_cast(comparison.vanished, schema), class_names, min_confidence).select(schema.names)
+        yield _renamed(comparison.vanished, class_names, min_confidence).select(schema.names)
 
 
 def _vanished(plan: Plan, result: pa.Table, options: UpdateOptions, same_model: bool) -> tuple[pa.Table, int]:

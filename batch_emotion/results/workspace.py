@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +17,7 @@ from batch_emotion.errors import BatchEmotionError, OutputMismatch
 from batch_emotion.plan import Plan
 from batch_emotion.records import FACE_SCHEMA
 from batch_emotion.results.fingerprint import Fingerprint
+from batch_emotion.results.run_document import ResultRecord
 from batch_emotion.results.schema import with_rolls
 from batch_emotion.storage.commits import commit_text, committing, remove_folder, rename_file
 from batch_emotion.storage.places import Place, readable
@@ -53,7 +54,7 @@ class Workspace:
             OutputMismatch: the parts are of another run and ``overwrite`` is not given.
         """
         if self.is_there:
-            differing = fingerprint.differences(self._told())
+            differing = fingerprint.differences(self._read_fingerprint())
             if not differing:
                 return
             if not overwrite:
@@ -69,9 +70,9 @@ class Workspace:
         if not self.is_there:
             self.remove()
             return Leftovers()
-        told = self._told()
-        suspects = self._suspects(int(told.get("shard_size", 1)))
-        if not fingerprint.scores_like(told):
+        earlier = self._read_fingerprint()
+        suspects = self._suspects(int(earlier.get("shard_size", 1)))
+        if not fingerprint.scores_like(earlier):
             for part in [*self.folder.glob("part-*.parquet"), *self.folder.glob("left-*.parquet")]:
                 part.unlink()
         free = 1 + max((int(left.stem[5:]) for left in self.folder.glob("left-*.parquet")), default=-1)
@@ -99,11 +100,11 @@ class Workspace:
                     pa.ipc.new_file(temporary, table.schema) as file,
                 ):
                     file.write_table(table)
-        commit_text(self.folder / "fingerprint.json", json.dumps(asdict(fingerprint), indent=2) + "\n")
+        commit_text(self.folder / "fingerprint.json", json.dumps(fingerprint.as_dict(), indent=2) + "\n")
 
-    def _told(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads((self.folder / "fingerprint.json").read_text(encoding="utf-8"))
-        return told
+    def _read_fingerprint(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads((self.folder / "fingerprint.json").read_text(encoding="utf-8"))
+        return document
 
     def _suspects(self, shard_size: int) -> pa.Array:
         """The paths of the shards that an earlier process died in."""
@@ -116,18 +117,18 @@ class Workspace:
             [chunk for shard in begun for chunk in paths.slice(shard * shard_size, shard_size).chunks], pa.string()
         ).combine_chunks()
 
-    def announce(self, result: dict[str, Any]) -> None:
-        """Say what the output will be, just before it gets its name, lest a kill leave it without its ``run.json``."""
+    def announce(self, result: ResultRecord) -> None:
+        """Record what the output will be before it gets its name, lest a kill leave it without its ``run.json``."""
         commit_text(self.folder / "announced.json", json.dumps(result) + "\n")
 
     @property
-    def announced(self) -> dict[str, Any]:
-        """What was said by ``announce``; empty where nothing was."""
+    def announced(self) -> ResultRecord | None:
+        """What ``announce`` recorded; None where it was not called."""
         try:
-            told = json.loads((self.folder / "announced.json").read_text(encoding="utf-8"))
+            announced = json.loads((self.folder / "announced.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return {}
-        return told if isinstance(told, dict) else {}
+            return None
+        return cast(ResultRecord, announced) if isinstance(announced, dict) else None
 
     def plan(self) -> Plan:
         """The plan that is being worked on."""
@@ -143,7 +144,7 @@ class Workspace:
 
     @property
     def identity(self) -> str:
-        """What tells these parts from those of another run in the same place; empty where there are none."""
+        """What distinguishes these parts from another run's in the same place; empty where there are none."""
         try:
             return (self.folder / "fingerprint.json").read_text(encoding="utf-8")
         except FileNotFoundError:

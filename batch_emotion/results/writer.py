@@ -68,8 +68,8 @@ def write_result(
         out: the file or directory.
         shards: the rows of each shard; columns outside ``schema`` are left out.
         schema: the result's columns.
-        footer: what a Parquet file says of itself.
-        announce: told the digest when all is written, before the output gets its name.
+        footer: facts for the footer of a Parquet file.
+        announce: called with the digest when all is written, before the output gets its name.
     """
     rows = (shard.select(schema.names) for shard in shards)
     described = schema.with_metadata({f"batch_emotion.{key}": value for key, value in footer.items()})
@@ -85,7 +85,7 @@ def write_result(
             with committing(out) as temporary:
                 with pyarrow.csv.CSVWriter(temporary, schema, write_options=options) as writer:
                     for table in rows:
-                        writer.write_table(table)
+                        writer.write_table(table.cast(schema))
                 announce(digest := output_digest(temporary))
         case "directory":
             with committing_parts(out) as parts:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 import pyarrow as pa
 
-from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
+from batch_emotion.errors import BatchEmotionError
 from batch_emotion.images.decode import decode_whole, load
+from batch_emotion.options.images import AnnotateOptions, Limits
 from batch_emotion.plan import Plan
-from batch_emotion.records import Face, Limits, Status
+from batch_emotion.records import Face, Status
 from batch_emotion.storage.commits import committing_folder, restore_output
 from batch_emotion.visualization.boxes import draw_faces, jpeg_bytes
 from batch_emotion.visualization.palette import class_colours
@@ -26,39 +26,9 @@ _NAME = re.compile(r"\d{6,}-.*\.jpg", re.DOTALL)
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 
 
-@dataclass(frozen=True)
-class AnnotateOptions:
-    """Where to and how many.
-
-    Attributes:
-        folder: made anew, or replaced where it holds nothing but earlier copies.
-        limit: the first so many images with a face are copied.
-    """
-
-    folder: Path
-    limit: int = 100
-
-    def check(self) -> None:
-        """Refuse what makes no sense, before anything is done.
-
-        Raises:
-            UsageError: naming the option.
-        """
-        if self.limit < 1:
-            raise UsageError(f"--annotate-limit must be at least 1, not {self.limit}")
-        if not self.folder.absolute().parent.is_dir():
-            raise UsageError(f"--annotate: the folder {self.folder.absolute().parent} does not exist; make it first")
-        if self.folder.exists() and not self.folder.is_dir():
-            raise OutputMismatch(f"--annotate: {self.folder} is a file; name a folder")
-        foreign = (
-            [child.name for child in self.folder.iterdir() if not _NAME.fullmatch(child.name)]
-            if self.folder.is_dir()
-            else []
-        )
-        if foreign:
-            raise OutputMismatch(
-                f"--annotate: {self.folder} holds other things ({foreign[0]}, …); choose an empty folder or a new one"
-            )
+def is_annotated(name: str) -> bool:
+    """Whether a file's name is that of a copy."""
+    return _NAME.fullmatch(name) is not None
 
 
 def annotate(

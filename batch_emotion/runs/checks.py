@@ -1,77 +1,33 @@
-"""What ``predict`` is asked for, and whether it makes sense."""
+"""Whether what ``predict`` is asked for makes sense, from the declarations of its options where they say so."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from batch_emotion._version import DEFAULT_MODEL
-from batch_emotion.engines.options import EngineOptions
-from batch_emotion.errors import UsageError
-from batch_emotion.images.detectors import open_detector
-from batch_emotion.model.runtime import Precision, RuntimeName
-from batch_emotion.plan import Task
-from batch_emotion.records import FaceOptions, Limits
+from batch_emotion.errors import OutputMismatch, UsageError, one_line
+from batch_emotion.options.declared import Leaf, check_ranges, leaves, values
+from batch_emotion.options.images import AnnotateOptions
+from batch_emotion.options.predict import PredictOptions
+from batch_emotion.options.runs import EngineOptions, MonitoringOptions
+from batch_emotion.plan import Plan
+from batch_emotion.records import Status
+from batch_emotion.results.summary import Summary
 from batch_emotion.results.writer import output_kind
-from batch_emotion.runs.annotate import AnnotateOptions
-from batch_emotion.runs.outcome import ReportingOptions
-from batch_emotion.runs.output import OutputOptions
-from batch_emotion.sources.planning import SourceOptions
-from batch_emotion.storage.commits import check_parent
-from batch_emotion.storage.places import Place
+from batch_emotion.runs.annotate import is_annotated
+from batch_emotion.sources.planning import is_manifest
+from batch_emotion.storage.commits import check_parent, store_advice
+from batch_emotion.storage.places import Place, RemotePath
 
-
-@dataclass(frozen=True)
-class PredictOptions:
-    """What to score and how.
-
-    Attributes:
-        sources: directories, image files, globs, one manifest, or ``-``; also as URIs.
-        out: ``.parquet``, ``.csv`` or a directory, here or on a store; None keeps the rows and gives them back.
-        source: how sources are read.
-        model: a bundled model's name, a bundle's folder, or a Keras file.
-        class_names: the classes of a bare Keras file.
-        trust_pickle: load a pickled model, which can run any code.
-        runtime: what runs the network.
-        precision: ``mixed`` computes in float16, under TensorFlow.
-        threads: how many cores to use; as many as the process may where None.
-        full_decode: decode every pixel of JPEGs that are much larger than the model's input.
-        limits: what is refused.
-        min_confidence: below it the emotion is ``uncertain``.
-        batch_size: images shown to the network at a time.
-        shard_size: images committed at a time.
-        overwrite: replace an output, or the parts of an unfinished run, that were made from something else.
-        max_failures: more failures than this end in exit code 3; None allows any number.
-        faces: find the faces in each image and score each one; None scores every image whole.
-        annotate: write copies of the first images with their faces marked.
-        task: score only this part of the plan; None scores all of it.
-        engine: who scores the shards.
-        output: how the output is made: anew or as an update, and when to give up.
-        report: what is told of the run, and what is held against it.
-    """
-
-    sources: tuple[str, ...]
-    out: Place | None = None
-    source: SourceOptions = field(default_factory=SourceOptions)
-    model: str | Path = DEFAULT_MODEL
-    class_names: tuple[str, ...] | None = None
-    trust_pickle: bool = False
-    runtime: RuntimeName = "auto"
-    precision: Precision = "float32"
-    threads: int | None = None
-    full_decode: bool = False
-    limits: Limits = field(default_factory=Limits)
-    min_confidence: float = 0.0
-    batch_size: int = 256
-    shard_size: int = 4096
-    overwrite: bool = False
-    max_failures: int | None = None
-    faces: FaceOptions | None = None
-    annotate: AnnotateOptions | None = None
-    task: Task | None = None
-    engine: EngineOptions = field(default_factory=EngineOptions)
-    output: OutputOptions = field(default_factory=OutputOptions)
-    report: ReportingOptions = field(default_factory=ReportingOptions)
+CONDITIONS: dict[str, tuple[str, Callable[[PredictOptions], bool]]] = {
+    "manifest": ("a manifest (.csv, .tsv or .parquet) as the source", lambda o: any(map(is_manifest, o.sources))),
+    "list": ("a list on standard input (the source -)", lambda o: "-" in o.sources),
+    "ray": ("--engine ray", lambda o: o.engine.name == "ray"),
+    "local": ("--engine local", lambda o: o.engine.name == "local"),
+}
+"""What an option may need beside other options: in words, and how it is found out."""
 
 
 def check_options(options: PredictOptions) -> None:
@@ -80,56 +36,130 @@ def check_options(options: PredictOptions) -> None:
     Raises:
         UsageError: naming the option.
     """
-    update, task = options.output.update, options.task
+    check_ranges(options)
+    _check_needs(options, _changed(options) if options.caller.given is None else options.caller.given)
     if options.out is not None:
         output_kind(options.out)
         check_parent(options.out)
-    elif options.output != OutputOptions() or options.report != ReportingOptions(
-        arguments=options.report.arguments, run_id=options.report.run_id
-    ):
-        raise UsageError("options about the output and how the run went need --out")
     if isinstance(options.source.root, Path) and not options.source.root.is_dir():
         raise UsageError(f"--root: there is no folder {options.source.root}")
-    for name, value in (
-        ("min-confidence", options.min_confidence),
-        ("max-prune", update.max_prune if update else 0),
-    ):
-        if not 0 <= value <= 1:
-            raise UsageError(f"--{name} must be between 0 and 1, not {value:g}")
-    for name, number, least in (
-        ("batch-size", options.batch_size, 1),
-        ("shard-size", options.shard_size, 1),
-        ("threads", options.threads, 1),
-        ("max-pixels", options.limits.max_pixels, 1),
-        ("max-bytes", options.limits.max_bytes, 1),
-        ("max-failures", options.max_failures, 0),
-        ("wait", options.output.wait_s, 0),
-    ):
-        if number is not None and number < least:
-            raise UsageError(f"--{name} must be at least {least}, not {number}")
-    if task is not None:
-        if not 0 <= task.index < task.count:
-            raise UsageError(f"--task-index must be from 0 to {task.count - 1}, one less than --task-count")
-        if update is not None:
+    if options.task is not None:
+        if options.task.index >= options.task.count:
+            raise UsageError(f"--task-index must be from 0 to {options.task.count - 1}, one less than --task-count")
+        if options.update is not None:
             raise UsageError("--task-count splits a run that makes a result anew; it does not go with --update")
-    options.engine.check(options.threads, options.out is not None)
-    _check_faces(options.faces)
+    _check_engine(options.engine, has_out=options.out is not None)
     if options.annotate is not None:
-        if options.faces is None:
-            raise UsageError("--annotate marks the faces that --faces finds; give that too")
-        options.annotate.check()
-    options.report.check()
+        _check_annotate(options.annotate)
+    check_monitoring(options.monitoring)
 
 
-def _check_faces(faces: FaceOptions | None) -> None:
-    if faces is None:
+def _check_needs(options: PredictOptions, given: Collection[str]) -> None:
+    """Refuse options that have no effect without others.
+
+    Args:
+        options: all of them.
+        given: the keys of those that were asked for.
+
+    Raises:
+        UsageError: naming the option and what it goes with.
+    """
+    known = {leaf.key: leaf for leaf in leaves(PredictOptions)}
+    switches = {leaf.path: leaf for leaf in known.values() if leaf.is_switch}
+    found = values(options)
+    for key, leaf in known.items():
+        if key not in given:
+            continue
+        switch = switches.get(leaf.path[:-1])
+        needs = (switch.flag,) if switch else leaf.declaration.needs
+        if switch and found[switch.key] and leaf.declaration.needs:
+            needs = leaf.declaration.needs
+        if needs and not any(_holds(need, options, found) for need in needs):
+            raise UsageError(f"--{leaf.flag} goes with {' or '.join(map(_in_words, needs))}; give that too")
+
+
+def _holds(need: str, options: PredictOptions, found: dict[str, Any]) -> bool:
+    if need in CONDITIONS:
+        return CONDITIONS[need][1](options)
+    value = found[need.replace("-", "_")]
+    return value is not None and value is not False
+
+
+def _in_words(need: str) -> str:
+    return CONDITIONS[need][0] if need in CONDITIONS else f"--{need}"
+
+
+def _changed(options: PredictOptions) -> frozenset[str]:
+    """The keys of the options that are not at their default."""
+    found = values(options)
+
+    def is_changed(leaf: Leaf) -> bool:
+        return found[leaf.key] is not None and found[leaf.key] != leaf.default
+
+    return frozenset(leaf.key for leaf in leaves(PredictOptions) if is_changed(leaf))
+
+
+def _check_engine(engine: EngineOptions, has_out: bool) -> None:
+    if engine.name != "ray":
         return
-    for name, value in (("min-face-size", faces.min_size), ("max-faces", faces.max_faces)):
-        if value is not None and value < 1:
-            raise UsageError(f"--{name} must be at least 1, not {value}")
-    if faces.margin is not None and not -0.4 <= faces.margin <= 2:
-        raise UsageError(f"--face-margin must be between -0.4 and 2, not {faces.margin:g}")
-    if faces.min_score is not None and faces.min_score < 0:
-        raise UsageError(f"--min-face-score must be at least 0, not {faces.min_score:g}")
-    if faces.detector_model is not None or faces.detector == "yunet":
-        open_detector(faces)
+    if not has_out:
+        raise UsageError("--engine ray needs --out: its workers commit what they scored beside it")
+    if find_spec("ray") is None:
+        raise UsageError('--engine ray needs Ray, which is not installed; pip install "batch-emotion[ray]"')
+
+
+def _check_annotate(options: AnnotateOptions) -> None:
+    folder = options.folder
+    if not folder.absolute().parent.is_dir():
+        raise UsageError(f"--annotate: the folder {folder.absolute().parent} does not exist; make it first")
+    if folder.exists() and not folder.is_dir():
+        raise OutputMismatch(f"--annotate: {folder} is a file; name a folder")
+    foreign = [child.name for child in folder.iterdir() if not is_annotated(child.name)] if folder.is_dir() else []
+    if foreign:
+        raise OutputMismatch(
+            f"--annotate: {folder} holds other things ({foreign[0]}, …); choose an empty folder or a new one"
+        )
+
+
+def check_monitoring(options: MonitoringOptions) -> None:
+    """Refuse a baseline that is not there and metrics that nobody would collect.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    if options.baseline is not None and not _exists(options.baseline):
+        raise UsageError(f"--baseline: there is no {options.baseline}")
+    if options.metrics_file is not None:
+        if options.metrics_file.suffix != ".prom":
+            raise UsageError(f"--metrics-file must end in .prom, or it is not collected: {options.metrics_file}")
+        if not options.metrics_file.absolute().parent.is_dir():
+            raise UsageError(f"--metrics-file: the folder of {options.metrics_file} does not exist; make it first")
+
+
+def _exists(baseline: Place) -> bool:
+    try:
+        return baseline.exists()
+    except OSError as error:
+        if isinstance(baseline, RemotePath):
+            raise UsageError(f"--baseline: {store_advice(error, baseline)}") from None
+        raise
+
+
+def all_missing(plan: Plan, seen: Summary, made: Summary, *, updating: bool) -> str:
+    """What to do where there is not one image of the whole plan; empty where there is, or the plan has none.
+
+    Args:
+        plan: the images.
+        seen: the counts of those that this run looked for.
+        made: the counts of the result, which may hold vanished images too.
+        updating: whether the same command tries again as it is.
+    """
+    missing = Status.MISSING
+    found = seen.images > seen.statuses[missing] or plan.images["size"].null_count < len(plan)
+    if not len(plan) or found or made.statuses[missing] < len(plan):
+        return ""
+    first = one_line(plan.images["location"][0].as_py()) or "an empty path"
+    return (
+        f"all {len(plan)} images are missing, the first at {first}: correct --root, where relative paths start, or "
+        f"mount what is not mounted, and run again{'' if updating else ' with --overwrite'}"
+    )

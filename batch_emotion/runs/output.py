@@ -6,19 +6,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from batch_emotion._version import __version__
-from batch_emotion.engines.options import EngineOptions
+from batch_emotion.engines.base import Assignment
 from batch_emotion.model.bundle import Card
+from batch_emotion.options.predict import PredictOptions
 from batch_emotion.results.fingerprint import Fingerprint
+from batch_emotion.results.run_document import ResultRecord
 from batch_emotion.results.summary import Summary
-from batch_emotion.results.update import UpdateOptions
 from batch_emotion.results.workspace import Workspace, shards
 from batch_emotion.results.writer import write_result
-from batch_emotion.runs.engine import Scoring
-from batch_emotion.runs.outcome import Reporter
-from batch_emotion.runs.resume import Finished, Prepared, bring_up_to_date, make_anew
+from batch_emotion.runs.job import Job
+from batch_emotion.runs.recorder import Recorder
+from batch_emotion.runs.resume import Finished, bring_up_to_date, make_anew
+from batch_emotion.runs.scoring import open_engine, score_remaining
 from batch_emotion.storage.part_folders import restore_parts
 from batch_emotion.storage.places import Place
 
@@ -38,107 +40,81 @@ OnProgress = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
-class OutputOptions:
-    """How an output is made.
-
-    Attributes:
-        update: bring a result up to date; None makes it anew.
-        wait_s: seconds to wait for another run on the same output to end.
-        time_limit_s: stop at a shard's end after so many seconds; None never does.
-    """
-
-    update: UpdateOptions | None = None
-    wait_s: float = 0.0
-    time_limit_s: float | None = None
-
-
-@dataclass(frozen=True)
 class Made:
     """What was made, or found made.
 
     Attributes:
         outcome: which of the two.
         summary: the counts.
-        told: the part ``result`` of ``run.json``.
+        record: the part ``result`` of ``run.json``.
         left_out: files passed over for their extension.
     """
 
     outcome: Outcome
     summary: Summary
-    told: dict[str, Any]
+    record: ResultRecord
     left_out: int
 
 
-def write_output(
-    out: Place,
-    options: OutputOptions,
-    engine: EngineOptions,
-    overwrite: bool,
-    reporter: Reporter,
-    prepare: Callable[[], Prepared],
-    on_progress: OnProgress,
-) -> Made:
+def write_output(out: Place, job: Job, options: PredictOptions, recorder: Recorder, on_progress: OnProgress) -> Made:
     """Make the output, or find it made.
 
     Args:
         out: the file or directory; its lock must be held.
-        options: how.
-        engine: who scores the shards.
-        overwrite: replace an output, or the parts of an unfinished run, that were made from something else.
-        reporter: whose stages are timed.
-        prepare: makes the plan and finds the model.
-        on_progress: told of every batch of rows, those of an unfinished run first.
+        job: what decides the result.
+        options: whether it is an update or replaces what is there, the engine, and the time limit.
+        recorder: whose stages are timed.
+        on_progress: called after every batch of rows, those of an unfinished run first.
     """
     restore_parts(out)
-    prepared = prepare()
-    reporter.record.model = {"name": prepared.bundle.card.name, "sha256": prepared.fingerprint.model}
-    profile = reporter.seen.profile
+    recorder.record.model = {"name": job.bundle.card.name, "sha256": job.fingerprint.model}
+    seen, profile = recorder.seen, recorder.seen.profile
     workspace = Workspace(out)
-    if options.update is None or overwrite:
-        work = make_anew(out, overwrite, prepared, workspace)
+    if options.update is None or options.overwrite:
+        work = make_anew(out, options.overwrite, job, workspace)
     else:
         with profile.timing("compare"):
-            work = bring_up_to_date(out, options.update, prepared, workspace)
+            work = bring_up_to_date(out, options.update, job, workspace)
     if isinstance(work, Finished):
         work.summary.profile = profile
-        return Made("nothing to do", work.summary, work.told, prepared.plan.left_out)
+        return Made("nothing to do", work.summary, work.record, job.plan.left_out)
     summary = Summary(profile=profile, update=work.counts)
-    cut = list(shards(len(work.plan), prepared.fingerprint.shard_size))
+    cut = list(shards(len(work.plan), job.fingerprint.shard_size))
     committed = workspace.committed
     kept = [shard for shard in cut if shard[0] in committed]
 
-    seen = reporter.seen
-
-    def tell() -> None:
+    def progress() -> None:
         on_progress(Progress(seen.images, len(work.plan), seen.failures))
 
     for shard in kept:
         seen.add(workspace.read(*shard))
-        tell()
+        progress()
     if len(kept) < len(cut):
-        limit = options.time_limit_s
-        left = None if limit is None else limit - reporter.record.seconds
-        Scoring(work.plan, prepared, workspace, seen, left, tell).run(engine)
+        limit = options.time_limit
+        deadline = None if limit is None else time.time() + limit - recorder.record.seconds
+        assignment = Assignment(
+            workspace, workspace.identity, job.scorer, len(work.plan), job.fingerprint.shard_size, deadline
+        )
+        score_remaining(open_engine(options.engine, work.plan, job.bundle), assignment, seen, progress)
     summary.scored, summary.seconds = seen.scored, seen.seconds
     summary.runtime, summary.threads, summary.workers = seen.runtime, seen.threads, seen.workers
-    told: dict[str, Any] = {}
 
     def announce(sha256: str) -> None:
-        told.update(result_told(prepared.fingerprint, sha256, summary))
-        workspace.announce(told)
+        workspace.announce(result_record(job.fingerprint, sha256, summary))
 
     started = time.monotonic()
     with profile.timing("write"):
         rows = work.rows(workspace.read(*shard) for shard in cut)
-        says = footer(prepared.fingerprint, prepared.bundle.card)
-        write_result(out, summary.counting(rows), prepared.schema, says, announce)
+        facts = footer(job.fingerprint, job.bundle.card)
+        sha256 = write_result(out, summary.counting(rows), work.schema, facts, announce)
     summary.seconds += time.monotonic() - started if summary.scored else 0
-    return Made("done", summary, told, prepared.plan.left_out)
+    return Made("done", summary, result_record(job.fingerprint, sha256, summary), job.plan.left_out)
 
 
 def footer(fingerprint: Fingerprint, card: Card) -> dict[str, str]:
     """What a Parquet result says of itself."""
     height, width = card.input.image_size
+    options = fingerprint.options
     return {
         "version": __version__,
         "model": card.name,
@@ -146,16 +122,16 @@ def footer(fingerprint: Fingerprint, card: Card) -> dict[str, str]:
         "class_names": ",".join(card.class_names),
         "image_size": f"{height}x{width}",
         "decoder": fingerprint.decoder,
-        "jpeg_decoding": "full" if fingerprint.full_decode else "scaled",
+        "jpeg_decoding": "full" if options["full_decode"] else "scaled",
         "runtime": fingerprint.runtime,
-        "precision": fingerprint.precision,
+        "precision": str(options["precision"]),
         "plan": fingerprint.plan,
         **fingerprint.of_faces(),
         "fingerprint": fingerprint.to_json(),
     }
 
 
-def result_told(fingerprint: Fingerprint, sha256: str, summary: Summary) -> dict[str, Any]:
+def result_record(fingerprint: Fingerprint, sha256: str, summary: Summary) -> ResultRecord:
     """The part ``result`` of ``run.json``."""
     return {
         "tool": f"batch-emotion {__version__}",

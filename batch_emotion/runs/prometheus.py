@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+
+from batch_emotion.results.run_document import LastRun, RunCounts
 
 _PREFIX = "batch_emotion_"
 _LAST_SUCCESS = "last_success_timestamp_seconds"
@@ -23,7 +24,7 @@ _OF_RUN = {
 }
 
 
-def write_metrics(file: Path, job: str, last_run: dict[str, Any], has_result: bool) -> None:
+def write_metrics(file: Path, job: str, last_run: LastRun, has_result: bool) -> None:
     """Write the metrics of a run; what is told of the result is carried forward where this run made none.
 
     Args:
@@ -59,7 +60,7 @@ def write_metrics(file: Path, job: str, last_run: dict[str, Any], has_result: bo
 _Samples = dict[tuple[str, str | None], float]
 
 
-def _of_result(counts: dict[str, Any]) -> _Samples:
+def _of_result(counts: RunCounts) -> _Samples:
     samples: _Samples = {("images", status): count for status, count in counts["statuses"].items()}
     scored = sum(counts["emotions"].values())
     samples |= {("emotion_share", emotion): count / scored for emotion, count in counts["emotions"].items()}

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from batch_emotion._version import __version__
+from batch_emotion.results.run_document import RunRecordDocument
 
 _PACKAGES = ("tensorflow", "keras", "onnxruntime", "numpy", "pyarrow", "opencv-python")
 
@@ -42,7 +42,7 @@ class RunRecord:
         """How long the run has been going."""
         return time.monotonic() - self._clock
 
-    def as_dict(self, exit_code: int, error: str | None = None) -> dict[str, Any]:
+    def as_dict(self, exit_code: int, error: str | None = None) -> RunRecordDocument:
         """For the part ``last_run`` of ``run.json``."""
         return {
             "run_id": self.run_id,

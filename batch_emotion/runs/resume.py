@@ -5,72 +5,32 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from batch_emotion.errors import OutputMismatch
-from batch_emotion.model.bundle import Bundle
+from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.plan import Plan
-from batch_emotion.records import CHECKSUM
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.reader import read_result
-from batch_emotion.results.schema import result_schema
-from batch_emotion.results.summary import Summary, read_run, run_file
-from batch_emotion.results.update import UpdateCounts, UpdateOptions, compare, merged
+from batch_emotion.results.run_document import ResultRecord, read_run, run_file
+from batch_emotion.results.summary import Summary
+from batch_emotion.results.update import UpdateCounts, compare, keep_types, merged
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.results.writer import check_target, output_digest
+from batch_emotion.runs.job import Job
 from batch_emotion.storage.part_folders import is_unfinished
 from batch_emotion.storage.places import Place
-
-if TYPE_CHECKING:
-    from batch_emotion.scoring import Scorer, ScorerSpec
 
 _LOG = logging.getLogger("batch_emotion")
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """All that decides a result.
-
-    Attributes:
-        plan: the images.
-        bundle: the model.
-        fingerprint: what is compared with other runs.
-        spec: how the images are scored.
-    """
-
-    plan: Plan
-    bundle: Bundle
-    fingerprint: Fingerprint
-    spec: ScorerSpec
-
-    def open_scorer(self, summary: Summary) -> Scorer:
-        """Load the model in this process, and note in a summary what runs it."""
-        scorer = self.spec.open(summary.profile, self.bundle)
-        summary.runtime, summary.threads = scorer.runtime.name, scorer.threads
-        return scorer
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The result's columns."""
-        return self._schema(self.plan.attributes.schema)
-
-    @property
-    def own_schema(self) -> pa.Schema:
-        """The result's columns without the manifest's."""
-        return self._schema(None)
-
-    def _schema(self, attributes: pa.Schema | None) -> pa.Schema:
-        checksum, faces = CHECKSUM in self.plan.images.column_names, self.fingerprint.detector is not None
-        return result_schema(self.bundle.card.class_names, attributes, checksum, faces=faces)
-
-
-@dataclass(frozen=True)
 class Work:
-    """What has to be scored, and how its parts become the result."""
+    """What has to be scored, and how its parts become the result, in these columns."""
 
     plan: Plan
+    schema: pa.Schema
     rows: Callable[[Iterable[pa.Table]], Iterable[pa.Table]]
     counts: UpdateCounts | None = None
 
@@ -79,87 +39,91 @@ class Work:
 class Finished:
     """An output that is there already: its part ``result`` of ``run.json``, and its counts."""
 
-    told: dict[str, Any]
+    record: ResultRecord
     summary: Summary
 
 
-def make_anew(out: Place, overwrite: bool, prepared: Prepared, workspace: Workspace) -> Work | Finished:
+def make_anew(out: Place, overwrite: bool, job: Job, workspace: Workspace) -> Work | Finished:
     """Score the whole plan, or the rest of it where an unfinished run has the same one.
 
     Raises:
         OutputMismatch: another run's output or parts are in the way, and ``overwrite`` is not given.
     """
     if not workspace.is_there and out.exists() and not overwrite:
-        return _finished(out, prepared.fingerprint)
+        return _finished(out, job.fingerprint)
     check_target(out)
-    workspace.open(prepared.fingerprint, prepared.plan, overwrite)
-    return Work(prepared.plan, lambda parts: parts)
+    workspace.open(job.fingerprint, job.plan, overwrite)
+    return Work(job.plan, job.schema, lambda parts: parts)
 
 
 def _finished(out: Place, fingerprint: Fingerprint) -> Finished:
     """The finished output, where it is the one that this run would make."""
-    told = read_run(out).get("result") or {}
-    if not told:
+    record = read_run(out).get("result")
+    if not record:
         raise OutputMismatch(
             f"{out} is there already, and no {run_file(out).name} says that a run made it; "
             "give --overwrite to replace it"
         )
-    differing = fingerprint.differences(told["fingerprint"])
+    differing = fingerprint.differences(record["fingerprint"])
     if differing:
         raise OutputMismatch(
             f"{out} is there already and differs in {'; '.join(differing)}; give --update to bring it up to date or "
             "--overwrite to replace it"
         )
-    if output_digest(out) != told["sha256"]:
+    if output_digest(out) != record["sha256"]:
         raise OutputMismatch(f"{out} was changed after it was written; give --overwrite to make it anew")
-    return Finished(told, Summary.from_counts(told["counts"]))
+    return Finished(record, Summary.from_counts(record["counts"]))
 
 
-def bring_up_to_date(out: Place, options: UpdateOptions, prepared: Prepared, workspace: Workspace) -> Work | Finished:
+def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Workspace) -> Work | Finished:
     """Score what has no row yet in the output or in the parts of an unfinished run.
 
     Raises:
         OutputMismatch: rows cannot be kept, or too many images vanished.
     """
     check_target(out)
-    plan, fingerprint, class_names = prepared.plan, prepared.fingerprint, prepared.bundle.card.class_names
-    told = _attested(out, workspace)
-    if told and not fingerprint.differences(told["fingerprint"]):
-        summary = Summary.from_counts(told["counts"])
-        vanished = told["counts"].get("vanished", 0)
+    fingerprint, class_names = job.fingerprint, job.class_names
+    record = _attested(out, workspace)
+    if record and not fingerprint.differences(record["fingerprint"]):
+        summary = Summary.from_counts(record["counts"])
+        vanished = record["counts"].get("vanished", 0)
         if not (options.retry_failures and summary.failures) and not (options.prune and vanished):
-            summary.update = UpdateCounts(unchanged=len(plan), vanished=vanished)
-            return Finished(told, summary)
+            summary.update = UpdateCounts(unchanged=len(job.plan), vanished=vanished)
+            return Finished(record, summary)
+    result = read_result(out) if record else job.schema.empty_table()
+    plan = replace(job.plan, attributes=keep_types(job.plan.attributes, result.schema))
+    schema = replace(job, plan=plan).schema
     leftovers = workspace.adopt(fingerprint)
     comparison = compare(
         plan,
-        prepared.own_schema,
-        read_result(out) if told else prepared.schema.empty_table(),
+        schema,
+        result,
         leftovers.tables,
         leftovers.suspects,
         options,
-        same_model=not told or fingerprint.scores_like(told["fingerprint"]),
+        same_model=not record or fingerprint.scores_like(record["fingerprint"]),
     )
     todo = plan.take(comparison.todo)
     workspace.restart(replace(fingerprint, plan=todo.digest, images=len(todo)), todo, comparison.suspects)
     _LOG.info("compared", extra={"fields": asdict(comparison.counts)})
     return Work(
         todo,
+        schema,
         lambda parts: merged(
-            plan, comparison, parts, prepared.schema, class_names, fingerprint.min_confidence, fingerprint.shard_size
+            plan, comparison, parts, schema, class_names, job.scorer.min_confidence, fingerprint.shard_size
         ),
         comparison.counts,
     )
 
 
-def _attested(out: Place, workspace: Workspace) -> dict[str, Any]:
-    """What made the output that is there, as its run told; empty where there is none."""
+def _attested(out: Place, workspace: Workspace) -> ResultRecord | None:
+    """What made the output that is there, as its run recorded it; None where there is none."""
     if not out.exists() or (workspace.is_there and is_unfinished(out)):
-        return {}
+        return None
     digest = output_digest(out)
-    for told in (read_run(out).get("result") or {}, workspace.announced):
-        if told.get("sha256") == digest:
-            return told
+    for record in (read_run(out).get("result"), workspace.announced):
+        if record and record.get("sha256") == digest:
+            return record
     raise OutputMismatch(
         f"{out} was changed after it was written, or has lost its {run_file(out).name}, and its rows cannot be kept; "
         "give --overwrite to make it anew"

@@ -3,87 +3,75 @@
 from __future__ import annotations
 
 import difflib
-import io
-from typing import TextIO
 
 import pyarrow as pa
 
+from batch_emotion.columns import plain_columns
 from batch_emotion.errors import SourceError, one_line
+from batch_emotion.sources.delimited import SEPARATORS, read_delimited
 from batch_emotion.storage.escaping import escape_name
-from batch_emotion.storage.places import Place, RemotePath, readable
+from batch_emotion.storage.places import Place, readable
 
-MANIFEST_SUFFIXES = frozenset({".csv", ".parquet"})
+MANIFEST_SUFFIXES = frozenset({*SEPARATORS, ".parquet"})
 
 
-def read_manifest(manifest: Place, path_column: str) -> tuple[pa.ChunkedArray, pa.Table]:
+def read_manifest(
+    manifest: Place, path_column: str, encoding: str | None = None, delimiter: str | None = None
+) -> tuple[pa.ChunkedArray, pa.Table]:
     """Read a manifest; CSV cells stay the strings they are, ``007`` and ``NA`` and empty ones included.
 
+    Args:
+        manifest: ``.csv``, ``.tsv`` or ``.parquet``.
+        path_column: the column that holds the paths.
+        encoding: of text; told by its bytes where None.
+        delimiter: of text; told by its header where None.
+
     Returns:
-        the paths as written, and the other columns in their order.
+        the paths as written, and the other columns in their order, in types that every stage can carry.
 
     Raises:
-        SourceError: it cannot be read, a column is there twice, or the path column is not there.
+        SourceError: it cannot be read, a column is there twice, the path column is not there, or a column holds what a
+            result cannot.
     """
     try:
-        table = _read_csv(manifest) if manifest.suffix.lower() == ".csv" else _read_parquet(manifest)
+        if manifest.suffix.lower() in SEPARATORS:
+            table = read_delimited(manifest, path_column, encoding, delimiter)
+        else:
+            table = _read_parquet(manifest)
     except (ValueError, OSError, pa.ArrowException) as error:
         raise SourceError(f"the manifest {escape_name(str(manifest))} cannot be read: {one_line(error)}") from None
     names = table.column_names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise SourceError(f"the manifest has a column more than once: {', '.join(twice)}")
+        raise SourceError(
+            f"the manifest has a column more than once: {', '.join(name or '(no name)' for name in twice)}"
+        )
     if path_column not in names:
         near = difflib.get_close_matches(path_column, names, 1, 0.3)
         hint = f"; did you mean --path-column {near[0]}?" if near else ""
+        if len(names) == 1 and manifest.suffix.lower() in SEPARATORS:
+            hint = "; --delimiter says what separates its columns, --path-column which one holds the paths"
         raise SourceError(f"the manifest has no column {path_column!r}, only: {', '.join(names) or 'none'}{hint}")
+    return _paths(table[path_column], path_column), table.drop_columns([path_column])
+
+
+def _paths(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     try:
-        paths = table[path_column].cast(pa.string())
+        paths = column.cast(pa.string())
+        paths.validate(full=True)
     except pa.ArrowException:
-        kind = table.schema.field(path_column).type
-        raise SourceError(f"the manifest's column {path_column!r} holds {kind}, not paths") from None
-    return paths, table.drop_columns([path_column])
-
-
-def _read_csv(manifest: Place) -> pa.Table:
-    import pandas as pd
-
-    with _text_of(manifest) as file:
-        rows = pd.read_csv(
-            file,
-            header=None,
-            dtype=object,
-            keep_default_na=False,
-            na_filter=False,
-            index_col=False,
-            skip_blank_lines=True,
-            chunksize=65_536,
-        )
-        names: list[str] = []
-        tables = []
-        for chunk in rows:
-            cells = [[_text(cell) for cell in chunk[column]] for column in chunk.columns]
-            if not names:
-                names = [column.pop(0) for column in cells]
-            tables.append(pa.table([pa.array(column, pa.string()) for column in cells], names))
-    return pa.concat_tables(tables)
-
-
-def _text_of(manifest: Place) -> TextIO:
-    """The manifest as text, lossless whatever its bytes are."""
-    stream = (
-        manifest.filesystem.open_input_stream(manifest.path)
-        if isinstance(manifest, RemotePath)
-        else manifest.open("rb")
-    )
-    return io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
-
-
-def _text(cell: object) -> str:
-    return escape_name(cell) if isinstance(cell, str) and not cell.isascii() else cell if isinstance(cell, str) else ""
+        held = "text that is not UTF-8" if pa.types.is_string(column.type) else str(column.type)
+        raise SourceError(f"the manifest's column {name!r} holds {held}, not paths") from None
+    return paths
 
 
 def _read_parquet(manifest: Place) -> pa.Table:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(readable(manifest)) as file:
-        return file.read().replace_schema_metadata(None)
+        try:
+            table = file.read()
+        except pa.ArrowNotImplementedError:  # categories within lists, for one, are not joined across row groups
+            groups = range(file.num_row_groups)
+            table = pa.concat_tables(plain_columns(file.read_row_group(number)) for number in groups)
+        return plain_columns(table.replace_schema_metadata(None))

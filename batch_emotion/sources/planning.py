@@ -8,7 +8,6 @@ import stat
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from pyarrow.lib import StringBuilder
 
 from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.options.images import SourceOptions
 from batch_emotion.plan import PLAN_SCHEMA, Plan
 from batch_emotion.sources.folder import CHUNK, Entry, Walk, in_order, is_image, local_entry
 from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
@@ -30,24 +30,7 @@ if TYPE_CHECKING:
     from batch_emotion.sources.bucket import StoreWalk
 
 _UNKNOWN = -1
-
-
-@dataclass(frozen=True)
-class SourceOptions:
-    """How sources are read.
-
-    Attributes:
-        path_column: the manifest's column that holds the paths.
-        root: the folder, here or on a store, that a manifest's or a list's relative paths start from; the manifest's
-            own folder, or the working directory, where None.
-        null: names on standard input end in NUL, not in a newline.
-        stdin: where ``-`` is read from; the process's standard input where None.
-    """
-
-    path_column: str = "path"
-    root: Place | None = None
-    null: bool = False
-    stdin: BinaryIO | None = None
+_LONGEST_NAME = 2**20
 
 
 def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> Plan:
@@ -58,7 +41,7 @@ def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> P
             cannot be read.
     """
     options = options or SourceOptions()
-    manifests = [source for source in sources if _is_manifest(source)]
+    manifests = [source for source in sources if is_manifest(source)]
     if manifests:
         if len(sources) > 1:
             raise SourceError(f"a manifest must be the only source, but {len(sources)} were given with {manifests[0]}")
@@ -73,7 +56,7 @@ def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> P
 
 def manifest_folder(sources: Sequence[str]) -> Place | None:
     """The folder that a manifest's relative paths start from by themselves; None where no source is a manifest."""
-    return next((place(source).parent for source in sources if _is_manifest(source)), None)
+    return next((place(source).parent for source in sources if is_manifest(source)), None)
 
 
 def is_one_image(sources: Sequence[str]) -> bool:
@@ -82,10 +65,11 @@ def is_one_image(sources: Sequence[str]) -> bool:
     Raises:
         UsageError: it is said to be on a store that cannot be read.
     """
-    return len(sources) == 1 and _is_file(sources[0]) and not _is_manifest(sources[0])
+    return len(sources) == 1 and _is_file(sources[0]) and not is_manifest(sources[0])
 
 
-def _is_manifest(source: str) -> bool:
+def is_manifest(source: str) -> bool:
+    """Whether a source is a file that lists images."""
     return os.path.splitext(source)[1].lower() in MANIFEST_SUFFIXES and _is_file(source)
 
 
@@ -149,6 +133,8 @@ def _globbed(pattern: str, walk: Walk) -> Iterator[Entry]:
 
 
 def _listed(options: SourceOptions) -> Iterator[Entry]:
+    if options.stdin is None and sys.stdin is None:
+        raise SourceError("- reads names from standard input, which is closed")
     raw_names = _pieces(options.stdin or sys.stdin.buffer, b"\0" if options.null else b"\n")
     names = (os.fsdecode(raw if options.null else raw.removesuffix(b"\r")) for raw in raw_names)
     return _located(options.root or Path(), ((escape_name(name), name) for name in names if name))
@@ -183,14 +169,23 @@ def _ask_store(location: str, asked: set[tuple[str, str]]) -> None:
 
 def _pieces(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
     rest = b""
-    while block := stream.read(2**20):
+    while block := _read(stream):
         *whole, rest = (rest + block).split(separator)
+        if len(rest) > _LONGEST_NAME:
+            raise SourceError("standard input has no list of names, one a line, or with --null each ending in NUL")
         yield from whole
     yield rest
 
 
+def _read(stream: BinaryIO) -> bytes:
+    try:
+        return stream.read(2**20)
+    except OSError as error:
+        raise SourceError(f"standard input cannot be read: {error.strerror}") from None
+
+
 def _plan_of_manifest(manifest: Place, options: SourceOptions) -> Plan:
-    paths, attributes = read_manifest(manifest, options.path_column)
+    paths, attributes = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
     return plan_paths(paths, options.root or manifest.parent, attributes)
 
 

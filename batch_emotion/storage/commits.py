@@ -155,17 +155,18 @@ def rename_file(file: Place, name: str) -> None:
 
 def remove_folder(folder: Place) -> None:
     """Take a folder away with all that is in it; none is no error."""
+    if isinstance(folder, RemotePath):
+        folder.rmtree()
+        return
     with suppress(FileNotFoundError):
-        if isinstance(folder, RemotePath):
-            folder.rmtree()
-        else:
-            shutil.rmtree(folder)
+        shutil.rmtree(folder)
 
 
 def write_advice(error: OSError, folder: Place) -> str:
     """What a failed write means and what to do about it, in words for the user."""
     if isinstance(folder, RemotePath):
-        if error.errno in (None, errno.ENOENT):  # as pyarrow has it; others are of this machine
+        if error.errno in (None, errno.ENOENT, errno.EACCES) and not error.filename:
+            # as pyarrow has it; others are of this machine
             return store_advice(error, folder)
         folder = Path(tempfile.gettempdir())
     said = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
@@ -188,14 +189,14 @@ def store_advice(error: OSError, place: RemotePath) -> str:
 
 
 _REFUSALS = (
-    ("NO_SUCH_BUCKET|NoSuchBucket", "make that bucket or correct its name"),
+    ("NO_SUCH_BUCKET|NoSuchBucket|NOT_FOUND", "make that bucket or correct its name"),
     (
         "ACCESS_DENIED|INVALID_ACCESS_KEY|InvalidAccessKey|SIGNATURE|UNRECOGNIZED_CLIENT|MISSING_AUTHENTICATION|TOKEN"
-        "|CREDENTIAL|403|401|[Cc]redentials|[Pp]ermission|PERMISSION",
+        "|CREDENTIAL|403|401|[Cc]redentials|[Pp]ermission|PERMISSION|UNAUTHENTICATED|access token",
         "check the credentials in the environment, and that they may list, read, write and delete below {place},",
     ),
     ("NETWORK_CONNECTION|curl|resolve|connect|TIMEOUT|timed out", "check the network and the endpoint's address"),
-    ("SLOW_DOWN|SERVICE_UNAVAILABLE|503|INTERNAL_FAILURE|500", "wait until the store answers again"),
+    ("SLOW_DOWN|UNAVAILABLE|503|INTERNAL_FAILURE|500", "wait until the store answers again"),
 )
 
 

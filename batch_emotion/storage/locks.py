@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -13,8 +14,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from platformdirs import user_state_path
 
-from batch_emotion.errors import OutputBusy
+from batch_emotion.errors import OutputBusy, UsageError, one_line
 from batch_emotion.storage.places import Place
+
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS})
+"""What a file system answers that keeps no locks, such as a network mount without its lock service."""
 
 
 def lock_file(out: Place) -> Path:
@@ -41,8 +45,9 @@ def output_lock(path: Path, wait_s: float = 0.0, of: str = "") -> Iterator[None]
 
     Raises:
         OutputBusy: another run holds it.
+        UsageError: its file system keeps no locks.
     """
-    lock = FileLock(path)
+    lock = FileLock(path, fallback_to_soft=False)
     try:
         lock.acquire(timeout=wait_s, poll_interval=min(1.0, max(0.05, wait_s / 100)))
     except Timeout:
@@ -51,6 +56,14 @@ def output_lock(path: Path, wait_s: float = 0.0, of: str = "") -> Iterator[None]
             holder = path.read_text(encoding="utf-8").strip()
         raise OutputBusy(
             f"another run{f' ({holder})' if holder else ''} is writing this output; wait for it to end ({path})"
+        ) from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        raise UsageError(
+            f"cannot lock {path}: {one_line(error.strerror or error)}; without a lock two runs could write this output "
+            f"at once: mount {path.parent} with locks (NFS: its lock service, Lustre: -o flock), or write to another "
+            "file system and copy the result"
         ) from None
     try:
         with suppress(OSError):

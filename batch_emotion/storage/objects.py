@@ -15,11 +15,10 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from batch_emotion.errors import BatchEmotionError, Interrupted, SourceError, UsageError, one_line
+from batch_emotion.errors import BatchEmotionError, Interrupted, SourceError, one_line
 from batch_emotion.records import Status
-from batch_emotion.storage.escaping import unescape_name
-from batch_emotion.storage.places import RemotePath, place
-from batch_emotion.storage.reading import RUN_FAILURES, FileBytes, read_file
+from batch_emotion.storage.local import RUN_FAILURES, FileBytes
+from batch_emotion.storage.places import RemotePath
 
 _T = TypeVar("_T")
 
@@ -31,25 +30,22 @@ _PASSING = re.compile(
     r"|HTTP status (?:5\d\d|429)|curlCode|UNAVAILABLE|RESOURCE_EXHAUSTED|DEADLINE_EXCEEDED"
     r"|Azure Error: \[(?:\]|\w+\] (?:5\d\d|429))"
 )
+_NO_TOKEN = re.compile("access token")
+"""Google's client says that it is unavailable, where it has no credentials."""
+
 _FORBIDDEN = re.compile(
     r"ACCESS_DENIED|HTTP status 40[13]|INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|EXPIRED|TOKEN|CREDENTIALS"
     r"|PERMISSION_DENIED|UNAUTHENTICATED|access token|Azure Error: \[\w+\] 40[13]"
 )
 
 
-def read_object(location: str, max_bytes: int) -> FileBytes:
+def read_object(there: RemotePath, max_bytes: int) -> FileBytes:
     """Read a whole object of at most ``max_bytes``, in two requests; what is wrong with it is in the status.
 
     Raises:
         BatchEmotionError: the whole store has ceased to answer.
         OSError: the process itself is out of memory or file descriptors.
     """
-    try:
-        there = place(unescape_name(location))
-    except UsageError as error:
-        return FileBytes(b"", Status.UNSUPPORTED, str(error))
-    if not isinstance(there, RemotePath):
-        return read_file(str(there), max_bytes)
     *folders, name = there.key.split("/")
     if {"", ".", ".."}.intersection(folders) or name in (".", ".."):
         # pyarrow refuses the first and opens another object's key for the others
@@ -77,7 +73,8 @@ def patiently(ask: Callable[[], _T]) -> _T:
         except FileNotFoundError:
             raise
         except OSError as error:
-            if Interrupted.arrived is not None or not _PASSING.search(str(error)):
+            reason = str(error)
+            if Interrupted.arrived is not None or _NO_TOKEN.search(reason) or not _PASSING.search(reason):
                 raise
         time.sleep(pause_s * random.uniform(0.5, 1.5))
     return ask()
@@ -90,7 +87,8 @@ def bucket_trouble(there: RemotePath) -> str | None:
         found = root.filesystem.get_file_info(root.path)
     except _FAILURES as error:
         reason = one_line(error)
-        return None if _FORBIDDEN.search(reason) and _may_be_asked(root / "_") else _trouble(root, reason)
+        limited = _FORBIDDEN.search(reason) and not _NO_TOKEN.search(reason)
+        return None if limited and _may_be_asked(root / "_") else _trouble(root, reason)
     if _is_absent(found):
         return f"there is no {root.bucket_kind} {root}; check its name and the endpoint"
     return None
@@ -120,11 +118,12 @@ def find_object(there: RemotePath) -> Any:
     if there.key.strip("/") == there.bucket:
         return _find_root(there.root)
     try:
-        found = there.filesystem.get_file_info(there.path)
-    except pa.ArrowInvalid as error:
-        raise SourceError(f"cannot open {there}: {one_line(error)[:_BEARABLE]}") from None
+        found = there.info()
     except _FAILURES as error:
-        raise SourceError(_trouble(there.root, one_line(error))) from None
+        reason = one_line(error)
+        if isinstance(error, pa.ArrowInvalid) and not _NO_TOKEN.search(reason):
+            raise SourceError(f"cannot open {there}: {reason[:_BEARABLE]}") from None
+        raise SourceError(_trouble(there.root, reason)) from None
     if _is_absent(found):
         raise SourceError(
             bucket_trouble(there) or f"no such object or folder: {there}; a URI is taken as it is, not as a pattern"
@@ -146,28 +145,34 @@ def whole_seconds(mtime_ns: int | None) -> int | None:
 
 
 def _read(there: RemotePath, max_bytes: int) -> FileBytes:
-    with there.filesystem.open_input_file(there.path) as file:
-        size, mtime_ns = file.size(), _modified(there, file)
-        if size > max_bytes:
-            reason = f"{size} bytes, more than the limit of {max_bytes}"
-            return FileBytes(b"", Status.TOO_LARGE, reason, size, mtime_ns)
-        data = file.read()
+    if there.tells_time_when_opened:
+        with there.filesystem.open_input_file(there.path) as file:
+            return _bytes_of(file.read, file.size(), _written(file), max_bytes)
+    found = there.filesystem.get_file_info(there.path)
+    if not found.is_file:
+        raise FileNotFoundError(there.path)
+    return _bytes_of(there.read_bytes, found.size, whole_seconds(found.mtime_ns), max_bytes)
+
+
+def _written(file: Any) -> int | None:
+    """When an object of S3 was written, ns since the epoch."""
+    told = (file.metadata() or {}).get("Last-Modified")
+    return None if told is None else int(datetime.fromisoformat(told.decode()).timestamp()) * 10**9
+
+
+def _bytes_of(read: Callable[[], bytes], size: int, mtime_ns: int | None, max_bytes: int) -> FileBytes:
+    if size > max_bytes:
+        reason = f"{size} bytes, more than the limit of {max_bytes}"
+        return FileBytes(b"", Status.TOO_LARGE, reason, size, mtime_ns)
+    data = read()
     if not data:
         return FileBytes(b"", Status.EMPTY, "the file has no content", size, mtime_ns)
     return FileBytes(data, Status.OK, None, size, mtime_ns)
 
 
-def _modified(there: RemotePath, file: Any) -> int | None:
-    """When the opened object was written, ns since the epoch; S3 has told it with its size, others must be asked."""
-    told = (file.metadata() or {}).get("Last-Modified")
-    if told is None:
-        return whole_seconds(there.filesystem.get_file_info(there.path).mtime_ns)
-    return int(datetime.fromisoformat(told.decode()).timestamp()) * 10**9
-
-
 def _absent(there: RemotePath) -> FileBytes:
     try:
-        is_there = not _is_absent(there.filesystem.get_file_info(there.path))
+        is_there = there.exists()
     except _FAILURES:
         is_there = False
     if is_there:

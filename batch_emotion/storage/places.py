@@ -10,8 +10,8 @@ import io
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
@@ -20,14 +20,24 @@ from typing import IO, Any
 
 from batch_emotion.errors import UsageError
 from batch_emotion.storage.azure import is_container, open_azure
+from batch_emotion.storage.google import open_google
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _READ_AHEAD = 8 * 2**20
-_BUCKETS = ("s3", "gs", "gcs")
+_SMALL = 64 * 2**20
+_GOOGLE = ("gs", "gcs")
+_BUCKETS = ("s3", *_GOOGLE)
 """Stores that show an object only when it is whole."""
 
 _CONTAINERS = ("abfs", "abfss")
-"""Azure's, which pyarrow can only read so: it empties a blob when writing begins, and fills it when that ends."""
+"""Azure's, which are only read: pyarrow empties a blob when writing begins, and fills it when that ends.
+
+A copy from a temporary key is no way out: pyarrow asks for one that Azure may finish later, and the blob is empty until
+then. Blobs it moves only in accounts with a hierarchical namespace.
+"""
+
+_LIST_FOLDERS = ("s3", *_CONTAINERS)
+"""Where a folder's listing names the folders in it. Google's leaves out those that have no object of their own."""
 
 _OPENING = Lock()
 
@@ -73,6 +83,16 @@ class RemotePath:
         return self.scheme in _BUCKETS
 
     @property
+    def lists_folders(self) -> bool:
+        """Whether one listing of a folder names the folders in it; if not, only a recursive one is complete."""
+        return self.scheme in _LIST_FOLDERS
+
+    @property
+    def tells_time_when_opened(self) -> bool:
+        """Whether an opened object knows when it was written, so that it need not be asked for."""
+        return self.scheme == "s3"
+
+    @property
     def name(self) -> str:
         """The last part of the key; empty for a bucket."""
         return self.key.rstrip("/").partition("/")[2].rpartition("/")[2]
@@ -109,11 +129,26 @@ class RemotePath:
         with _OPENING:  # so that many readers open it once
             return open_filesystem(self.scheme, self.bucket)
 
+    def info(self) -> Any:
+        """The ``pyarrow.fs.FileInfo`` of the object of this key, or of the folder that has objects below it.
+
+        It is ``NotFound`` where there is neither. pyarrow says so too of a folder of Azure's whose name is the
+        beginning of a neighbour's (``faces`` and ``faces-old``), which is therefore listed.
+        """
+        from pyarrow.fs import FileInfo, FileSelector, FileType
+
+        found = self.filesystem.get_file_info(self.path)
+        if found.type == FileType.NotFound and self.scheme in _CONTAINERS and self.name:
+            folder = FileSelector(self.path.rstrip("/"), allow_not_found=True)
+            if self.filesystem.get_file_info(folder):
+                return FileInfo(folder.base_dir, FileType.Directory)
+        return found
+
     def exists(self) -> bool:
         """Whether there is an object of this key, or one below it."""
         from pyarrow.fs import FileType
 
-        return bool(self.filesystem.get_file_info(self.path).type != FileType.NotFound)
+        return bool(self.info().type != FileType.NotFound)
 
     def is_in_bucket(self) -> bool | None:
         """Whether its bucket is there; None where that may not be asked, as where only some keys are allowed."""
@@ -126,20 +161,22 @@ class RemotePath:
 
     def is_file(self) -> bool:
         """Whether there is an object of this key."""
-        return bool(self.filesystem.get_file_info(self.path).is_file)
+        return bool(self.info().is_file)
 
     def is_dir(self) -> bool:
         """Whether there is anything below this key."""
         from pyarrow.fs import FileType
 
-        return bool(self.filesystem.get_file_info(self.path).type == FileType.Directory)
+        return bool(self.info().type == FileType.Directory)
 
     def iterdir(self) -> Iterator[RemotePath]:
         """What is in this folder, from one listing; nothing where there is no such folder."""
         from pyarrow.fs import FileSelector
 
-        for found in self.filesystem.get_file_info(FileSelector(self.path.rstrip("/"), allow_not_found=True)):
-            yield self / found.base_name
+        folder = self.path.rstrip("/")
+        asked = FileSelector(folder, allow_not_found=True, recursive=not self.lists_folders)
+        names = (found.path[len(folder) + 1 :].partition("/")[0] for found in self.filesystem.get_file_info(asked))
+        yield from (self / name for name in dict.fromkeys(names) if name)
 
     def glob(self, pattern: str) -> Iterator[RemotePath]:
         """What is in this folder under names like the pattern."""
@@ -152,7 +189,7 @@ class RemotePath:
 
     def read_bytes(self) -> bytes:
         """The whole content."""
-        with self.filesystem.open_input_file(self.path) as file:
+        with self.filesystem.open_input_stream(self.path) as file:
             content: bytes = file.read()
         return content
 
@@ -164,11 +201,17 @@ class RemotePath:
         """Put the whole content, bytes or a buffer, under this key, or leave it as it was.
 
         The store shows an object only when its last byte has arrived and the stream is closed, which happens in this
-        one call or not at all: after a write that failed, closing fails too.
+        one call or not at all: after a write that failed, closing fails too. A stream that is dropped is closed as it
+        is, so all is done in a thread of its own, where no signal comes between.
         """
-        stream = self.filesystem.open_output_stream(self.path)
-        stream.write(data)
-        stream.close()
+
+        def write() -> None:
+            stream = self.filesystem.open_output_stream(self.path)
+            stream.write(data)
+            stream.close()
+
+        with ThreadPoolExecutor(1, "write") as apart:
+            apart.submit(write).result()
 
     def upload(self, file: Path) -> None:
         """Put a finished local file under this key, or leave it as it was."""
@@ -201,8 +244,12 @@ class RemotePath:
         """Do nothing: on a store a folder is there as soon as something is in it."""
 
     def rmtree(self) -> None:
-        """Delete all that is below this key."""
-        self.filesystem.delete_dir(self.path)
+        """Delete all that is below this key; nothing is no error."""
+        try:
+            self.filesystem.delete_dir(self.path)
+        except OSError:  # each store says in another way that there is no such folder, Google's also after its deletion
+            if self.exists():
+                raise
 
 
 Place = Path | RemotePath
@@ -247,8 +294,22 @@ def output_place(text: str) -> Place:
 
 
 def readable(path: Place) -> Any:
-    """What pyarrow reads a file by: its path here, or the opened object on a store."""
-    return path if isinstance(path, Path) else path.filesystem.open_input_file(path.path)
+    """What pyarrow reads a file by: its path here, or the opened object on a store.
+
+    From Google a small object is had at once: of an opened one pyarrow asks the store whether it is closed, and keeps
+    all other threads waiting for the answer.
+    """
+    if isinstance(path, Path):
+        return path
+    filesystem = path.filesystem
+    if path.scheme in _GOOGLE:
+        found = filesystem.get_file_info(path.path)
+        if found.is_file and found.size <= _SMALL:
+            import pyarrow as pa
+
+            with filesystem.open_input_stream(path.path) as stream:
+                return pa.BufferReader(stream.read_buffer())
+    return filesystem.open_input_file(path.path)
 
 
 @lru_cache
@@ -272,7 +333,7 @@ def open_filesystem(scheme: str, bucket: str) -> Any:
         )
     if scheme in _CONTAINERS:
         return open_azure(bucket)
-    return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=20))
+    return open_google()
 
 
 def _region(bucket: str) -> str | None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from itertools import repeat
+from threading import Lock
+from typing import NamedTuple, TypeVar
 
+from batch_emotion.records import Status
+from batch_emotion.storage.budget import ByteBudget
 from batch_emotion.storage.reading import FileBytes, read_file
 
 _T = TypeVar("_T")
@@ -16,6 +20,7 @@ IN_FLIGHT = 24
 """Requests of a process at a time; pyarrow's S3 client keeps 25 connections."""
 
 _BYTES_AHEAD = 64 * 2**20
+_LARGE, _LARGE_BYTES = 4 * 2**20, 256 * 2**20
 
 
 def work_ahead(
@@ -35,28 +40,66 @@ def work_ahead(
             left.cancel()
 
 
+_NOT_YET = FileBytes(b"", Status.TOO_LARGE)
+
+
+class _Read(NamedTuple):
+    """A file read ahead, and the bytes of the budget that it took; or one that is put off until its turn."""
+
+    location: str
+    file: FileBytes
+    taken: int = 0
+    is_put_off: bool = False
+
+
 class ReadAhead:
     """Reads files ahead, up to ``IN_FLIGHT`` of a process at a time.
 
-    Of one sequence no more wait than will be about 64 MiB, by the size of those before: a few at first.
+    Of one sequence no more wait than will be about 64 MiB, by the size of those before: a few at first. Of files
+    above 4 MiB no more than 256 MiB wait in all of the process; what does not fit is read in its turn, one at a time.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes, self._expected = max_bytes, _BYTES_AHEAD / 8
         self._pool = ThreadPoolExecutor(IN_FLIGHT, "read")
+        self._budget, self._turn = ByteBudget(_LARGE_BYTES), Lock()
 
-    def __call__(self, locations: Iterable[str]) -> Iterator[FileBytes]:
-        """What ``read_file`` says of each location, in order."""
-        return work_ahead(self._pool, self._read, locations, self._width)
+    def __call__(self, locations: Iterable[str], sizes: Iterable[int | None] = repeat(None)) -> Generator[FileBytes]:
+        """What ``read_file`` says of each location, in order; ``sizes`` are those known before.
+
+        A file counts as in use until the next one is asked for, or the iterator closed.
+        """
+        items = zip(locations, sizes, strict=False)
+        for read in work_ahead(self._pool, self._read, items, self._width):
+            if read.is_put_off:
+                with self._turn:
+                    yield read_file(read.location, self._max_bytes)
+            else:
+                try:
+                    yield read.file
+                finally:
+                    self._budget.give_back(read.taken)
+            del read  # or it would be in memory until the next one is there
 
     def close(self) -> None:
         """Begin no more reads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _read(self, location: str) -> FileBytes:
-        file = read_file(location, self._max_bytes)
-        self._expected += (len(file.data) - self._expected) / 8
-        return file
+    def _read(self, item: tuple[str, int | None]) -> _Read:
+        location, size = item
+        if size is None or size <= _LARGE:
+            file = read_file(location, min(_LARGE, self._max_bytes))
+            if file.status is not Status.TOO_LARGE or file.size is None or file.size > self._max_bytes:
+                self._expect(len(file.data))
+                return _Read(location, file)
+            size = file.size
+        self._expect(size)
+        if not self._budget.try_take(size):
+            return _Read(location, _NOT_YET, is_put_off=True)
+        return _Read(location, read_file(location, self._max_bytes), size)
+
+    def _expect(self, size: int) -> None:
+        self._expected += (size - self._expected) / 8
 
     def _width(self) -> int:
         return max(1, min(IN_FLIGHT, int(_BYTES_AHEAD / max(1.0, self._expected))))

@@ -1,38 +1,14 @@
-"""A file's bytes, or the status that says why there are none."""
+"""What a location opens: a file on this machine, or an object on a store."""
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
-from typing import NamedTuple
-
+from batch_emotion.errors import UsageError
 from batch_emotion.records import Status
 from batch_emotion.storage.escaping import unescape_name
-from batch_emotion.storage.places import is_uri
+from batch_emotion.storage.local import FileBytes, read_local
+from batch_emotion.storage.places import RemotePath, is_uri, place
 
-
-class FileBytes(NamedTuple):
-    """A file's content, or the status that says why there is none."""
-
-    data: bytes
-    status: Status
-    error: str | None = None
-    size: int | None = None
-    mtime_ns: int | None = None
-
-
-_STATUS_OF_ERRNO = {
-    errno.ENOENT: Status.MISSING,
-    errno.ENOTDIR: Status.MISSING,
-    errno.ENAMETOOLONG: Status.MISSING,
-    errno.EISDIR: Status.NOT_A_FILE,
-    errno.ENXIO: Status.NOT_A_FILE,
-}
-RUN_FAILURES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-"""Errors that are the process's own, not a file's."""
-
-_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+__all__ = ["FileBytes", "read_file"]
 
 
 def read_file(location: str, max_bytes: int) -> FileBytes:
@@ -46,48 +22,15 @@ def read_file(location: str, max_bytes: int) -> FileBytes:
     """
     if not location:
         return FileBytes(b"", Status.MISSING, "the path is empty")
-    if is_uri(location):
-        from batch_emotion.storage.objects import read_object  # which needs what a local run does not load
-
-        return read_object(location, max_bytes)
+    name = unescape_name(location)
+    if not is_uri(location):
+        return read_local(name, max_bytes)
     try:
-        descriptor = os.open(unescape_name(location), _OPEN_FLAGS)
-    except OSError as error:
-        if error.errno in RUN_FAILURES:
-            raise
-        return FileBytes(b"", _STATUS_OF_ERRNO.get(error.errno or 0, Status.UNREADABLE), error.strerror)
-    except ValueError:
-        return FileBytes(b"", Status.MISSING, "the path holds a NUL character")
-    try:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            return FileBytes(b"", Status.NOT_A_FILE, f"it is {_kind(facts.st_mode)}")
-        size, mtime_ns = facts.st_size, facts.st_mtime_ns
-        if size > max_bytes:
-            reason = f"{size} bytes, more than the limit of {max_bytes}"
-            return FileBytes(b"", Status.TOO_LARGE, reason, size, mtime_ns)
-        data = _read_all(descriptor, size)
-    except OSError as error:
-        return FileBytes(b"", Status.UNREADABLE, error.strerror)
-    finally:
-        os.close(descriptor)
-    if not data:
-        return FileBytes(b"", Status.EMPTY, "the file has no content", size, mtime_ns)
-    return FileBytes(data, Status.OK, None, size, mtime_ns)
+        there = place(name)
+    except UsageError as error:
+        return FileBytes(b"", Status.UNSUPPORTED, str(error))
+    if not isinstance(there, RemotePath):
+        return read_local(str(there), max_bytes)
+    from batch_emotion.storage.objects import read_object  # which needs what a local run does not load
 
-
-def _read_all(descriptor: int, size: int) -> bytes:
-    """Read to the end; one call where the file is as long as it said, as almost all are."""
-    data = os.read(descriptor, size + 1)
-    if len(data) == size:
-        return data
-    pieces = [data]
-    while data:
-        data = os.read(descriptor, 2**20)
-        pieces.append(data)
-    return b"".join(pieces)
-
-
-def _kind(mode: int) -> str:
-    kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
-    return kinds.get(stat.S_IFMT(mode), "a device")
+    return read_object(there, max_bytes)

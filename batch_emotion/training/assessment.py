@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from batch_emotion.metrics import expected_calibration_error, measure
+from batch_emotion.metrics.calibration import calibration_bins
+from batch_emotion.metrics.measuring import measure
+from batch_emotion.metrics.scores import Scores
+from batch_emotion.model.card_metrics import Calibration, CardMetrics
 from batch_emotion.records import pixel_digests
 from batch_emotion.training.calibration import (
     cross_fitted_ece,
@@ -19,7 +21,7 @@ from batch_emotion.training.fit import LabelledPixels, predict_proba
 _FOLDS = 5
 
 
-def calibrate(model: Any, data: LabelledPixels) -> dict[str, float]:
+def calibrate(model: Any, data: LabelledPixels) -> Calibration:
     """Fit a temperature to the likeliest class of each image and fold it into the network, in place.
 
     Returns:
@@ -27,22 +29,20 @@ def calibrate(model: Any, data: LabelledPixels) -> dict[str, float]:
     """
     probabilities = predict_proba(model, data.pixels)
     logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
-    truth = data.targets.argmax(axis=1)
-    targets = np.eye(data.targets.shape[1])[truth]
+    labels = data.targets.argmax(axis=1)
+    targets = np.eye(data.targets.shape[1])[labels]
     temperature = fit_temperature(logits, targets)
     fold_temperature(model, temperature)
     return {
         "temperature": round(temperature, 4),
-        "ece_before": round(expected_calibration_error(probabilities, truth), 4),
+        "ece_before": round(calibration_bins(probabilities, labels).error, 4),
         "ece_after": round(cross_fitted_ece(logits, targets, _FOLDS), 4),
         "folds": _FOLDS,
     }
 
 
-def assess(
-    model: Any, train: LabelledPixels, validation: LabelledPixels, class_names: tuple[str, ...]
-) -> dict[str, Any]:
-    """The figures of a card: of both sides, and of the validation images that are not among the training images.
+def assess(model: Any, train: LabelledPixels, validation: LabelledPixels, class_names: tuple[str, ...]) -> CardMetrics:
+    """The scores of a card: of both sides, and of the validation images that are not among the training images.
 
     Args:
         model: the trained Keras network.
@@ -51,16 +51,15 @@ def assess(
         class_names: its outputs.
     """
     known = np.isin(pixel_digests(validation.pixels), pixel_digests(train.pixels))
-    metrics: dict[str, Any] = {
-        "training": _figures(model, train, class_names, resamples=0),
-        "validation": _figures(model, validation, class_names),
+    metrics: CardMetrics = {
+        "training": _scores(model, train, class_names, resamples=0),
+        "validation": _scores(model, validation, class_names),
         "in_training": int(known.sum()),
     }
     if known.any() and not known.all():
-        metrics["validation_without_duplicates"] = _figures(model, validation.take(np.flatnonzero(~known)), class_names)
+        metrics["validation_without_duplicates"] = _scores(model, validation.take(np.flatnonzero(~known)), class_names)
     return metrics
 
 
-def _figures(model: Any, data: LabelledPixels, class_names: tuple[str, ...], **options: int) -> dict[str, Any]:
-    truth: NDArray[np.int64] = data.targets.argmax(axis=1)
-    return measure(predict_proba(model, data.pixels), truth, class_names, **options)
+def _scores(model: Any, data: LabelledPixels, class_names: tuple[str, ...], **options: int) -> Scores:
+    return measure(predict_proba(model, data.pixels), data.targets.argmax(axis=1), class_names, **options)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.errors import BatchEmotionError
-from batch_emotion.metrics import expected_calibration_error
+from batch_emotion.metrics.calibration import calibration_bins
 
 _LOG_TEMPERATURE = (np.log(0.05), np.log(20.0))
 _SMALLEST = np.log(1e-30)
@@ -66,7 +66,7 @@ def cross_fitted_ece(
         if held.any():
             temperature = fit_temperature(log_probabilities[~held], targets[~held])
             scaled[held] = apply_temperature(log_probabilities[held], temperature)
-    return expected_calibration_error(scaled, np.asarray(targets).argmax(axis=1))
+    return calibration_bins(scaled, np.asarray(targets).argmax(axis=1)).error
 
 
 def fold_temperature(model: Any, temperature: float) -> None:

@@ -180,7 +180,7 @@ def _train_epoch(model: Any, kept: Any, batches: Any, momentum: float) -> dict[s
         for mean, value in zip(kept.weights, model.weights, strict=True):
             mean.assign(momentum * mean.value + (1 - momentum) * tf.cast(value.value, tf.float32))
 
-    average = tf.function(follow)
+    average = tf.function(follow, autograph=False)
     figures: list[dict[str, float]] = []
     sizes: list[int] = []
     for images, targets, weights in batches:
@@ -260,4 +260,5 @@ def training_batches(
     options = tf.data.Options()
     options.autotune.enabled = False  # nothing to tune, and its thread can hold up the end of an epoch
     starts = tf.data.Dataset.range(0, len(data), recipe.batch_size)
+    batch = tf.autograph.experimental.do_not_convert(batch)  # it would leave a file in /tmp
     return starts.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4).with_options(options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -14,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion._version import __version__
-from batch_emotion.errors import BatchEmotionError, UsageError
+from batch_emotion.errors import BatchEmotionError
 from batch_emotion.model.architectures import layer_table
-from batch_emotion.model.bundle import GOLDEN_TOLERANCE, Card, load_bundle
+from batch_emotion.model.bundle import GOLDEN_TOLERANCE, Card
+from batch_emotion.model.card_metrics import CardMetrics
 from batch_emotion.model.model_card import human_card
 from batch_emotion.model.runtime import OnnxRuntime, onnx_bytes
 from batch_emotion.records import InputSpec
-from batch_emotion.storage.commits import commit_text, committing_folder, file_sha256
+from batch_emotion.storage.commits import committing_folder, file_sha256
 from batch_emotion.training.checkpoints import Epoch, write_history
 
 
@@ -31,7 +31,7 @@ def write_bundle(
     architecture: str,
     class_names: tuple[str, ...],
     spec: InputSpec,
-    metrics: dict[str, Any],
+    metrics: CardMetrics,
     training: dict[str, Any],
     history: list[Epoch],
     train_hashes: Sequence[str],
@@ -46,7 +46,7 @@ def write_bundle(
         architecture: the network's name.
         class_names: in the order of the outputs.
         spec: what the network wants to be shown.
-        metrics: figures by data set, and what else ``human_card`` tells of.
+        metrics: of the card.
         training: the recipe.
         history: a line per epoch.
         train_hashes: a digest of each decoded training image.
@@ -117,31 +117,3 @@ def draw_curves(history: list[Epoch], path: Path) -> None:
         axes.grid(alpha=0.3)
         axes.legend()
     figure.savefig(path, dpi=110, metadata={"Software": None})
-
-
-def record_evaluation(folder: Path, evaluation: dict[str, Any]) -> Card:
-    """Put an evaluation on a bundle's card, ``card.json`` and ``README.md``, beside the figures of its training.
-
-    Args:
-        folder: the bundle.
-        evaluation: the content of ``evaluation.json``.
-
-    Raises:
-        UsageError: another network was evaluated.
-    """
-    bundle = load_bundle(folder)
-    if evaluation["model"]["sha256"] != bundle.sha256:
-        raise UsageError(f"the evaluation is of another network than that in {folder}; evaluate this one")
-    taken = {
-        "evaluated_on": evaluation["data"]["name"],
-        "evaluation": evaluation["all"],
-        "evaluation_without_duplicates": evaluation["without_duplicates"],
-        "agreement": evaluation["agreement"],
-        "left_out": evaluation["left_out"],
-    }
-    kept = {key: value for key, value in bundle.card.metrics.items() if key not in taken}
-    metrics = kept | {key: value for key, value in taken.items() if value is not None}
-    card = replace(bundle.card, metrics=metrics)
-    commit_text(folder / "card.json", card.to_json())
-    commit_text(folder / "README.md", human_card(card))
-    return card

@@ -1,4 +1,4 @@
-"""Faces drawn on the images they were found in: boxes, what the model says, and how sure it is."""
+"""Faces drawn on the images they were found in: boxes with the predicted class and the confidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures of an evaluation, as PNG or SVG: confusion matrix, reliability diagram, a sheet of mistakes."""
+"""The charts that both pages share, as PNG or SVG: the confusion matrix and the reliability diagram."""
 
 from __future__ import annotations
 
@@ -8,35 +8,33 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
+from batch_emotion.metrics.scores import ReliabilityBin
 from batch_emotion.visualization.palette import LIGHT, Scheme, class_colours
 
 Kind = Literal["png", "svg"]
 _DPI = 160
-_SHEET_COLUMNS = 6
 
 
-def confusion_chart(
-    matrix: NDArray[np.integer], class_names: Sequence[str], scheme: Scheme = LIGHT, kind: Kind = "png"
-) -> bytes:
+def confusion_chart(matrix: ArrayLike, class_names: Sequence[str], scheme: Scheme = LIGHT, kind: Kind = "png") -> bytes:
     """Draw counts by label (rows) and prediction (columns), shaded by the share of the row."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    matrix = np.asarray(matrix)
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    counts = np.asarray(matrix)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     count = len(class_names)
     with styled(scheme, 0.66 * count + 1.25, 0.66 * count + 1.2, kind) as (figure, file):
         axes = figure.subplots()
         axes.imshow(shares, LinearSegmentedColormap.from_list("ramp", scheme.ramp), vmin=0, vmax=1)
         for row, column in np.ndindex(count, count):
             share = shares[row, column]
-            text = f"{share:.0%}\n" if matrix[row].sum() else ""
+            text = f"{share:.0%}\n" if counts[row].sum() else ""
             ink = scheme.paper if share > 0.5 else scheme.ink
-            axes.text(column, row, f"{text}{matrix[row, column]:,}", ha="center", va="center", color=ink, fontsize=8.5)
+            axes.text(column, row, f"{text}{counts[row, column]:,}", ha="center", va="center", color=ink, fontsize=8.5)
         axes.set_xticks(range(count), class_names, rotation=40, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(count), class_names)
-        axes.set(xlabel="model said", ylabel="label")
+        axes.set(xlabel="predicted", ylabel="label")
         axes.tick_params(length=0, pad=9)
         _class_edges(axes, class_names)
         for spine in axes.spines.values():
@@ -44,11 +42,11 @@ def confusion_chart(
     return file.getvalue()
 
 
-def reliability_chart(bins: Sequence[dict[str, Any]], scheme: Scheme = LIGHT, kind: Kind = "png") -> bytes:
+def reliability_chart(bins: Sequence[ReliabilityBin], scheme: Scheme = LIGHT, kind: Kind = "png") -> bytes:
     """Draw accuracy by confidence, against the line on which both are equal, and how many images each bin has.
 
     Args:
-        bins: with ``low, high, images, confidence, accuracy``.
+        bins: of the confidence.
         scheme: light or dark.
         kind: of the file.
     """
@@ -72,7 +70,7 @@ def reliability_chart(bins: Sequence[dict[str, Any]], scheme: Scheme = LIGHT, ki
             label="mean confidence",
             zorder=4,
         )
-        axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that is right")
+        axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
         axes.legend(loc="upper left", frameon=False)
         total = sum(each["images"] for each in filled)
         shares.bar(middles, [each["images"] / max(total, 1) for each in filled], width, color=scheme.mark)
@@ -83,43 +81,6 @@ def reliability_chart(bins: Sequence[dict[str, Any]], scheme: Scheme = LIGHT, ki
             each.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
             each.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
             each.spines[["top", "right"]].set_visible(False)
-    return file.getvalue()
-
-
-def mistakes_sheet(
-    mistakes: Sequence[dict[str, Any]],
-    thumbnails: Sequence[NDArray[np.uint8] | None],
-    class_names: Sequence[str],
-    scheme: Scheme = LIGHT,
-    kind: Kind = "png",
-) -> bytes:
-    """Draw one thumbnail for each mistake, with its label, what the model said, and how sure it was.
-
-    Args:
-        mistakes: with ``truth, said, confidence``.
-        thumbnails: uint8 (H, W, 3) of each, None where the image is gone.
-        class_names: whose colours frame the thumbnails, by what was said.
-        scheme: light or dark.
-        kind: of the file.
-    """
-    colours = class_colours(class_names)
-    rows = max(1, -(-len(mistakes) // _SHEET_COLUMNS))
-    with styled(scheme, 1.45 * _SHEET_COLUMNS, 1.85 * rows, kind) as (figure, file):
-        cells = figure.subplots(rows, _SHEET_COLUMNS, squeeze=False).ravel()
-        for cell in cells:
-            cell.set_axis_off()
-        if not mistakes:
-            figure.text(0.5, 0.5, "no mistakes", ha="center", va="center")
-        for cell, mistake, pixels in zip(cells, mistakes, thumbnails, strict=False):
-            cell.set_axis_on()
-            cell.set(xticks=[], yticks=[])
-            if pixels is None:
-                cell.text(0.5, 0.5, "image is\nnot there", ha="center", va="center", transform=cell.transAxes)
-            else:
-                cell.imshow(pixels)
-            for spine in cell.spines.values():
-                spine.set(color=colours[mistake["said"]], linewidth=3)
-            cell.set_title(f"{mistake['truth']} → {mistake['said']}\n{mistake['confidence']:.1%}", fontsize=8.5)
     return file.getvalue()
 
 

@@ -29,9 +29,15 @@ class Picture:
     dark: bytes
 
 
-def render(template: str, **values: Any) -> str:
-    """Fill in a template of this package's ``templates``; whatever is filled in is text, never markup."""
-    return _environment().get_template(template).render(**values)
+def render(room: str, template: str, **values: Any) -> str:
+    """Fill in a template; whatever is filled in is text, never markup.
+
+    Args:
+        room: the package that holds it in its ``templates``, beside those that every page shares.
+        template: the file's name.
+        values: what is filled in, by name.
+    """
+    return _environment(room).get_template(template).render(**values)
 
 
 def thumbnail_uri(pixels: NDArray[np.uint8] | None) -> str | None:
@@ -62,9 +68,9 @@ def shorten(text: str, most: int = 160) -> str:
     return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
 
 
-def script(name: str) -> str:
-    """The text of a script in this package's ``templates``."""
-    return files("batch_emotion.results").joinpath("templates", name).read_text(encoding="utf-8")
+def script(room: str, name: str) -> str:
+    """The text of a script in a package's ``templates``."""
+    return files(room).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _data_uri(data: bytes, kind: str) -> str:
@@ -72,12 +78,12 @@ def _data_uri(data: bytes, kind: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def _environment(room: str) -> Environment:
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     # Not select_autoescape: everything is escaped, whatever a template is called.
     environment = Environment(
-        loader=PackageLoader("batch_emotion.results"),
+        loader=ChoiceLoader([PackageLoader(room), PackageLoader(__package__)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

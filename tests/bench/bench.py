@@ -49,7 +49,7 @@ from batch_emotion.images.decode import load_image
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.model.bundle import load_bundle
 from batch_emotion.model.runtime import OnnxRuntime
-from batch_emotion.records import Limits
+from batch_emotion.options.images import Limits
 
 bundle = load_bundle(sys.argv[1])
 spec, limits = bundle.card.input, Limits()

@@ -22,13 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from batch_emotion import EvaluateOptions, evaluate
+from batch_emotion import EvaluateOptions, Evaluation, evaluate, record_evaluation
 from batch_emotion.cores import available_cores
 from batch_emotion.model.architectures import is_mirrored
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
+from batch_emotion.model.card_metrics import Speed
 from batch_emotion.model.model_card import human_card
 from batch_emotion.model.runtime import open_runtime
-from batch_emotion.training.save import record_evaluation
 
 YARDSTICK = "seed-cnn"
 BATCH = 256
@@ -70,30 +70,31 @@ def paces(bundles: list[Bundle], turns: int) -> dict[str, dict[str, float]]:
     }
 
 
-def table(rows: list[tuple[Bundle, dict[str, Any], dict[str, Any]]]) -> str:
+def table(rows: list[tuple[Bundle, Evaluation, Speed]]) -> str:
     """The models as a Markdown table."""
     lines = [
         "| model | accuracy | without duplicates | agreement with people | macro F1 | ECE | parameters | MFLOPs "
         "| images/s | of seed-cnn |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for bundle, told, speed in rows:
-        fresh, agreement = told["without_duplicates"] or told["all"], (told["agreement"] or {}).get("all")
+    for bundle, evaluation, speed in rows:
+        fresh = evaluation["without_duplicates"] or evaluation["all"]
+        agreement = evaluation["agreement"] and evaluation["agreement"]["all"]
         people = f"{agreement['agreement']:.1%} of {agreement['images']:,}" if agreement else "not measured"
         lines.append(
-            f"| {bundle.card.name} | {told['all']['accuracy']:.1%} of {told['all']['images']:,} "
-            f"| {fresh['accuracy']:.1%} of {fresh['images']:,} | {people} | {told['all']['macro_f1']:.3f} "
-            f"| {told['all']['ece']:.3f} | {bundle.card.parameters:,} | {speed['mflops']:.0f} "
+            f"| {bundle.card.name} | {evaluation['all']['accuracy']:.1%} of {evaluation['all']['images']:,} "
+            f"| {fresh['accuracy']:.1%} of {fresh['images']:,} | {people} | {evaluation['all']['macro_f1']:.3f} "
+            f"| {evaluation['all']['ece']:.3f} | {bundle.card.parameters:,} | {speed['mflops']:.0f} "
             f"| {speed['images_per_second']:,} | {speed['of_seed_cnn']:.2f} |"
         )
     return "\n".join(lines)
 
 
-def record(bundle: Bundle, told: dict[str, Any], speed: dict[str, Any]) -> None:
+def record(bundle: Bundle, evaluation: Evaluation, speed: Speed) -> None:
     """Put both on the card."""
     assert bundle.folder is not None
-    card = record_evaluation(bundle.folder, told)
-    card = replace(card, metrics=card.metrics | {"speed": speed})
+    card = record_evaluation(bundle.folder, evaluation)
+    card = replace(card, metrics={**card.metrics, "speed": speed})
     (bundle.folder / "card.json").write_text(card.to_json(), encoding="utf-8")
     (bundle.folder / "README.md").write_text(human_card(card), encoding="utf-8")
 
@@ -113,19 +114,21 @@ def main() -> None:
     for bundle in bundles:
         with tempfile.TemporaryDirectory() as folder:
             options = EvaluateOptions(args.folder, Path(folder) / "evaluation", bundle.card.name, votes=args.votes)
-            told = evaluate(options).evaluation
-        speed: dict[str, Any] = pace[bundle.card.name] | {
+            evaluation = evaluate(options).evaluation
+        speed: Speed = {
+            "images_per_second": pace[bundle.card.name]["images_per_second"],
+            "of_seed_cnn": pace[bundle.card.name]["of_seed_cnn"],
             "mflops": round(mflops(bundle.keras_model()), 1),
             "onnx_bytes": bundle.onnx_file.stat().st_size if bundle.onnx_file else None,
             "machine": f"{available_cores()} cores, {platform.machine()}",
         }
-        rows.append((bundle, told, speed))
+        rows.append((bundle, evaluation, speed))
         if bundle.card.name in args.record:
-            record(bundle, told, speed)
+            record(bundle, evaluation, speed)
     print(table(rows))
     if args.json:
         args.json.write_text(
-            json.dumps({each.card.name: {"evaluation": t, "speed": s} for each, t, s in rows}, indent=2)
+            json.dumps({each.card.name: {"evaluation": e, "speed": s} for each, e, s in rows}, indent=2)
         )
 
 

@@ -19,7 +19,8 @@ from batch_emotion.images.detectors import open_detector
 from batch_emotion.images.faces import crop_face, find_faces
 from batch_emotion.model.bundle import load_bundle
 from batch_emotion.model.runtime import open_runtime
-from batch_emotion.records import FaceOptions, InputSpec, Limits
+from batch_emotion.options.images import FaceOptions, Limits
+from batch_emotion.records import InputSpec
 from tests.support.composites import backdrop, iou
 
 pytestmark = pytest.mark.bench

@@ -26,7 +26,8 @@ from batch_emotion.images.detectors import HaarDetector
 from batch_emotion.images.faces import FaceLoader, find_faces
 from batch_emotion.images.synthetic import write_samples
 from batch_emotion.model.bundle import load_bundle
-from batch_emotion.records import FaceOptions, InputSpec, Limits
+from batch_emotion.options.images import FaceOptions, Limits
+from batch_emotion.records import InputSpec
 from tests.support.composites import Box, iou, paste_head, skimage_file
 
 pytestmark = pytest.mark.bench

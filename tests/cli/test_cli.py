@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 import batch_emotion
 from batch_emotion.cli import app, main
@@ -14,6 +15,16 @@ HEAVY = ("tensorflow", "keras", "pandas", "cv2", "matplotlib", "onnxruntime", "s
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"batch-emotion {batch_emotion.__version__}\n"
+
+
+@pytest.mark.parametrize("name", ["", *typer.main.get_command(app).commands])  # type: ignore[attr-defined]
+def test_h_is_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "-h"] if name else ["-h"]) == 0
+    short = capsys.readouterr().out
+    assert main([name, "--help"] if name else ["--help"]) == 0
+    assert capsys.readouterr().out == short
+    assert short.startswith(f"Usage: batch-emotion {name}")
+    assert "-h, --help" in short
 
 
 def test_one_image_prints_a_small_table(faces: Path, capsys: pytest.CaptureFixture[str]) -> None:

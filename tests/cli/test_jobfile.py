@@ -115,7 +115,7 @@ def test_predict_takes_the_environment_too(
     [
         ('sources = ["nowhere"]\nout = "r.csv"', "job.toml: sources: no such file or directory: nowhere"),
         ('sources = ["b.jpg"]\nout = "r.csv"', "b.jpg; did you mean a.jpg?"),
-        ('sources = ["."]\nout = "r.csv"\nroot = "no"', "--root: there is no folder no"),
+        ('sources = ["m.csv"]\nout = "r.csv"\nroot = "no"', "--root: there is no folder no"),
         ('sources = ["."]\nout = "r.csv"\nmodel = "sed-cnn"', "job.toml: model: no model 'sed-cnn'"),
         ('sources = ["."]\nout = "no/r.csv"', "--out: the folder"),
         ('sources = ["."]\nout = "r.csv"\nlog-file = "no/log"', "--log-file: the folder"),
@@ -131,6 +131,7 @@ def test_missing_files_are_usage_errors_that_name_the_key(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.jpg").touch()
+    (tmp_path / "m.csv").write_text("path\na.jpg\n")
     _job(tmp_path, text)
     assert main(["run", "job.toml", "--check"]) == 2
     said = capsys.readouterr().err

@@ -1,9 +1,12 @@
 import json
 import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from batch_emotion import DEFAULT_MODEL, EvaluateOptions, PredictOptions, evaluate, load_bundle, predict
@@ -12,8 +15,12 @@ from batch_emotion.commands.evaluate import FILES
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, SourceError, UsageError
 from batch_emotion.images.decode import load_image
 from batch_emotion.model.bundle import models_folder
-from batch_emotion.records import Limits, pixel_digests
+from batch_emotion.options.images import Limits
+from batch_emotion.records import pixel_digests
+from batch_emotion.results.reader import StoredResult
 from batch_emotion.sources.planning import make_plan
+from batch_emotion.storage.commits import file_sha256
+from tests.images.pictures import wide_bmp
 
 SIX = ("angry", "disgust", "fear", "happy", "sad", "surprise")
 
@@ -37,7 +44,11 @@ def informed(data: Path, tmp_path: Path) -> Path:
     shutil.copytree(models_folder() / "seed-cnn", folder)
     spec = load_bundle(folder).card.input
     happy = [load_image(str(path), spec, Limits()).pixels for path in sorted((data / "happy").glob("*.png"))]
-    (folder / "train_hashes").write_text("\n".join(pixel_digests(np.stack([p for p in happy if p is not None]))))
+    hashes = folder / "train_hashes"
+    hashes.write_text("\n".join(pixel_digests(np.stack([p for p in happy if p is not None]))))
+    card = load_bundle(folder).card
+    card = replace(card, files=card.files | {hashes.name: file_sha256(hashes)})
+    (folder / "card.json").write_text(card.to_json())
     return folder
 
 
@@ -46,43 +57,51 @@ def _figures(evaluation: dict) -> dict:
 
 
 def test_the_figures_are_those_of_the_predictions(data: Path, tmp_path: Path) -> None:
-    told = evaluate(EvaluateOptions(data, tmp_path / "e")).evaluation
+    evaluation = evaluate(EvaluateOptions(data, tmp_path / "e")).evaluation
     assert sorted(path.name for path in (tmp_path / "e").iterdir()) == sorted(FILES)
-    assert json.loads((tmp_path / "e" / "evaluation.json").read_text())["all"]["accuracy"] == told["all"]["accuracy"]
+    assert json.loads((tmp_path / "e" / "evaluation.json").read_text()) == json.loads(json.dumps(evaluation))
+    assert evaluation["format_version"] == 2
     table = predict(PredictOptions((str(data),))).table
     assert table is not None
     rows = [(Path(row["path"]).parent.name.lower(), row) for row in table.to_pylist() if row["status"] == "ok"]
     judged = [(label, row) for label, row in rows if label in SIX]
-    assert told["all"]["images"] == len(judged) == 48
-    assert told["all"]["accuracy"] == pytest.approx(
+    assert evaluation["all"]["images"] == len(judged) == 48
+    assert evaluation["all"]["accuracy"] == pytest.approx(
         np.mean([label == row["emotion"] for label, row in judged]), abs=1e-6
     )
-    assert told["data"]["images"] == 53
-    assert told["data"]["not_scored"] == {"corrupt": 1}
+    assert evaluation["data"]["images"] == 53
+    assert evaluation["data"]["not_scored"] == {"corrupt": 1}
     neutral = [row for label, row in rows if label == "neutral"]
-    said = told["left_out"]["neutral"]["said"]
-    assert {name: count for name, count in said.items() if count} == {
+    counts = evaluation["left_out"]["neutral"]["predicted"]
+    assert {name: count for name, count in counts.items() if count} == {
         name: sum(row["emotion"] == name for row in neutral) for name in {row["emotion"] for row in neutral}
     }
-    assert told["left_out"]["neutral"]["mean_confidence"] == pytest.approx(
+    assert evaluation["left_out"]["neutral"]["mean_confidence"] == pytest.approx(
         np.mean([row["confidence"] for row in neutral]), abs=1e-5
     )
     surest = max((row["confidence"], row["path"]) for label, row in judged if label != row["emotion"])
-    assert told["mistakes"][0]["path"] == surest[1]
-    confidences = [mistake["confidence"] for mistake in told["mistakes"]]
+    assert evaluation["mistakes"][0]["path"] == surest[1]
+    confidences = [mistake["confidence"] for mistake in evaluation["mistakes"]]
     assert confidences == sorted(confidences, reverse=True)
 
 
-def test_images_of_the_training_data_are_found_and_taken_out(data: Path, informed: Path, tmp_path: Path) -> None:
-    told = evaluate(EvaluateOptions(data, tmp_path / "e", informed)).evaluation
-    assert told["in_training"] == {"images": 8}
+def test_an_image_of_impossible_sides_is_left_out(data: Path, tmp_path: Path) -> None:
+    (data / "happy" / "wide.bmp").write_bytes(wide_bmp())
+    told = evaluate(EvaluateOptions(data, tmp_path / "e")).evaluation
+    assert told["data"]["not_scored"] == {"corrupt": 1, "too_large": 1}
     assert told["all"]["images"] == 48
-    assert told["without_duplicates"]["images"] == 40
-    assert told["without_duplicates"]["per_class"]["happy"]["support"] == 0
+
+
+def test_images_of_the_training_data_are_found_and_taken_out(data: Path, informed: Path, tmp_path: Path) -> None:
+    evaluation = evaluate(EvaluateOptions(data, tmp_path / "e", informed)).evaluation
+    assert evaluation["in_training"] == {"images": 8}
+    assert evaluation["all"]["images"] == 48
+    assert evaluation["without_duplicates"]["images"] == 40
+    assert evaluation["without_duplicates"]["per_class"]["happy"]["support"] == 0
     (informed / "train_hashes").unlink()
     unknown = evaluate(EvaluateOptions(data, tmp_path / "f", informed)).evaluation
     assert unknown["in_training"]["images"] is None
-    assert "does not say" in unknown["in_training"]["reason"]
+    assert "no record" in unknown["in_training"]["reason"]
     assert unknown["without_duplicates"] is None
 
 
@@ -100,7 +119,29 @@ def test_a_result_gives_the_same_figures_as_its_images(name: str, data: Path, in
     lost = evaluate(EvaluateOptions(result, tmp_path / "h", informed)).evaluation
     assert lost["all"] == by_images["all"]
     assert lost["in_training"]["images"] is None
-    assert "not there any more" in lost["in_training"]["reason"]
+    assert "not found" in lost["in_training"]["reason"]
+
+
+def test_a_result_is_read_once(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    predict(PredictOptions((str(data),), tmp_path / "r.parquet"))
+    read: list[object] = []
+    batches = StoredResult.batches
+
+    def counting(result: StoredResult, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        read.append(columns)
+        return batches(result, columns)
+
+    monkeypatch.setattr(StoredResult, "batches", counting)
+    evaluation = evaluate(EvaluateOptions(tmp_path / "r.parquet", tmp_path / "e")).evaluation
+    assert evaluation["all"]["images"] == 48
+    assert len(read) == 1
+
+
+def test_a_result_away_from_its_run_json_is_still_of_its_model(data: Path, tmp_path: Path) -> None:
+    predict(PredictOptions((str(data),), tmp_path / "r.parquet"))
+    (tmp_path / "r.parquet.run.json").unlink()
+    model = evaluate(EvaluateOptions(tmp_path / "r.parquet", tmp_path / "e")).evaluation["model"]
+    assert (model["name"], model["sha256"]) == (DEFAULT_MODEL, load_bundle().sha256)
 
 
 def _other(bundle: Path, tmp_path: Path) -> Path:
@@ -118,17 +159,17 @@ def test_a_result_is_joined_with_given_labels(faces: Path, tmp_path: Path) -> No
     labels.write_text(
         "path,label\n" + "".join(f"{path},{'Sad' if n < 3 else 'bored'}\n" for n, path in enumerate(paths[:-1]))
     )
-    told = evaluate(EvaluateOptions(result, tmp_path / "e", labels=str(labels))).evaluation
-    assert told["all"]["per_class"]["sad"]["support"] == told["all"]["images"] == 3
-    assert {label: each["images"] for label, each in told["left_out"].items()} == {"bored": 4}
-    assert told["data"]["unlabelled"] == 1
+    evaluation = evaluate(EvaluateOptions(result, tmp_path / "e", labels=str(labels))).evaluation
+    assert evaluation["all"]["per_class"]["sad"]["support"] == evaluation["all"]["images"] == 3
+    assert {label: each["images"] for label, each in evaluation["left_out"].items()} == {"bored": 4}
+    assert evaluation["data"]["unlabelled"] == 1
     relative = tmp_path / "relative.csv"
     relative.write_text(
         "path,label\n" + "".join(f"../{Path(path).relative_to(faces.parent.parent)},sad\n" for path in paths)
     )
     shutil.copy(relative, faces.parent / "relative.csv")
-    told = evaluate(EvaluateOptions(result, tmp_path / "f", labels=str(faces.parent / "relative.csv"))).evaluation
-    assert told["all"]["per_class"]["sad"]["support"] == 8
+    evaluation = evaluate(EvaluateOptions(result, tmp_path / "f", labels=str(faces.parent / "relative.csv"))).evaluation
+    assert evaluation["all"]["per_class"]["sad"]["support"] == 8
 
 
 def test_a_result_without_any_label_is_refused(faces: Path, tmp_path: Path) -> None:
@@ -146,35 +187,35 @@ def test_the_folders_can_be_preferred_to_the_column(faces: Path, tmp_path: Path)
     manifest.write_text("\n".join(["path,label", *lines]) + "\n")
     predict(PredictOptions((str(manifest),), tmp_path / "r.parquet"))
     for labels, name in ((None, "sad"), ("folders", "happy")):
-        told = evaluate(
+        evaluation = evaluate(
             EvaluateOptions(tmp_path / "r.parquet", tmp_path / (labels or "column"), labels=labels)
         ).evaluation
-        assert told["all"]["per_class"][name]["support"] == len(lines) == 8
+        assert evaluation["all"]["per_class"][name]["support"] == len(lines) == 8
 
 
 def test_agreement_counts_the_clear_majorities_whatever_the_label(data: Path, informed: Path, tmp_path: Path) -> None:
     bundle = load_bundle("seed-cnn")
     table = predict(PredictOptions((str(data),))).table
     assert table is not None
-    said = {row["path"]: row["emotion"] for row in table.to_pylist()}
+    predicted = {row["path"]: row["emotion"] for row in table.to_pylist()}
     votes = tmp_path / "votes.csv"
     lines = [f"file,{','.join(SIX)},neutral,unknown"]
-    wanted = {"happy/happy-0001.png": (said[f"{data}/happy/happy-0001.png"], 6), "Neutral/0.png": ("sad", 9)}
+    wanted = {"happy/happy-0001.png": (predicted[f"{data}/happy/happy-0001.png"], 6), "Neutral/0.png": ("sad", 9)}
     wanted |= {"sad/sad-0001.png": ("neutral", 8), "fear/fear-0001.png": ("fear", 5)}
     for name, (choice, count) in wanted.items():
         cells = [str(count if each == choice else 0) for each in (*SIX, "neutral")]
         lines.append(f"public/{name},{','.join(cells)},{10 - count}")
     votes.write_text("\n".join(lines) + "\n")
-    told = evaluate(EvaluateOptions(data, tmp_path / "e", informed, votes=votes)).evaluation["agreement"]
-    assert told["votes"] == "votes.csv"
-    assert (told["matched"], told["unmatched"]) == (4, 49)
-    assert told["all"]["images"] == 2
-    agreed = 1 + (said[f"{data}/Neutral/0.png"] == "sad")
-    assert told["all"]["agreement"] == agreed / 2
-    assert told["all"]["label_agreement"] == (1 if said[f"{data}/happy/happy-0001.png"] == "happy" else 0) / 2
-    assert told["without_duplicates"]["images"] == 1
-    assert sum(each["images"] for each in told["all"]["per_class"].values()) == 2
-    assert set(told["all"]["per_class"]) == set(bundle.card.class_names)
+    agreement = evaluate(EvaluateOptions(data, tmp_path / "e", informed, votes=votes)).evaluation["agreement"]
+    assert agreement["votes"] == "votes.csv"
+    assert (agreement["matched"], agreement["unmatched"]) == (4, 49)
+    assert agreement["all"]["images"] == 2
+    agreed = 1 + (predicted[f"{data}/Neutral/0.png"] == "sad")
+    assert agreement["all"]["agreement"] == agreed / 2
+    assert agreement["all"]["label_agreement"] == (1 if predicted[f"{data}/happy/happy-0001.png"] == "happy" else 0) / 2
+    assert agreement["without_duplicates"]["images"] == 1
+    assert sum(each["images"] for each in agreement["all"]["per_class"].values()) == 2
+    assert set(agreement["all"]["per_class"]) == set(bundle.card.class_names)
 
 
 class _Page(HTMLParser):
@@ -200,15 +241,15 @@ def test_the_page_stands_alone_and_takes_names_for_text(faces: Path, tmp_path: P
     labels = ["<i>x</i>", "angry", "disgust", "fear"]
     lines = [f"{evil.relative_to(tmp_path / 'd')},{label}" for label in labels] + ["gone.png,sad", "b.png,surprise"]
     (tmp_path / "d" / "m.csv").write_text("path,label\n" + "\n".join(lines) + "\n")
-    told = evaluate(EvaluateOptions(tmp_path / "d" / "m.csv", tmp_path / "e")).evaluation
-    assert any("<script>" in mistake["path"] for mistake in told["mistakes"])
+    evaluation = evaluate(EvaluateOptions(tmp_path / "d" / "m.csv", tmp_path / "e")).evaluation
+    assert any("<script>" in mistake["path"] for mistake in evaluation["mistakes"])
     html = (tmp_path / "e" / "evaluation.html").read_text()
     page = _Page(html)
     assert not [tag for tag, _ in page.tags if tag in ("script", "link", "i", "iframe")]
     assert "<script>alert(1)</script>.png" in page.text
     assert "<i>x</i>" in page.text
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(images) == 2 + len(told["mistakes"])
+    assert len(images) == 2 + len(evaluation["mistakes"])
     for attributes in images:
         assert (attributes["src"] or "").startswith("data:image/")
         assert attributes["alt"]
@@ -221,7 +262,7 @@ def test_the_page_stands_alone_and_takes_names_for_text(faces: Path, tmp_path: P
     assert ("html", {"lang": "en"}) in page.tags
 
 
-def test_what_cannot_be_judged_is_refused_and_nothing_is_written(data: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_evaluated_is_refused_and_nothing_is_written(data: Path, tmp_path: Path) -> None:
     (tmp_path / "broken" / "happy").mkdir(parents=True)
     (tmp_path / "broken" / "happy" / "a.jpg").write_bytes(b"x")
     shutil.copytree(data / "Neutral", tmp_path / "others" / "neutral")
@@ -254,28 +295,28 @@ def test_only_an_evaluation_is_replaced_and_only_when_asked(data: Path, tmp_path
     assert json.loads((out / "evaluation.json").read_text())["method"]["seed"] == 1
 
 
-def test_a_validation_folder_is_what_is_judged(faces: Path, tmp_path: Path) -> None:
+def test_the_validation_folder_is_evaluated_where_there_is_one(faces: Path, tmp_path: Path) -> None:
     shutil.copytree(faces, tmp_path / "d" / "train")
     shutil.copytree(faces / "happy", tmp_path / "d" / "val" / "happy")
-    told = evaluate(EvaluateOptions(tmp_path / "d", tmp_path / "e")).evaluation
-    assert told["data"]["name"] == "val"
-    assert told["all"]["images"] == 8
+    evaluation = evaluate(EvaluateOptions(tmp_path / "d", tmp_path / "e")).evaluation
+    assert evaluation["data"]["name"] == "val"
+    assert evaluation["all"]["images"] == 8
 
 
 def test_the_command_prints_a_table_of_80_columns(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["evaluate", str(data), "--out", str(tmp_path / "e")]) == 0
-    said = capsys.readouterr()
-    lines = said.out.splitlines()
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[0] == f"{DEFAULT_MODEL} on data"
     assert any(line.startswith("accuracy") and "without duplicates" in lines[2] for line in lines)
-    assert "left out: 4 images of neutral" in said.err
-    assert "not scored: 1 corrupt" in said.err
+    assert "left out: 4 images of neutral" in printed.err
+    assert "not scored: 1 corrupt" in printed.err
     assert main(["evaluate", str(data), "--out", str(tmp_path / "q"), "--quiet"]) == 0
-    said = capsys.readouterr()
-    assert said.out + said.err == ""
+    printed = capsys.readouterr()
+    assert printed.out + printed.err == ""
 
 
 def test_pixel_digests_tell_pixels_apart(faces: Path) -> None:

@@ -7,7 +7,7 @@ from PIL import Image
 from batch_emotion import ExplainOptions, PredictOptions, explain, predict
 from batch_emotion.cli import main
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
-from batch_emotion.reporting.pictures import heat_over
+from batch_emotion.visualization.heat_map import heat_over
 
 
 def test_each_image_gets_its_picture_and_a_bad_one_its_reason(faces: Path, tmp_path: Path) -> None:
@@ -24,10 +24,14 @@ def test_each_image_gets_its_picture_and_a_bad_one_its_reason(faces: Path, tmp_p
     assert table is not None
     for each, row in zip(found, table.to_pylist(), strict=True):
         assert each.emotion == row["emotion"]
-        assert each.confidence == pytest.approx(row["confidence"], abs=1e-4) if row["confidence"] else True
-        if each.picture:
-            with Image.open(each.picture) as picture:
-                assert picture.size[0] > 900
+        if row["status"] != "ok":
+            assert each.confidence is each.picture is None
+            assert each.error == row["error"]
+            continue
+        assert each.confidence == pytest.approx(row["confidence"], abs=1e-4)
+        assert each.picture is not None
+        with Image.open(each.picture) as picture:
+            assert picture.size[0] > 900
 
 
 def test_another_class_gives_another_picture(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,6 +65,6 @@ def test_what_makes_no_sense_is_refused(faces: Path, tmp_path: Path) -> None:
 def test_heat_is_bright_where_the_map_is_high() -> None:
     heat = np.zeros((4, 4), np.float32)
     heat[0, 0] = 1
-    shown = heat_over(np.full((48, 32, 1), 100, np.uint8), heat)
+    shown = heat_over(np.full((48, 32, 1), 100, np.uint8), heat, 96)
     assert shown.shape == (96, 64, 3)
     assert shown[2, 2].sum() > shown[90, 60].sum() + 100

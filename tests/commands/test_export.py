@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from batch_emotion import DEFAULT_MODEL, PredictOptions, load_bundle, predict
-from batch_emotion.commands.export import ExportOptions, export
+from batch_emotion.commands.export import export
 from batch_emotion.errors import UsageError
 from batch_emotion.images.synthetic import golden_pixels
+from batch_emotion.options.export import ExportOptions
 
 
 def _reload(form: str, path: Path, pixels: np.ndarray) -> np.ndarray:

@@ -14,15 +14,15 @@ from PIL import Image
 
 from batch_emotion import AnnotateOptions, FaceOptions, PredictOptions, predict
 from batch_emotion.cli import main
-from batch_emotion.commands.merge import MergeOptions, merge
+from batch_emotion.commands.merge import merge
 from batch_emotion.errors import OutputMismatch, SourceError, UsageError
-from batch_emotion.plan import Task
+from batch_emotion.options.merge import MergeOptions
+from batch_emotion.options.runs import Task, UpdateOptions
 from batch_emotion.results.reader import read_result
 from batch_emotion.results.schema import with_rolls
 from batch_emotion.results.summary import Summary
-from batch_emotion.results.update import UpdateCounts, UpdateOptions
+from batch_emotion.results.update import UpdateCounts
 from batch_emotion.results.workspace import Workspace, _read
-from batch_emotion.runs.output import OutputOptions
 from tests.support.composites import Box, backdrop, iou, photo, write_photo
 from tests.support.stopping import failing_at
 
@@ -132,12 +132,12 @@ def test_an_update_keeps_all_rows_of_unchanged_photos(
 ) -> None:
     source, out = tmp_path / "photos", tmp_path / name
     shutil.copytree(photos[0], source)
-    update = OutputOptions(UpdateOptions(prune=True, max_prune=0.5, retry_failures=True))
-    assert predict(_options(source, out, output=update)).summary.scored == 6
+    update = UpdateOptions(prune=True, max_prune=0.5, retry_failures=True)
+    assert predict(_options(source, out, update=update)).summary.scored == 6
     (source / "a.jpg").unlink()
     write_photo(source / "c.png", photo(900, 420, (80, 120))[0])
     write_photo(source / "g.jpg", photo(900, 420, (70,))[0])
-    summary = predict(_options(source, out, output=update)).summary
+    summary = predict(_options(source, out, update=update)).summary
     assert summary.update == UpdateCounts(unchanged=3, new=1, changed=1, retried=1, pruned=1)
     assert (summary.scored, summary.images, summary.faces, summary.failures) == (3, 6, 7, 1)
     predict(_options(source, tmp_path / f"fresh-{name}"))
@@ -146,9 +146,9 @@ def test_an_update_keeps_all_rows_of_unchanged_photos(
     assert updated.select(places).equals(fresh.select(places))
     for column in set(fresh.column_names) - set(places):
         assert pc.max(pc.abs(pc.subtract(updated[column], fresh[column]))).as_py() <= 1e-5
-    again = predict(_options(source, out, output=OutputOptions(UpdateOptions())))
+    again = predict(_options(source, out, update=UpdateOptions()))
     assert (again.outcome, again.summary.images, again.summary.faces) == ("nothing to do", 6, 7)
-    other = predict(_options(source, out, output=update, faces=FaceOptions(max_faces=1)))
+    other = predict(_options(source, out, update=update, faces=FaceOptions(max_faces=1)))
     assert (other.summary.scored, other.summary.faces) == (6, 4)
 
 
@@ -169,9 +169,8 @@ def test_another_detector_is_another_result_and_what_haar_found_before_is_carrie
     del run["result"]["fingerprint"]["min_face_score"]  # as versions that knew Haar alone wrote it
     (tmp_path / "r.parquet.run.json").write_text(json.dumps(run))
     assert predict(_options(folder, out, faces=haar)).outcome == "nothing to do"
-    update = OutputOptions(UpdateOptions())
-    assert predict(_options(folder, out, faces=haar, output=update)).summary.scored == 0
-    other = predict(_options(folder, out, output=update))
+    assert predict(_options(folder, out, faces=haar, update=UpdateOptions())).summary.scored == 0
+    other = predict(_options(folder, out, update=UpdateOptions()))
     assert other.summary.scored == 6
     assert pq.read_table(out)["face_roll"].null_count == 2
 

@@ -5,9 +5,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import PredictOptions, predict
-from batch_emotion.commands.merge import MergeOptions, merge
+from batch_emotion.commands.merge import merge
 from batch_emotion.errors import OutputMismatch, SourceError, UsageError
-from batch_emotion.plan import Task
+from batch_emotion.options.merge import MergeOptions
+from batch_emotion.options.runs import Task
+from batch_emotion.plan import task_rows
 from batch_emotion.results.reader import read_result
 
 
@@ -44,7 +46,7 @@ def test_joined_parts_are_what_a_single_run_would_make(
 
 def test_every_image_is_in_exactly_one_part() -> None:
     for images in (0, 1, 7, 48):
-        rows = [row for index in range(5) for row in Task(index, 5).rows(images)]
+        rows = [row for index in range(5) for row in task_rows(images, index, 5)]
         assert rows == list(range(images))
 
 
@@ -74,8 +76,10 @@ def test_gaps_overlaps_other_plans_and_other_files_are_refused(tmp_path: Path, f
     assert not (tmp_path / "r.parquet").exists()
 
 
-@pytest.mark.parametrize("task", [Task(3, 3), Task(-1, 3), Task(0, 0)])
-def test_tasks_that_do_not_exist_are_usage_errors(tmp_path: Path, faces: Path, task: Task) -> None:
+@pytest.mark.parametrize(
+    ("task", "flag"), [(Task(3, 3), "--task-index"), (Task(-1, 3), "--task-index"), (Task(0, 0), "--task-count")]
+)
+def test_tasks_that_do_not_exist_are_usage_errors(tmp_path: Path, faces: Path, task: Task, flag: str) -> None:
     options = PredictOptions((str(faces),), tmp_path / "r.parquet")
-    with pytest.raises(UsageError, match="--task-index"):
+    with pytest.raises(UsageError, match=flag):
         predict(replace(options, task=task))

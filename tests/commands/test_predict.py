@@ -13,8 +13,8 @@ import pytest
 from batch_emotion import PredictOptions, load_bundle, predict
 from batch_emotion.errors import ExitCode, OutputBusy, OutputMismatch, UsageError
 from batch_emotion.images.decode import load_image
-from batch_emotion.records import Limits
-from batch_emotion.sources.planning import SourceOptions
+from batch_emotion.options.images import Limits, SourceOptions
+from batch_emotion.options.runs import MonitoringOptions
 from batch_emotion.storage.locks import output_lock
 from tests.support.stopping import failing_at
 
@@ -143,8 +143,11 @@ def test_too_many_failures_are_exit_code_3(tmp_path: Path, faces: Path) -> None:
     manifest = tmp_path / "m.csv"
     face = next(faces.rglob("*.png"))
     manifest.write_text(f"path\n{face}\ngone.jpg\n")
-    assert predict(_options(manifest, tmp_path / "a.csv", max_failures=1)).exit_code is ExitCode.OK
-    result = predict(_options(manifest, tmp_path / "b.csv", max_failures=0))
+    assert (
+        predict(_options(manifest, tmp_path / "a.csv", monitoring=MonitoringOptions(max_failures=1))).exit_code
+        is ExitCode.OK
+    )
+    result = predict(_options(manifest, tmp_path / "b.csv", monitoring=MonitoringOptions(max_failures=0)))
     assert result.exit_code is ExitCode.OVER_THRESHOLD
     assert (tmp_path / "b.csv").exists()
 
@@ -166,7 +169,7 @@ def test_usage_errors_come_before_any_work_and_leave_nothing(tmp_path: Path, fac
         _options(faces, tmp_path / "r.csv", min_confidence=2),
         _options(faces, tmp_path / "r.csv", batch_size=0),
         _options(faces, tmp_path / "r.csv", limits=Limits(max_pixels=0)),
-        _options(faces, tmp_path / "r.csv", max_failures=-1),
+        _options(faces, tmp_path / "r.csv", monitoring=MonitoringOptions(max_failures=-1)),
         _options(faces, Path()),
         _options(faces, Path("..")),
         _options(faces, tmp_path / "r.csv", model="typo"),

@@ -62,7 +62,7 @@ def _options(made: Path, **more: object) -> ReportOptions:
 
 def test_the_page_stands_alone_and_takes_names_for_text(made: Path) -> None:
     other = write(pq.read_table(made).slice(5).replace_schema_metadata(None), made.with_name("o.parquet"))
-    told = report(_options(made, group_by="camera", compare=other))
+    document = report(_options(made, group_by="camera", compare=other))
     page = _Page(made.with_name("r.html"))
     assert [tag for tag, _ in page.tags if tag in ("link", "i", "iframe", "b", "object")] == []
     assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}]
@@ -81,12 +81,12 @@ def test_the_page_stands_alone_and_takes_names_for_text(made: Path) -> None:
     for _, attributes in page.tags:
         if "href" in attributes:
             assert str(attributes["href"])[1:] in ids
-    assert told["labels"]["rows"] == told["scored"] - 1  # one lies deeper than the folders of the others
+    assert document["labels"]["rows"] == document["scored"] - 1  # one lies deeper than the folders of the others
 
 
 def test_the_numbers_and_the_charts_can_be_had_by_themselves(made: Path, tmp_path: Path) -> None:
     for kind in ("png", "svg"):
-        told = report(
+        document = report(
             _options(made, group_by="day", figures=tmp_path / "f", figure_kind=kind, json=tmp_path / "r.json")
         )
         names = {path.name for path in (tmp_path / "f").iterdir()}
@@ -96,9 +96,9 @@ def test_the_numbers_and_the_charts_can_be_had_by_themselves(made: Path, tmp_pat
     assert (tmp_path / "f" / "groups.svg").read_text().startswith("<?xml")
     written = json.loads((tmp_path / "r.json").read_text())
     samples = written.pop("samples")
-    assert written == told
+    assert written == document
     assert samples["failures"]["missing"][0]["error"] == "it is missing"
-    assert {sample["said"] for sample in samples["surest"]["sad"]} == {"sad"}
+    assert {sample["predicted"] for sample in samples["surest"]["sad"]} == {"sad"}
 
 
 def test_a_page_is_replaced_and_nothing_else_is(made: Path, tmp_path: Path) -> None:
@@ -132,21 +132,21 @@ def test_the_page_stays_small_whatever_the_result(count: int, tmp_path: Path, mo
     statuses = ["ok"] * rows + ["missing"] * 50
     columns = {"label": pa.array([names[at % count] for at in range(len(paths))])}
     result = write(result_table(paths, probabilities, statuses, columns, names), tmp_path / "r.parquet")
-    told = report(ReportOptions(result, tmp_path / "r.html", root=tmp_path, explain=False))
-    assert told["scored"] == rows
+    document = report(ReportOptions(result, tmp_path / "r.html", root=tmp_path, explain=False))
+    assert document["scored"] == rows
     assert (tmp_path / "r.html").stat().st_size < 5_000_000
     whole = (tmp_path / "r.html").stat().st_size
     monkeypatch.setattr(page, "PICTURE_BYTES", 300_000)
     report(ReportOptions(result, tmp_path / "r.html", root=tmp_path, explain=False))
     assert (tmp_path / "r.html").stat().st_size < whole - 700_000
-    assert "the picture is left out" in _Page(tmp_path / "r.html").text
+    assert "samples are left out" in _Page(tmp_path / "r.html").text
 
 
-def test_images_that_are_gone_are_told_and_the_rest_is_there(tmp_path: Path) -> None:
+def test_images_that_are_gone_are_named_and_the_rest_is_shown(tmp_path: Path) -> None:
     result = write(random_table(60), tmp_path / "r.csv")
     report(ReportOptions(result, tmp_path / "r.html"))
     page = _Page(tmp_path / "r.html")
-    assert page.text.count("image is not there") > 20
+    assert page.text.count("image not found") > 20
     assert "Not shown: the model that made the result is not a bundled one" in page.text
 
 
@@ -162,10 +162,10 @@ def test_a_prediction_can_end_in_a_page(
     assert main(arguments) == 0
     assert "Report: r.html" in capsys.readouterr().err
     page = _Page(Path("r.html"))
-    assert "image is not there" not in page.text
-    assert "Least sure" in page.text
-    assert [attributes for tag, attributes in page.tags if tag == "ol" and attributes.get("class") == "looks"]
-    for fact in (DEFAULT_MODEL, "images a second", "onnxruntime", "seconds by stage"):
+    assert "image not found" not in page.text
+    assert "Least confident" in page.text
+    assert [attributes for tag, attributes in page.tags if tag == "ol" and attributes.get("class") == "saliency"]
+    for fact in (DEFAULT_MODEL, "images per second", "onnxruntime", "seconds by stage"):
         assert fact in page.text
     Path("r.html").unlink()
     assert main(arguments) == 0
@@ -212,12 +212,12 @@ def test_the_page_works_in_a_browser(made: Path, browser) -> None:
         )
         return browser.run(f"{shown}.length")
 
-    kept = choose("said", "sad")
+    kept = choose("predicted", "sad")
     assert 0 < kept < total
     assert browser.run(f"new Set({shown}.map((row) => row.cells[2].innerText.trim())).size") == 1
     assert browser.run("document.getElementById('shown').textContent") == f"{kept} of {total} samples"
     assert 0 < choose("kinds", "mistake") < kept
-    assert choose("said", "any") > 0
+    assert choose("predicted", "any") > 0
     choose("kinds", "any")
     assert choose("filter-text", "<SCRIPT>") == 1
     assert EVIL in browser.run(f"{shown}[0].innerText")

@@ -15,18 +15,18 @@ from pyarrow import dataset
 
 from batch_emotion import PredictOptions, predict
 from batch_emotion.cli import main as command_line
-from batch_emotion.commands.merge import MergeOptions, merge
+from batch_emotion.commands.merge import merge
 from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch
-from batch_emotion.plan import Task
+from batch_emotion.options.merge import MergeOptions
+from batch_emotion.options.runs import MonitoringOptions, Task, UpdateOptions
 from batch_emotion.results.reader import read_result
-from batch_emotion.results.summary import read_run
-from batch_emotion.results.update import UpdateOptions
+from batch_emotion.results.run_document import read_run
 from batch_emotion.results.workspace import Workspace
-from batch_emotion.runs.outcome import ReportingOptions
-from batch_emotion.runs.output import OutputOptions
 from batch_emotion.storage.places import Place, output_place
 from tests.support.stopping import failing_at
-from tests.support.store import FORBIDDEN, Bucket
+from tests.support.store import FORBIDDEN, Bucket, Request, writable
+
+pytestmark = writable
 
 SHARD = 10
 
@@ -38,10 +38,6 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _options(source: Path, out: Place, **changes: object) -> PredictOptions:
     return PredictOptions((str(source),), out, **{"model": "seed-cnn", "shard_size": SHARD, "threads": 1} | changes)  # type: ignore[arg-type]
-
-
-def _objects(bucket: Bucket, prefix: str = "") -> list[str]:
-    return [key for key in bucket.keys(prefix) if not key.endswith("/")]
 
 
 @pytest.mark.parametrize("name", ["r.parquet", "r.csv", "r"])
@@ -58,7 +54,7 @@ def test_a_result_on_a_store_equals_the_local_one_and_behaves_like_it(
         assert bucket.get(f"a b/50%#ü {name}") == here.read_bytes()
     told = json.loads(bucket.get(f"a b/50%#ü {name}.run.json"))
     assert told["result"]["counts"]["images"] == 48
-    left = [key for key in _objects(bucket) if "part-" not in key]
+    left = [key for key in bucket.objects() if "part-" not in key]
     assert left == sorted(
         [f"a b/50%#ü {name}.run.json", f"a b/50%#ü {name}" + ("/_manifest.json" if name == "r" else "")]
     )
@@ -68,7 +64,7 @@ def test_a_result_on_a_store_equals_the_local_one_and_behaves_like_it(
     (source / "happy" / "happy-0001.png").unlink()
     with pytest.raises(OutputMismatch, match="48 images then, 47 now"):
         predict(_options(source, there))
-    updated = predict(_options(source, there, output=OutputOptions(UpdateOptions(prune=True))))
+    updated = predict(_options(source, there, update=UpdateOptions(prune=True)))
     assert (updated.summary.images, updated.summary.scored) == (47, 0)
     predict(_options(source, here, overwrite=True))
     assert read_result(there)["path"].equals(read_result(here)["path"])
@@ -78,7 +74,7 @@ def test_a_result_on_a_store_equals_the_local_one_and_behaves_like_it(
         assert isinstance(there.key, str)
         rows = dataset.dataset(there.key, filesystem=there.filesystem, format="parquet").to_table()
         assert rows.num_rows == 47
-    changed = next(key for key in _objects(bucket) if "part-" in key or key.endswith(name))
+    changed = next(key for key in bucket.objects() if "part-" in key or key.endswith(name))
     bucket.put(changed, b"someone else's")
     with pytest.raises(OutputMismatch, match="was changed after it was written"):
         predict(_options(source, there))
@@ -107,11 +103,11 @@ def test_an_update_takes_over_what_a_stopped_run_left(faces: Path, bucket: Bucke
         predict(_options(faces, out))
     bucket.put("r/part-000000-0123abcd.parquet", b"half a folder, without its manifest")
     Workspace(out).begin(4)  # as if a process had died there
-    result = predict(_options(faces, out, output=OutputOptions(UpdateOptions())))
+    result = predict(_options(faces, out, update=UpdateOptions()))
     assert (result.summary.update and result.summary.update.reused) == 3 * SHARD
     assert result.summary.scored == 48 - 3 * SHARD
     assert read_result(out)["status"].to_pylist() == ["ok"] * 48
-    assert len(_objects(bucket, "r/part-")) == len(_objects(bucket, "r/")) - 1
+    assert len(bucket.objects("r/part-")) == len(bucket.objects("r/")) - 1
 
 
 def test_a_killed_process_loses_nothing_committed(tmp_path: Path, faces: Path, bucket: Bucket) -> None:
@@ -119,8 +115,8 @@ def test_a_killed_process_loses_nothing_committed(tmp_path: Path, faces: Path, b
     arguments = ["predict", str(faces), "--out", str(out), "--model", "seed-cnn", "--shard-size", "4"]
     holding = True
 
-    def third_part_waits(request: dict[str, object]) -> tuple[str, bytes] | None:
-        while holding and str(request["PATH_INFO"]).endswith("part-000002.parquet"):
+    def third_part_waits(request: Request) -> tuple[str, bytes] | None:
+        while holding and request.key.endswith("part-000002.parquet"):
             time.sleep(0.05)
         return None
 
@@ -155,18 +151,18 @@ def test_an_output_that_cannot_be_put_leaves_the_old_one(
     predict(_options(few, out))
     old = read_result(out)
 
-    def final_is_refused(request: dict[str, object]) -> tuple[str, bytes] | None:
-        final = str(request["PATH_INFO"]).endswith((f"x/{name}", "_manifest.json"))
-        return FORBIDDEN if final and request["REQUEST_METHOD"] == "PUT" else None
+    def final_is_refused(request: Request) -> tuple[str, bytes] | None:
+        final = request.key.endswith((f"x/{name}", "_manifest.json"))
+        return FORBIDDEN if final and request.does == "write" else None
 
     bucket.server.answer = final_is_refused
-    with pytest.raises(BatchEmotionError, match=r"ACCESS_DENIED.*what is committed is kept"):
+    with pytest.raises(BatchEmotionError, match=r"(ACCESS|PERMISSION)_DENIED.*what is committed is kept"):
         predict(_options(few, out, overwrite=True, min_confidence=0.5))
     bucket.server.answer = lambda request: None
     assert read_result(out).equals(old)
     again = predict(_options(few, out, overwrite=True, min_confidence=0.5))
     assert (again.outcome, again.summary.scored) == ("done", 0)
-    assert len(_objects(bucket, f"x/{name}")) == 2 + (name == "r")
+    assert len(bucket.objects(f"x/{name}")) == 2 + (name == "r")
 
 
 def test_a_store_that_refuses_is_one_line_before_any_work(
@@ -176,18 +172,19 @@ def test_a_store_that_refuses_is_one_line_before_any_work(
         code = command_line(["predict", str(faces), "--model", "seed-cnn", "--out", out, *more])
         return code, capsys.readouterr().err
 
+    none = bucket.elsewhere("no-such-bucket")
     for out, code, told in (
-        ("s3://no-such-bucket/r.parquet", ExitCode.USAGE, "there is no bucket s3://no-such-bucket"),
-        ("s3://", ExitCode.USAGE, "names no bucket"),
-        (f"s3://{bucket.name}", ExitCode.USAGE, "--out must name a new file or directory"),
-        (f"s3://{bucket.name}/r.xlsx", ExitCode.USAGE, "cannot write .xlsx files"),
+        (f"{none}/r.parquet", ExitCode.USAGE, f"there is no bucket {none}"),
+        (f"{bucket.scheme}://", ExitCode.USAGE, "names no bucket"),
+        (bucket.root, ExitCode.USAGE, "--out must name a new file or directory"),
+        (bucket.uri("r.xlsx"), ExitCode.USAGE, "cannot write .xlsx files"),
         ("ftp://host/r.parquet", ExitCode.USAGE, "cannot open ftp://"),
     ):
         found = said(out)
         assert found[0] == code
         assert told in found[1]
         assert len(found[1].splitlines()) == 1
-    bucket.server.answer = lambda request: FORBIDDEN if request["REQUEST_METHOD"] == "PUT" else None
+    bucket.server.answer = lambda request: FORBIDDEN if request.does == "write" else None
     code, told = said(bucket.uri("r.parquet"))
     assert code == ExitCode.FAILED
     assert "check the credentials" in told
@@ -202,13 +199,13 @@ def test_a_store_that_refuses_is_one_line_before_any_work(
     assert "--metrics-file must be a path on this machine" in told
     bucket.server.answer = lambda request: None
     for arguments in (
-        ["train", "data", "--out", "s3://b/model"],
+        ["train", "data", "--out", f"{bucket.scheme}://b/model"],
         ["evaluate", "s3://b/r.parquet", "--out", "judged"],
-        ["explain", "face.png", "--out", "s3://b/looks"],
+        ["explain", "face.png", "--out", f"{bucket.scheme}://b/looks"],
     ):
         assert command_line(arguments) == ExitCode.USAGE
         assert "must be a path on this machine, without a scheme" in capsys.readouterr().err
-    assert _objects(bucket) == []
+    assert bucket.objects() == []
 
 
 def test_a_job_file_may_name_a_store(
@@ -219,15 +216,15 @@ def test_a_job_file_may_name_a_store(
     assert command_line(["run", str(job), "--check"]) == ExitCode.OK
     assert bucket.uri("x/r.parquet") in capsys.readouterr().out
     assert command_line(["run", str(job), "--quiet"]) == ExitCode.OK
-    assert _objects(bucket) == ["x/r.parquet", "x/r.parquet.run.json"]
+    assert bucket.objects() == ["x/r.parquet", "x/r.parquet.run.json"]
 
 
 def test_a_run_asks_the_store_for_lists_and_not_for_each_shard(faces: Path, bucket: Bucket) -> None:
     bucket.server.requests.clear()
     predict(_options(faces, output_place(bucket.uri("x/r.parquet")), shard_size=4))
-    parts = [method for method, path in bucket.server.requests if "part-" in path]
-    assert parts.count("PUT") == 12
-    assert parts.count("HEAD") + parts.count("GET") <= 12 * 3  # once to put them together
+    parts = [request.does for request in bucket.server.requests if "part-" in request.key]
+    assert parts.count("write") == 12 * (2 if bucket.scheme == "gs" else 1)
+    assert parts.count("look") + parts.count("read") <= 12 * 3  # once to put them together
 
 
 def test_tasks_are_merged_and_reported_on_a_store(
@@ -245,7 +242,9 @@ def test_tasks_are_merged_and_reported_on_a_store(
     page = tmp_path / "page.html"
     assert command_line(["report", str(out), "--out", str(page), "--no-explain", "--quiet"]) == ExitCode.OK
     assert "happy" in page.read_text()
-    assert command_line(["report", str(out), "--out", "s3://b/page.html"]) == ExitCode.USAGE
+    assert command_line(["report", str(out), "--out", bucket.uri("page.html")]) == ExitCode.USAGE
     assert "--out must be a path on this machine" in capsys.readouterr().err
-    compared = _options(faces, output_place(bucket.uri("b.csv")), report=ReportingOptions(baseline=out, max_drift=0.1))
+    compared = _options(
+        faces, output_place(bucket.uri("b.csv")), monitoring=MonitoringOptions(baseline=out, max_drift=0.1)
+    )
     assert predict(compared).exit_code is ExitCode.OK

@@ -3,26 +3,27 @@ from pathlib import Path
 
 import pytest
 
-from batch_emotion import PredictOptions, TrainOptions, predict, train
+from batch_emotion import PredictOptions, SampleOptions, TrainOptions, predict, sample, train
 from batch_emotion.commands.models import verify
-from batch_emotion.commands.sample import SampleOptions, sample
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.training.fit import Recipe
+from tests.images.pictures import wide_bmp
 
 
 def test_a_network_trained_on_the_samples_learns_them_and_predicts(tmp_path: Path) -> None:
     sample(SampleOptions(tmp_path / "faces", count=50))
     sample(SampleOptions(tmp_path / "unseen", count=10, seed=1))
     (tmp_path / "faces" / "happy" / "broken.jpg").write_bytes(b"\xff\xd8\xffbroken")
+    (tmp_path / "faces" / "sad" / "wide.bmp").write_bytes(wide_bmp())
     said: list[str] = []
     options = TrainOptions(tmp_path / "faces", tmp_path / "model", recipe=Recipe(epochs=12))
     result = train(options, said.append)
-    assert [status for _, status in result.unusable] == ["corrupt"]
+    assert sorted(status for _, status in result.unusable) == ["corrupt", "too_large"]
     assert any("broken.jpg" in line for line in said)
     assert len(result.history) == 12
     assert verify(result.bundle).passed
     card = json.loads((tmp_path / "model" / "card.json").read_text())
-    assert card["training"]["unusable_images"] == 1
+    assert card["training"]["unusable_images"] == 2
     assert set(card["files"]) == {
         "model.keras",
         "model.onnx",

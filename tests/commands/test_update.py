@@ -15,12 +15,10 @@ import pytest
 
 from batch_emotion import DEFAULT_MODEL, PredictOptions, predict
 from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch, SourceError, TimeLimitReached
+from batch_emotion.options.runs import Caller, MonitoringOptions, UpdateOptions
 from batch_emotion.plan import Plan
 from batch_emotion.results.reader import read_result
-from batch_emotion.results.update import UpdateOptions
 from batch_emotion.results.workspace import Workspace
-from batch_emotion.runs.outcome import ReportingOptions
-from batch_emotion.runs.output import OutputOptions
 from batch_emotion.scoring import Scorer
 
 UPDATE = UpdateOptions(prune=True, max_prune=0.5, retry_failures=True)
@@ -36,7 +34,7 @@ def source(tmp_path: Path, faces: Path) -> Path:
 
 
 def _options(source: Path, out: Path, update: UpdateOptions | None = UPDATE, **changes: object) -> PredictOptions:
-    options = PredictOptions((str(source),), out, shard_size=4, batch_size=2, output=OutputOptions(update))
+    options = PredictOptions((str(source),), out, shard_size=4, batch_size=2, update=update)
     return replace(options, **changes)  # type: ignore[arg-type]
 
 
@@ -156,9 +154,8 @@ def test_parts_of_killed_nights_are_reused_though_the_folder_has_changed(
 
 def test_parts_of_another_model_are_not_reused(tmp_path: Path, source: Path, scored: list[str]) -> None:
     out = tmp_path / "r.parquet"
-    late = OutputOptions(UPDATE, time_limit_s=0.0)
     with pytest.raises(TimeLimitReached, match="4 of 12"):
-        predict(_options(source, out, output=late))
+        predict(_options(source, out, time_limit=0.0))
     assert _last_run(out)["exit_code"] == 4
     assert _last_run(out)["scored_in_this_run"] == 4
     scored.clear()
@@ -170,7 +167,7 @@ def test_a_time_limit_stops_at_a_shards_end_and_the_same_command_ends_it(
     tmp_path: Path, source: Path, scored: list[str]
 ) -> None:
     out = tmp_path / "r.parquet"
-    options = _options(source, out, output=OutputOptions(time_limit_s=0.0))
+    options = _options(source, out, update=None, time_limit=0.0)
     for _ in range(2):
         with pytest.raises(TimeLimitReached, match="the same command carries on"):
             predict(options)
@@ -190,7 +187,7 @@ def test_a_kill_between_the_output_and_its_run_json_loses_nothing(
         def dying(*anything: object) -> None:
             raise KeyboardInterrupt
 
-        patch.setattr("batch_emotion.runs.outcome.write_run", dying)
+        patch.setattr("batch_emotion.runs.recorder.write_run", dying)
         predict(_options(source, out, UpdateOptions()))
     assert len(read_result(out)) == 12
     scored.clear()
@@ -235,18 +232,18 @@ def test_drift_and_failures_are_complaints_and_exit_code_3(tmp_path: Path, sourc
     predict(_options(source, out))
     for image in sorted(source.iterdir())[:3]:
         image.write_bytes(b"")
-    drifting = ReportingOptions(baseline=out.with_name("r.parquet.run.json"), max_drift=0.2)
-    result = predict(_options(source, out, report=drifting, max_failures=2))
+    drifting = MonitoringOptions(baseline=out.with_name("r.parquet.run.json"), max_drift=0.2)
+    result = predict(_options(source, out, monitoring=replace(drifting, max_failures=2)))
     assert result.exit_code is ExitCode.OVER_THRESHOLD
     assert len(result.complaints) == 2
     assert _last_run(out)["drift"]["failure_rate"] == 0.25  # type: ignore[index]
-    assert predict(_options(source, out, report=replace(drifting, max_drift=0.5))).exit_code is ExitCode.OK
+    assert predict(_options(source, out, monitoring=replace(drifting, max_drift=0.5))).exit_code is ExitCode.OK
 
 
 def test_a_failed_night_is_told_and_keeps_what_the_last_good_one_told(tmp_path: Path, source: Path) -> None:
     out, metrics = tmp_path / "r.parquet", tmp_path / "x.prom"
-    report = ReportingOptions("nightly", metrics)
-    predict(_options(source, out, report=report))
+    report = MonitoringOptions("nightly", metrics)
+    predict(_options(source, out, monitoring=report))
     good = json.loads((tmp_path / "r.parquet.run.json").read_text())
     success = next(line for line in metrics.read_text().splitlines() if line.startswith("batch_emotion_last_success"))
     _change(source)
@@ -257,7 +254,7 @@ def test_a_failed_night_is_told_and_keeps_what_the_last_good_one_told(tmp_path: 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("batch_emotion.results.workspace.pq.write_table", failing)
         with pytest.raises(BatchEmotionError, match=r"No space left.*free some space.*same command again"):
-            predict(_options(source, out, report=report))
+            predict(_options(source, out, monitoring=report))
     told = json.loads((tmp_path / "r.parquet.run.json").read_text())
     assert told["result"] == good["result"]
     assert told["last_run"]["exit_code"] == 1
@@ -265,12 +262,12 @@ def test_a_failed_night_is_told_and_keeps_what_the_last_good_one_told(tmp_path: 
     assert success in metrics.read_text()
     assert 'batch_emotion_last_run_exit_code{job="nightly"} 1.0' in metrics.read_text()
     assert list(Workspace(out).folder.glob("begun-*")) == []
-    assert predict(_options(source, out, report=report)).exit_code is ExitCode.OK
+    assert predict(_options(source, out, monitoring=report)).exit_code is ExitCode.OK
 
 
 def test_the_record_of_a_run_says_how_it_went(tmp_path: Path, source: Path) -> None:
     out = tmp_path / "r.parquet"
-    predict(_options(source, out, report=ReportingOptions(arguments=("batch-emotion", "predict"), run_id="abc")))
+    predict(_options(source, out, caller=Caller(("batch-emotion", "predict"), "abc")))
     told = _last_run(out)
     assert told["run_id"] == "abc"
     assert told["arguments"] == ["batch-emotion", "predict"]

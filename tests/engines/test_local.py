@@ -6,8 +6,9 @@ import pyarrow as pa
 import pytest
 
 from batch_emotion.engines import local
+from batch_emotion.options.images import Limits
 from batch_emotion.plan import Plan
-from batch_emotion.records import InputSpec, Limits
+from batch_emotion.records import InputSpec
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.scoring import Scorer
 from batch_emotion.sources.planning import make_plan
@@ -44,7 +45,7 @@ def test_shards_that_are_there_are_left_alone_and_the_rest_is_scored(
     marker = pa.table({"index": pa.array(range(20, 30))})
     workspace.commit(2, marker)
     told: list[int] = []
-    scored = local.run(plan, scorer, workspace, 10, lambda rows: told.extend(rows["index"].to_pylist()))
+    scored = local.score_shards(plan, scorer, workspace, 10, lambda shard, rows: told.extend(rows["index"].to_pylist()))
     assert scored == len(told) == 38
     assert told == [*range(20), *range(30, 48)]
     assert workspace.read(2, 20, 10) == marker
@@ -69,16 +70,16 @@ def test_only_shards_that_a_process_died_in_are_isolated(
         return score(self, plan, isolated, size, on_start)
 
     monkeypatch.setattr(Scorer, "score", spying)
-    assert local.run(plan, scorer, workspace, 10, lambda rows: None) == 48
+    assert local.score_shards(plan, scorer, workspace, 10, lambda shard, rows: None) == 48
     assert calls == [(10, False), (10, True), (28, False)]
 
 
 def test_a_run_that_fails_leaves_no_shard_marked(plan: Plan, workspace: Workspace, scorer: Scorer) -> None:
-    def failing(rows: pa.RecordBatch) -> None:
+    def failing(shard: local.Shard, rows: pa.RecordBatch) -> None:
         if rows["index"][0].as_py() >= 20:
             raise RuntimeError("enough")
 
     with pytest.raises(RuntimeError, match="enough"):
-        local.run(plan, scorer, workspace, 10, failing)
+        local.score_shards(plan, scorer, workspace, 10, failing)
     assert [workspace.has(shard) for shard in range(5)] == [True, True, False, False, False]
     assert not any(workspace.was_begun(shard) for shard in range(5))

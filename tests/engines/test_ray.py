@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import PredictOptions, predict
-from batch_emotion.engines.options import EngineOptions
-from batch_emotion.engines.ray import driver
 from batch_emotion.engines.ray.cluster import connected
+from batch_emotion.engines.ray.driver import driver
 from batch_emotion.engines.worker import Assignment, Shard, ShardReport, WorkersLost
 from batch_emotion.errors import BatchEmotionError, TimeLimitReached, UsageError
+from batch_emotion.options.runs import EngineOptions
 from batch_emotion.results.workspace import Workspace
 from tests.support.deadly import deadly_path
 
@@ -44,8 +44,8 @@ def drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Submit],
             yield from submit(workspace, batch)
 
         monkeypatch.setattr(driver, "_reports", reports)
-        assignment = Assignment(workspace, "", None)  # type: ignore[arg-type]
-        driver.run(4, 1, assignment, RAY, lambda report: None)
+        assignment = Assignment(workspace, "", None, 4, 1)  # type: ignore[arg-type]
+        driver.RayEngine(RAY).run(assignment, lambda report: None)
         return submitted
 
     return driving
@@ -125,7 +125,7 @@ def test_at_the_time_limit_shards_in_hand_are_waited_for_and_failures_take_marks
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (EngineOptions(num_workers=2), "go with --engine ray"),
+        (EngineOptions(num_workers=2), "goes with --engine ray"),
         (EngineOptions("ray", num_workers=0), "--num-workers must be at least 1"),
         (EngineOptions("ray", gpus_per_worker=-1), "--gpus-per-worker must be at least 0"),
     ],
@@ -141,9 +141,9 @@ def test_ray_needs_an_output_no_threads_and_to_be_installed(
 ) -> None:
     with pytest.raises(UsageError, match="needs --out"):
         predict(PredictOptions((str(faces),), engine=RAY))
-    with pytest.raises(UsageError, match="--cpus-per-worker says"):
+    with pytest.raises(UsageError, match="--threads goes with --engine local"):
         predict(_options(faces, tmp_path / "r.parquet", engine=RAY, threads=2))
-    monkeypatch.setattr("batch_emotion.engines.options.find_spec", lambda name: None)
+    monkeypatch.setattr("batch_emotion.runs.checks.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r'pip install "batch-emotion\[ray\]"'):
         predict(_options(faces, tmp_path / "r.parquet", engine=RAY))
 

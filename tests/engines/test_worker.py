@@ -11,8 +11,8 @@ import pytest
 from batch_emotion import load_bundle
 from batch_emotion.engines.worker import Assignment, Shard, ShardReport, ShardWorker
 from batch_emotion.errors import BatchEmotionError, BundleError
+from batch_emotion.options.images import Limits
 from batch_emotion.plan import Plan
-from batch_emotion.records import Limits
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.scoring import Scorer, ScorerSpec
@@ -31,9 +31,11 @@ def assignment(tmp_path: Path, plan: Plan) -> Assignment:
     bundle = load_bundle("seed-cnn")
     workspace = Workspace(tmp_path / "r.parquet")
     name = bundle.card.name
-    workspace.open(Fingerprint(plan.digest, len(plan), bundle.sha256, name, "onnx", "", 0, 1, 1, 20), plan, False)
+    workspace.open(
+        Fingerprint(plan.digest, len(plan), bundle.sha256, name, "onnx", "").with_options(shard_size=20), plan, False
+    )
     spec = ScorerSpec("seed-cnn", bundle.sha256, None, False, "onnx", "float32", 1, Limits(), 0.0, 8, False, None)
-    return Assignment(workspace, workspace.identity, spec)
+    return Assignment(workspace, workspace.identity, spec, len(plan), 20)
 
 
 def test_a_worker_commits_its_slice_of_the_plan_once_and_tells_what_it_holds(
@@ -78,7 +80,7 @@ def test_a_marked_shard_is_decoded_in_a_child_process(assignment: Assignment, mo
 
 def test_failures_are_told_and_leave_no_mark(assignment: Assignment, monkeypatch: pytest.MonkeyPatch) -> None:
     shard = Shard(0, 0, 20)
-    other_model = replace(assignment, spec=replace(assignment.spec, sha256="0" * 64))
+    other_model = replace(assignment, scorer=replace(assignment.scorer, sha256="0" * 64))
     for run, kind, said in (
         (other_model, BundleError, "put the same model everywhere"),
         (replace(assignment, version="0.0"), BatchEmotionError, "install the same one everywhere"),

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from batch_emotion.errors import UsageError
 from batch_emotion.images.detectors import HaarDetector, open_detector
 from batch_emotion.images.faces import find_faces
-from batch_emotion.records import FaceOptions
+from batch_emotion.options.images import FaceOptions
 from tests.support.composites import astronaut, backdrop, iou, photo
 
 

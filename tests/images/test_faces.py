@@ -10,7 +10,8 @@ from batch_emotion.images.detectors import CenterFaceDetector
 from batch_emotion.images.faces import FaceLoader, crop_face, find_faces
 from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
-from batch_emotion.records import DecodedImage, Face, FaceOptions, InputSpec, Limits, Status
+from batch_emotion.options.images import FaceOptions, Limits
+from batch_emotion.records import DecodedImage, Face, InputSpec, Status
 from tests.support.composites import astronaut, backdrop, iou, photo, write_photo
 
 SPEC = InputSpec((64, 64))

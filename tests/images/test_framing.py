@@ -9,8 +9,9 @@ import pytest
 
 from batch_emotion.images.framing import Framing, PhotoWatch, are_crops
 from batch_emotion.images.synthetic import draw_face
+from batch_emotion.options.images import Limits
 from batch_emotion.plan import Plan
-from batch_emotion.records import ImageBatch, Limits, Status
+from batch_emotion.records import ImageBatch, Status
 from tests.support.composites import astronaut, backdrop, photo, write_photo
 
 PHOTO = photo(1200, 800, [90, 120])[0]

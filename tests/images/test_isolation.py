@@ -11,7 +11,8 @@ import pytest
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
-from batch_emotion.records import InputSpec, Limits, Status
+from batch_emotion.options.images import Limits
+from batch_emotion.records import InputSpec, Status
 from batch_emotion.storage.reading import FileBytes
 from tests.support.children import CRASHING, ROOT, path_with
 
@@ -46,6 +47,18 @@ def test_what_is_read_already_is_decoded_in_the_child(tmp_path: Path) -> None:
     assert (gone.status, gone.error) == (Status.MISSING, "No such object")
 
 
+def test_what_a_library_prints_in_the_child_is_not_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    printing = CRASHING.replace("os.abort()", "os.write(1, b'noise'); os.write(2, b'noise')")
+    monkeypatch.setenv("PYTHONPATH", path_with(tmp_path / "site", printing))
+    (tmp_path / "noisy.jpg").write_bytes(b"crash")
+    with IsolatedLoader(partial(make_loader, InputSpec((4, 4)), Limits())) as load:
+        (image,) = load(str(tmp_path / "noisy.jpg"))
+    assert image.status is Status.UNSUPPORTED
+    assert capfd.readouterr() == ("", "")
+
+
 def test_an_image_that_stalls_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(
         "PYTHONPATH", path_with(tmp_path / "site", CRASHING.replace("os.abort()", "import time; time.sleep(600)"))
@@ -63,7 +76,8 @@ def test_a_script_without_a_main_guard_is_not_run_again_by_the_child(tmp_path: P
         "from functools import partial\n"
         "from batch_emotion.images.isolation import IsolatedLoader\n"
         "from batch_emotion.images.loading import make_loader\n"
-        "from batch_emotion.records import InputSpec, Limits\n"
+        "from batch_emotion.options.images import Limits\n"
+        "from batch_emotion.records import InputSpec\n"
         "print('once')\n"
         "with IsolatedLoader(partial(make_loader, InputSpec((4, 4)), Limits())) as load:\n"
         "    (image,) = load('good.png')\n"

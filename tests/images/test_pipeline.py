@@ -1,12 +1,15 @@
 import errno
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from batch_emotion.images.pipeline import stream
+from batch_emotion.options.images import Limits
 from batch_emotion.plan import Plan
-from batch_emotion.records import DecodedImage, InputSpec, Limits, Status
+from batch_emotion.records import DecodedImage, InputSpec, Status
 from batch_emotion.sources.planning import make_plan
 
 SPEC = InputSpec((8, 8))
@@ -79,3 +82,22 @@ def test_whoever_stops_early_gets_only_a_few_batches_decoded(plan: Plan) -> None
     next(batches)
     batches.close()  # type: ignore[attr-defined]
     assert len(started) < 23
+
+
+def test_threads_wait_for_each_other_where_files_are_large(plan: Plan) -> None:
+    images = plan.images.set_column(3, "size", [[300 * 2**20] * len(plan)])
+    lock, inside, most = threading.Lock(), 0, 0
+
+    def load(location: str) -> tuple[DecodedImage]:
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        time.sleep(0.005)
+        with lock:
+            inside -= 1
+        return _shade(location)
+
+    batches = list(stream(Plan(images, plan.attributes), SPEC, LIMITS, 1, load, 4))
+    assert len(batches) == 23
+    assert most == 1

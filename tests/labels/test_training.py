@@ -1,11 +1,13 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion.errors import SourceError
 from batch_emotion.labels.training import LabelOptions, labelled_splits, read_labelled, split
-from batch_emotion.sources.planning import SourceOptions
+from batch_emotion.options.images import SourceOptions
 
 
 def _images(folder: Path, counts: dict[str, int]) -> Path:
@@ -38,6 +40,14 @@ def test_a_manifest_with_labels(tmp_path: Path) -> None:
     data = read_labelled(tmp_path / "m.csv", ("b", "a"))
     assert data.targets.tolist() == [[0, 1], [1, 0]]
     assert data.plan.images["path"].to_pylist() == ["1.jpg", "2.jpg"]
+
+
+def test_an_image_without_a_label_is_not_of_a_class_named_none(tmp_path: Path) -> None:
+    labels = pa.table({"path": ["1.jpg", "2.jpg", "3.jpg", "4.jpg"], "label": ["a", None, " ", "None"]})
+    pq.write_table(labels, tmp_path / "m.parquet")
+    data = read_labelled(tmp_path / "m.parquet", ("a", "none"))
+    assert data.plan.images["path"].to_pylist() == ["1.jpg", "4.jpg"]
+    assert data.ignored == {"": 2}
 
 
 def test_a_class_without_images_is_named(tmp_path: Path) -> None:
@@ -91,3 +101,14 @@ def test_a_label_weight_without_votes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("path,label\n1.jpg,a\n2.jpg,b\n")
     with pytest.raises(SourceError, match="--label-weight"):
         read_labelled(tmp_path / "m.csv", ("a", "b"), LabelOptions(label_weight=0.5))
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_a_null_label_is_no_label(tmp_path: Path, kind: pa.DataType) -> None:
+    labels = pa.array(["a", None, "none", "b", " ", "None"], kind)
+    pq.write_table(pa.table({"path": list("123456"), "label": labels}), tmp_path / "m.parquet")
+    data = read_labelled(tmp_path / "m.parquet", ("a", "b"))
+    assert data.plan.images["path"].to_pylist() == ["1", "4"]
+    assert data.ignored == {"": 2, "none": 2}
+    with_none = read_labelled(tmp_path / "m.parquet", ("a", "b", "none"))
+    assert with_none.plan.images["path"].to_pylist() == ["1", "3", "4", "6"]

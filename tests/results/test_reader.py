@@ -1,12 +1,14 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-import batch_emotion.results.reader as stored
+import batch_emotion.results.reader as reader
 from batch_emotion.errors import SourceError
-from batch_emotion.results.reader import open_result, read_result, result_probabilities
+from batch_emotion.results.reader import Maker, open_result, read_result, result_probabilities
+from batch_emotion.results.writer import write_result
 from tests.support.made_results import CLASSES, random_table, write
 
 OWN = {"id": pa.array(["007", "", None, "NA", "a\nb"] * 40), "p_value": pa.array(["1", "2"] * 100)}
@@ -17,8 +19,8 @@ OWN = {"id": pa.array(["007", "", None, "NA", "a\nb"] * 40), "p_value": pa.array
 def test_a_result_reads_back_as_it_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, rows: int
 ) -> None:
-    monkeypatch.setattr(stored, "_BATCH", 64)
-    monkeypatch.setattr(stored, "_CSV_BLOCK", 4096)
+    monkeypatch.setattr(reader, "_BATCH", 64)
+    monkeypatch.setattr(reader, "_CSV_BLOCK", 4096)
     table = random_table(200, columns=OWN).slice(0, rows)
     result = open_result(write(table, tmp_path / name))
     assert result.class_names == CLASSES
@@ -51,3 +53,32 @@ def test_probabilities_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     write(words, tmp_path / "r.csv")
     with pytest.raises(SourceError, match=r"r.csv cannot be read: .*much"):
         read_result(tmp_path / "r.csv")
+
+
+FINGERPRINT = {"model_name": "m", "model": "1234", "runtime": "onnx"}
+
+
+def _run_document(out: Path, fingerprint: dict[str, object]) -> None:
+    document = {"result": {"fingerprint": fingerprint}, "last_run": {}}
+    out.with_name(f"{out.name}.run.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize("name", ["r.parquet", "r"])
+def test_the_footer_names_the_model_that_made_a_result(name: str, tmp_path: Path) -> None:
+    footer = {"model": "m", "model_sha256": "1234", "runtime": "onnx"}
+    table = random_table(4)
+    write_result(tmp_path / name, [table], table.schema, footer)
+    _run_document(tmp_path / name, FINGERPRINT | {"model_name": "of a result that was here before"})
+    assert open_result(tmp_path / name).maker == Maker("m", "1234", "onnx")
+
+
+def test_where_there_is_no_footer_run_json_names_it(tmp_path: Path) -> None:
+    out = write(random_table(4), tmp_path / "r.csv")
+    assert open_result(out).maker == Maker(None, None, None)
+    _run_document(out, FINGERPRINT)
+    assert open_result(out).maker == Maker("m", "1234", "onnx")
+    _run_document(out, {})
+    assert open_result(out).maker == Maker(None, None, None)
+    for text in ("", "[]", "{}", '{"result": null}', '{"result": {"tool": "x"}}'):
+        (tmp_path / "r.csv.run.json").write_text(text)
+        assert open_result(out).maker == Maker(None, None, None)

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch_emotion.errors import OutputMismatch, PruneRefused
+from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.plan import PLAN_SCHEMA, Plan
 from batch_emotion.records import CHECKSUM
 from batch_emotion.results.schema import name_emotions, part_schema, result_schema
-from batch_emotion.results.update import UpdateOptions, compare, merged
+from batch_emotion.results.update import compare, merged
 
 CLASSES = ("a", "b")
 FACE = pa.field("face_index", pa.int32())
@@ -29,8 +30,8 @@ def _plan(files: Files, checksums: list[str | None] | None = None, **attributes:
     return Plan(images, pa.table(attributes) if attributes else pa.table({"": pa.nulls(count)}).drop_columns([""]))
 
 
-def _schema(plan: Plan, faces: bool = False, own: bool = False) -> pa.Schema:
-    schema = result_schema(CLASSES, None if own else plan.attributes.schema, CHECKSUM in plan.images.column_names)
+def _schema(plan: Plan, faces: bool = False) -> pa.Schema:
+    schema = result_schema(CLASSES, plan.attributes.schema, CHECKSUM in plan.images.column_names)
     return schema.append(FACE) if faces else schema
 
 
@@ -83,11 +84,9 @@ def _update(
     min_confidence: float = 0.0,
     same_model: bool = True,
 ) -> tuple[pa.Table, object]:
-    comparison = compare(
-        plan, _schema(plan, faces, own=True), earlier, leftovers, NOBODY, options or UpdateOptions(), same_model
-    )
-    todo = plan.take(comparison.todo)
     schema = _schema(plan, faces)
+    comparison = compare(plan, schema, earlier, leftovers, NOBODY, options or UpdateOptions(), same_model)
+    todo = plan.take(comparison.todo)
     shards = merged(plan, comparison, [_scored(todo, faces)], schema, CLASSES, min_confidence, shard_size=3)
     return pa.concat_tables([schema.empty_table(), *shards]), comparison.counts
 
@@ -181,7 +180,7 @@ def test_images_that_killed_the_process_come_last_and_are_suspects() -> None:
     rows = _result(_plan([("killer", 7), ("x", 1)]))
     rows = rows.set_column(1, "status", pa.array(["decoder_crash", "ok"]))
     plan = _plan([("killer", 7), ("dying", 4), ("y", 2)])
-    schema = _schema(plan, own=True)
+    schema = _schema(plan)
     comparison = compare(plan, schema, rows, (), pa.array(["dying"]), UpdateOptions(retry_failures=True), True)
     assert comparison.todo.tolist() == [2, 0, 1]
     assert comparison.suspects.to_pylist() == ["killer", "dying"]

@@ -9,12 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, SourceError, UsageError
-from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.schema import check_attributes, result_schema
 from batch_emotion.results.workspace import Workspace, shards
 from batch_emotion.results.writer import check_target, output_kind, write_result
-
-FINGERPRINT = Fingerprint("p1", 3, "m1", "seed-cnn", "onnx", "opencv", 0.0, 10, 10, 4096)
 
 
 def test_the_columns_are_the_documented_ones() -> None:
@@ -35,25 +32,6 @@ def test_clashing_and_unwritable_manifest_columns_are_named() -> None:
 def test_shards_cover_the_plan_once_in_order(images: int, size: int) -> None:
     rows = [row for _, first, count in shards(images, size) for row in range(first, first + count)]
     assert rows == list(range(images))
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"plan": "p2", "images": 4}, r"the images \(4 images then, 3 now\)"),
-        ({"plan": "p2"}, "files were renamed or changed"),
-        ({"model": "m2", "model_name": "emotion"}, r"the model \(emotion then, seed-cnn now\)"),
-        ({"min_confidence": 0.5}, r"min-confidence \(0.5 then, 0.0 now\)"),
-    ],
-)
-def test_what_differs_is_named(change: dict[str, object], words: str) -> None:
-    import re
-    from dataclasses import asdict
-
-    differing = FINGERPRINT.differences(asdict(FINGERPRINT) | change)
-    assert len(differing) == 1
-    assert re.search(words, differing[0])
-    assert FINGERPRINT.differences(asdict(FINGERPRINT)) == []
 
 
 def test_a_damaged_part_is_found(tmp_path: Path) -> None:

@@ -13,11 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from batch_emotion import load_bundle
-from batch_emotion.commands.sample import SampleOptions, sample
+from batch_emotion import SampleOptions, load_bundle, sample
 from batch_emotion.images.decode import load_image
 from batch_emotion.images.synthetic import EMOTIONS
-from batch_emotion.records import Limits
+from batch_emotion.options.images import Limits
 from tests.support.month import Month, live_through, small_disk
 
 pytestmark = pytest.mark.soak

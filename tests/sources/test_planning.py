@@ -1,5 +1,7 @@
+import errno
 import io
 import os
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch_emotion.errors import SourceError
-from batch_emotion.sources.planning import SourceOptions, make_plan
+from batch_emotion.options.images import SourceOptions
+from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.escaping import unescape_name
 
 
@@ -116,6 +119,21 @@ def test_standard_input_by_line_and_by_nul(tmp_path: Path) -> None:
     assert _paths("-", options=lines) == ["a b.jpg", "b\\xe9.jpg"]
     nul = SourceOptions(root=tmp_path, null=True, stdin=io.BytesIO(b"a\nb.jpg\0a b.jpg\0"))
     assert _paths("-", options=nul) == ["a\nb.jpg", "a b.jpg"]
+
+
+def test_standard_input_that_has_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SourceError, match="no list of names"), open("/dev/zero", "rb") as endless:
+        make_plan(["-"], SourceOptions(stdin=endless))
+    with pytest.raises(SourceError, match="cannot be read: Is a directory"):
+        make_plan(["-"], SourceOptions(stdin=_Directory()))
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(SourceError, match="which is closed"):
+        make_plan(["-"])
+
+
+class _Directory(io.BytesIO):
+    def read(self, size: int | None = -1) -> bytes:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
 
 
 def test_nothing_to_read_is_an_error_that_says_why(tmp_path: Path) -> None:

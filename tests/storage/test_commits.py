@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -5,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_emotion.errors import OutputBusy
+from batch_emotion.errors import OutputBusy, UsageError
 from batch_emotion.storage.commits import committing, committing_folder, restore_output
 from batch_emotion.storage.escaping import escape_name, unescape_name
 from batch_emotion.storage.locks import output_lock
@@ -82,3 +84,17 @@ def test_the_lock_is_held_once_and_its_file_stays(tmp_path: Path) -> None:
     assert lock.exists()
     with output_lock(lock):
         pass
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks_is_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    lock = tmp_path / "r.parquet.lock"
+    with pytest.raises(UsageError, match=rf"cannot lock {lock}: {os.strerror(code)}; .*copy the result") as raised:
+        output_lock(lock).__enter__()
+    assert "\n" not in str(raised.value)

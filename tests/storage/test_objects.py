@@ -5,18 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.records import Status
-from batch_emotion.storage import objects, prefetch
+from batch_emotion.storage import google, objects, prefetch
 from batch_emotion.storage.escaping import escape_name
 from batch_emotion.storage.places import open_filesystem
 from batch_emotion.storage.prefetch import ReadAhead
 from batch_emotion.storage.reading import FileBytes, read_file
-from tests.support.store import FORBIDDEN, SLOW_DOWN, Bucket
+from tests.support.store import FORBIDDEN, SLOW_DOWN, Bucket, Request, writable
 
 MIB = 2**20
 
@@ -27,16 +27,23 @@ def _read(uri: str, max_bytes: int = MIB) -> FileBytes:
 
 @pytest.mark.parametrize("key", ["a b/50%#ü.jpg", "*[a]?.jpg", "plus+&=~.jpg", "back\\x41.jpg", "%41.jpg", "a?b=c.jpg"])
 def test_keys_are_taken_as_they_are(bucket: Bucket, key: str) -> None:
+    if bucket.scheme == "abfs" and "\\" in key:
+        pytest.skip("Azure stores it under a slash")
     file = _read(bucket.put(key, key.encode()))
     assert (file.data, file.status, file.size) == (key.encode(), Status.OK, len(key.encode()))
 
 
 def test_a_read_is_two_requests_and_tells_the_time_that_a_listing_tells(bucket: Bucket) -> None:
     uri = bucket.put("folder/a.jpg", b"image")
-    modified = bucket.client.head_object(Bucket=bucket.name, Key="folder/a.jpg")["LastModified"]
+    modified = bucket.modified("folder/a.jpg") * 10**9
+    _read(uri)  # Azure's client asks once whether it may
     bucket.server.requests.clear()
-    assert _read(uri).mtime_ns == int(modified.timestamp()) * 10**9
-    assert [method for method, _ in bucket.server.requests] == ["HEAD", "GET"]
+    assert _read(uri).mtime_ns == modified
+    assert _asked(bucket) == (["list", "look", "read"] if bucket.scheme == "abfs" else ["look", "read"])
+
+
+def _asked(bucket: Bucket) -> list[str]:
+    return [request.does for request in bucket.server.requests]
 
 
 def test_what_is_wrong_with_an_object_is_its_status(bucket: Bucket) -> None:
@@ -51,13 +58,15 @@ def test_what_is_wrong_with_an_object_is_its_status(bucket: Bucket) -> None:
         bucket.uri("a//b.jpg"): Status.UNREADABLE,
         bucket.uri("folder/x/../a.jpg"): Status.UNREADABLE,
         "foo://bucket/a.jpg": Status.UNSUPPORTED,
-        "s3:///a.jpg": Status.UNSUPPORTED,
+        "abfs://bucket@elsewhere.org/a.jpg": Status.UNSUPPORTED,
+        f"{bucket.scheme}:///a.jpg": Status.UNSUPPORTED,
     }.items():
         file = _read(uri)
         assert (file.status, file.data, bool(file.error)) == (status, b"", True), uri
     bucket.server.requests.clear()
     assert _read(bucket.uri("folder/a.jpg"), 99).status == Status.TOO_LARGE
-    assert [method for method, _ in bucket.server.requests] == ["HEAD"]
+    assert len(bucket.server.requests) == 1
+    assert "read" not in _asked(bucket)
     bucket.server.answer = lambda request: FORBIDDEN
     assert _read(bucket.uri("folder/a.jpg")).status == Status.UNREADABLE
 
@@ -66,6 +75,7 @@ def _without_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     from pyarrow import fs
 
     monkeypatch.setattr(objects, "_PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(google, "_PATIENCE", timedelta(milliseconds=1))
     once = fs.AwsStandardS3RetryStrategy(max_attempts=1)
     monkeypatch.setattr(fs, "AwsStandardS3RetryStrategy", lambda max_attempts: once)
     open_filesystem.cache_clear()
@@ -80,15 +90,16 @@ def test_a_store_that_fails_for_the_moment_is_asked_again(bucket: Bucket, monkey
     assert next(failures, "none left") == "none left"
 
 
+@writable  # Azure's client asks again after seconds, whatever it is told
 def test_an_object_that_never_answers_is_a_row_and_a_store_that_does_not_ends_the_run(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _without_patience(monkeypatch)
     uri = bucket.put("a.jpg", b"image")
-    bucket.server.answer = lambda request: SLOW_DOWN if request["PATH_INFO"].endswith("a.jpg") else None
+    bucket.server.answer = lambda request: SLOW_DOWN if request.key.endswith("a.jpg") else None
     assert _read(uri).status == Status.UNREADABLE
     bucket.server.answer = lambda request: SLOW_DOWN
-    with pytest.raises(BatchEmotionError, match=f"s3://{bucket.name} cannot be reached.*the same command carries on"):
+    with pytest.raises(BatchEmotionError, match=f"{bucket.root} cannot be reached.*the same command carries on"):
         _read(uri)
 
 
@@ -96,7 +107,7 @@ def test_many_are_read_at_a_time_and_given_in_order(bucket: Bucket) -> None:
     uris = [bucket.put(f"{number:02}.jpg", b"%d" % number) for number in range(60)]
     lock, inside, most = threading.Lock(), 0, 0
 
-    def slow(request: dict[str, Any]) -> None:
+    def slow(request: Request) -> None:
         nonlocal inside, most
         with lock:
             inside += 1

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import batch_emotion
@@ -26,3 +29,27 @@ def path_with(folder: Path, code: str) -> str:
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(code)
     return os.pathsep.join([str(folder), str(ROOT)])
+
+
+def command(*arguments: object) -> list[str]:
+    """The command line of the program."""
+    return [sys.executable, "-m", "batch_emotion", *map(str, arguments)]
+
+
+def environment(path: str = str(ROOT), **variables: str) -> dict[str, str]:
+    """This process's environment, in which children find the package, and more variables."""
+    return os.environ | {"PYTHONPATH": path} | variables
+
+
+def start(arguments: list[str], variables: dict[str, str]) -> subprocess.Popen[str]:
+    """Start a process whose output is read from pipes."""
+    return subprocess.Popen(arguments, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=variables)
+
+
+def wait_for(path: Path, process: subprocess.Popen[str], content: str = "") -> None:
+    """Wait until a process that is still running has made a file, or put the content into it."""
+    deadline = time.monotonic() + 120
+    while not path.exists() or (content and content not in path.read_text()):
+        assert process.poll() is None, f"ended before {path.name} was there: {process.communicate()}"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

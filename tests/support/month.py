@@ -21,10 +21,8 @@ import pytest
 from batch_emotion import PredictOptions, predict
 from batch_emotion.commands.predict import PredictResult
 from batch_emotion.errors import BatchEmotionError, OutputBusy, SourceError
+from batch_emotion.options.runs import MonitoringOptions, UpdateOptions
 from batch_emotion.results.reader import read_result
-from batch_emotion.results.update import UpdateOptions
-from batch_emotion.runs.outcome import ReportingOptions
-from batch_emotion.runs.output import OutputOptions
 from tests.support.children import path_with
 
 SHARD = 4
@@ -137,8 +135,9 @@ class Month:
                 (str(self.source),),
                 self.out,
                 shard_size=SHARD,
-                output=OutputOptions(update, wait_s),
-                report=ReportingOptions("photos", self.metrics),
+                update=update,
+                wait=wait_s,
+                monitoring=MonitoringOptions("photos", self.metrics),
             )
         )
 

@@ -1,4 +1,4 @@
-"""An object store on loopback, moto's as S3, that can be told to fail."""
+"""Object stores on loopback, S3's, Google's and Azure's, that can be told to fail."""
 
 from __future__ import annotations
 
@@ -6,16 +6,40 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
 from batch_emotion.storage.places import open_filesystem
+from tests.support.azurite import Azurite
+from tests.support.emulated_google import Google
+from tests.support.moto_s3 import Amazon
 
-Answer = Callable[[dict[str, Any]], "tuple[str, bytes] | None"]
-"""Of a request (a WSGI environment): what to answer in the store's place, as (status line, body); None lets it pass."""
+
+@dataclass(frozen=True)
+class Request:
+    """What a store is asked.
+
+    Attributes:
+        does: ``read``, ``look`` (at an object or a bucket), ``list``, ``write``, ``copy`` or ``delete``.
+        key: of which object, without its bucket; of a listing, the folder with its slash.
+        later_page: whether a listing is carried on.
+        signed: whether it brings credentials.
+        raw: the WSGI environment.
+    """
+
+    does: str
+    key: str
+    later_page: bool
+    signed: bool
+    raw: dict[str, Any]
+
+
+Answer = Callable[[Request], "tuple[str, bytes] | None"]
+"""What to answer in the store's place, as (status line, body); None lets the request pass."""
 
 SLOW_DOWN = (
     "503 Slow Down",
@@ -24,19 +48,85 @@ SLOW_DOWN = (
 FORBIDDEN = ("403 Forbidden", b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
 
 
-@dataclass
-class Server:
-    """Moto behind a door.
+class Store(Protocol):
+    """One kind of store, emulated.
 
     Attributes:
-        url: the endpoint.
-        answer: asked about each request.
-        requests: the method and the path of each, since they were last cleared.
+        address: its account's host as URIs have it, with an ``@``; empty where they have none.
     """
 
+    address: str
+
+    def __call__(self, request: dict[str, Any], start: Callable[..., Any]) -> Any:
+        """Answer a request, by WSGI."""
+
+    def understand(self, request: dict[str, Any], query: dict[str, str], path: str) -> tuple[str, str, bool]:
+        """What a request does, of which key, and whether it carries a listing on; the path is unquoted."""
+
+    def paged(self, request: dict[str, Any], page_size: int) -> None:
+        """Make a listing's pages no longer than that."""
+
+    def environment(self, url: str) -> dict[str, str]:
+        """The variables by which the tool finds the store at that address, and may use it."""
+
+    def create(self, bucket: str) -> None:
+        """Make an empty bucket."""
+
+    def put(self, bucket: str, key: str, content: bytes) -> None:
+        """Store an object."""
+
+    def get(self, bucket: str, key: str) -> bytes:
+        """The content of an object."""
+
+    def modified(self, bucket: str, key: str) -> int:
+        """When an object was stored, in whole seconds since the epoch."""
+
+    def keys(self, bucket: str, prefix: str) -> list[str]:
+        """The keys that begin with the prefix, in order."""
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Take an object away."""
+
+    def close(self) -> None:
+        """End what it started."""
+
+
+@dataclass
+class Server:
+    """A store behind a door.
+
+    Attributes:
+        store: what is behind it.
+        url: the endpoint.
+        answer: asked about each request.
+        page_size: how many keys a listing gives at a time.
+        requests: what was asked, since they were last cleared.
+    """
+
+    store: Store
     url: str = ""
     answer: Answer = lambda request: None
-    requests: list[tuple[str, str]] = field(default_factory=list)
+    page_size: int = 1000
+    requests: list[Request] = field(default_factory=list)
+
+    def __call__(self, raw: dict[str, Any], start: Callable[..., Any]) -> Any:
+        """The door."""
+        from urllib.parse import parse_qsl
+
+        path = raw["PATH_INFO"].encode("latin-1").decode()  # WSGI holds bytes of UTF-8 as Latin-1
+        query = dict(parse_qsl(raw["QUERY_STRING"], keep_blank_values=True))
+        does, key, later_page = self.store.understand(raw, query, path)
+        request = Request(does, key, later_page, "HTTP_AUTHORIZATION" in raw, raw)
+        self.requests.append(request)
+        instead = self.answer(request)
+        if instead is None:
+            if does == "list":
+                self.store.paged(raw, self.page_size)
+            return self.store(raw, start)
+        raw["wsgi.input"].read(int(raw.get("CONTENT_LENGTH") or 0))
+        status, body = instead
+        start(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+        return [] if raw["REQUEST_METHOD"] == "HEAD" else [body]
 
 
 @dataclass(frozen=True)
@@ -44,22 +134,31 @@ class Bucket:
     """An empty bucket of a test's own.
 
     Attributes:
+        scheme: of its URIs.
         name: its name.
-        client: boto3's for S3.
         server: where it lies.
     """
 
+    scheme: str
     name: str
-    client: Any
     server: Server
+
+    @property
+    def root(self) -> str:
+        """Its URI, without a slash."""
+        return f"{self.scheme}://{self.name}{self.server.store.address}"
 
     def uri(self, key: str = "") -> str:
         """How the tool is told of a key."""
-        return f"s3://{self.name}/{key}"
+        return f"{self.root}/{key}"
+
+    def elsewhere(self, name: str) -> str:
+        """The URI of another bucket of the same store."""
+        return f"{self.scheme}://{name}{self.server.store.address}"
 
     def put(self, key: str, content: bytes = b"x") -> str:
         """Store an object; gives its URI."""
-        self.client.put_object(Bucket=self.name, Key=key, Body=content)
+        self.server.store.put(self.name, key, content)
         return self.uri(key)
 
     def put_folder(self, folder: Path, prefix: str = "") -> str:
@@ -71,39 +170,39 @@ class Bucket:
 
     def get(self, key: str) -> bytes:
         """The content of an object."""
-        content: bytes = self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
-        return content
+        return self.server.store.get(self.name, key)
 
-    def keys(self, prefix: str = "") -> list[str]:
-        """The keys that begin with the prefix, in order."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
-        return [item["Key"] for page in pages for item in page.get("Contents", ())]
+    def modified(self, key: str) -> int:
+        """When an object was stored, in whole seconds since the epoch."""
+        return self.server.store.modified(self.name, key)
+
+    def objects(self, prefix: str = "") -> list[str]:
+        """The keys that begin with the prefix, in order, but for folders' own."""
+        return [key for key in self.server.store.keys(self.name, prefix) if not key.endswith("/")]
 
     def delete(self, key: str) -> None:
         """Take an object away."""
-        self.client.delete_object(Bucket=self.name, Key=key)
+        self.server.store.delete(self.name, key)
 
 
-@pytest.fixture(scope="session")
-def store_server() -> Iterator[Server]:
-    from moto.server import DomainDispatcherApplication, create_backend_app
+STORES: dict[str, Callable[[], Store]] = {"s3": Amazon, "gs": Google, "abfs": Azurite}
+"""By the scheme of their URIs."""
+
+only = {scheme: pytest.mark.parametrize("bucket", [scheme], indirect=True) for scheme in STORES}
+"""Marks of tests about one kind of store."""
+
+writable = pytest.mark.parametrize("bucket", ["s3", "gs"], indirect=True)
+"""The mark of tests about results on a store; Azure's are only read."""
+
+
+@contextmanager
+def serving(store: Store) -> Iterator[Server]:
+    """A server on loopback, for as long as the block runs."""
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    moto = DomainDispatcherApplication(create_backend_app)
-    server = Server()
-
-    def door(request: dict[str, Any], start: Callable[..., Any]) -> Any:
-        # as bytes of UTF-8, which WSGI holds as Latin-1
-        server.requests.append((request["REQUEST_METHOD"], request["PATH_INFO"].encode("latin-1").decode()))
-        instead = server.answer(request)
-        if instead is None:
-            return moto(request, start)
-        status, body = instead
-        start(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
-        return [] if request["REQUEST_METHOD"] == "HEAD" else [body]
-
-    listening = make_server("127.0.0.1", 0, door, threaded=True)
+    server = Server(store)
+    listening = make_server("127.0.0.1", 0, server, threaded=True)
     server.url = f"http://127.0.0.1:{listening.server_port}"
     thread = threading.Thread(target=listening.serve_forever, daemon=True)
     thread.start()
@@ -111,30 +210,45 @@ def store_server() -> Iterator[Server]:
     listening.shutdown()
     listening.server_close()
     thread.join()
+    store.close()
 
 
-@pytest.fixture
-def bucket(store_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bucket]:
+@pytest.fixture(scope="session")
+def store_servers() -> Iterator[Callable[[str], Server]]:
+    """A server for each kind of store, started when it is first asked for."""
+    started: dict[str, Server] = {}
+    with ExitStack() as stack:
+
+        def server(scheme: str) -> Server:
+            if scheme not in started:
+                started[scheme] = stack.enter_context(serving(STORES[scheme]()))
+            return started[scheme]
+
+        yield server
+
+
+@pytest.fixture(params=STORES)
+def bucket(
+    request: pytest.FixtureRequest,
+    store_servers: Callable[[str], Server],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[Bucket]:
     """An empty bucket; the environment says where it is and who may read it, to this process and its children."""
-    import boto3
-
-    for name, value in {
-        "AWS_ENDPOINT_URL": store_server.url,
-        "AWS_ACCESS_KEY_ID": "someone",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": str(tmp_path / "no-config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "no-credentials"),
-    }.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+    server = store_servers(request.param)
+    for name in (
+        *("AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_PROFILE", "AWS_SESSION_TOKEN"),
+        *("CLOUD_STORAGE_EMULATOR_ENDPOINT", "AZURE_STORAGE_SAS_TOKEN"),
+    ):
         monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    for name, value in server.store.environment(server.url).items():
+        monkeypatch.setenv(name, value)
     open_filesystem.cache_clear()
-    made = Bucket(f"faces-{uuid.uuid4().hex[:8]}", boto3.client("s3"), store_server)
-    made.client.create_bucket(Bucket=made.name)
-    store_server.requests.clear()
+    made = Bucket(request.param, f"faces-{uuid.uuid4().hex[:8]}", server)
+    server.store.create(made.name)
+    server.requests.clear()
     yield made
-    store_server.answer = lambda request: None
-    made.client.close()
+    server.answer, server.page_size = lambda request: None, 1000
     open_filesystem.cache_clear()

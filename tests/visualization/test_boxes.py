@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from batch_emotion.images.decode import decode
-from batch_emotion.records import Face, InputSpec, Limits
+from batch_emotion.options.images import Limits
+from batch_emotion.records import Face, InputSpec
 from batch_emotion.visualization.boxes import draw_faces, drawable, jpeg_bytes
 
 RED = (0xD5, 0x00, 0x00)

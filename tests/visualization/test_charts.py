@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from batch_emotion.visualization.charts import confusion_chart, mistakes_sheet, reliability_chart
+from batch_emotion.visualization.charts import confusion_chart, reliability_chart
 from batch_emotion.visualization.palette import DARK, LIGHT, Scheme
 
 NAMES = ("happy", "sad", "$a$ <b>")
@@ -29,18 +29,25 @@ def test_the_pictures_are_drawn_in_the_scheme(scheme: Scheme) -> None:
         assert tuple(bytes.fromhex(scheme.ink[1:])) in _colours(png)
 
 
+@pytest.mark.parametrize("scheme", [LIGHT, DARK])
+def test_a_cell_is_shaded_by_its_share_of_the_row(scheme: Scheme) -> None:
+    none, all_ = (tuple(bytes.fromhex(colour[1:])) for colour in scheme.ramp)
+    certain = _colours(confusion_chart(np.diag([1, 1000, 3]), NAMES, scheme))
+    assert {none, all_} <= certain
+    spread = _colours(confusion_chart(np.full((3, 3), 1000), NAMES, scheme))
+    assert not {none, all_} & spread
+
+
+def test_bars_are_as_high_as_the_accuracy_and_an_empty_bin_has_none() -> None:
+    def height(accuracy: float | None, images: int) -> int:
+        bins = [{"low": 0.0, "high": 1.0, "images": images, "confidence": accuracy, "accuracy": accuracy}]
+        picture = np.asarray(Image.open(io.BytesIO(reliability_chart(bins))).convert("RGB"))  # type: ignore[arg-type]
+        upper = picture[: picture.shape[0] // 2, picture.shape[1] // 2]
+        return int((upper == tuple(bytes.fromhex(LIGHT.mark[1:]))).all(axis=1).sum())
+
+    assert height(None, 0) == 0
+    assert height(0.6, 9) < height(0.8, 9) < height(1.0, 9)
+
+
 def test_a_picture_is_the_same_each_time() -> None:
     assert confusion_chart(np.eye(3, dtype=int), NAMES) == confusion_chart(np.eye(3, dtype=int), NAMES)
-
-
-def test_the_sheet_shows_the_thumbnails_in_the_colour_of_what_was_said() -> None:
-    red = np.zeros((96, 96, 3), np.uint8)
-    red[:, :, 0] = 251
-    mistakes = [
-        {"truth": "sad", "said": "happy", "confidence": 0.99},
-        {"truth": "happy", "said": "sad", "confidence": 0.9},
-    ]
-    colours = _colours(mistakes_sheet(mistakes, [red, None], NAMES))
-    assert (251, 0, 0) in colours
-    assert (0xE6, 0x9F, 0x00) in colours
-    assert Image.open(io.BytesIO(mistakes_sheet([], [], NAMES))).size[0] > 500

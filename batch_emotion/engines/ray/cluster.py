@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from batch_emotion.cores import available_cores
-from batch_emotion.engines.options import EngineOptions
 from batch_emotion.errors import BatchEmotionError, UsageError, one_line
+from batch_emotion.options.runs import EngineOptions
 
 _STORE_BYTES = 100 * 10**6
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -19,9 +19,10 @@ import numpy as np
 import ray.data
 from ray.data._internal.execution.execution_callback import ExecutionCallback
 
-from batch_emotion.engines.options import EngineOptions
-from batch_emotion.engines.worker import Assignment, Shard, ShardReport, ShardWorker, WorkersLost
+from batch_emotion.engines.base import Assignment, Shard, ShardReport
+from batch_emotion.engines.worker import ShardWorker, WorkersLost
 from batch_emotion.errors import one_line
+from batch_emotion.options.runs import EngineOptions
 
 _RETRIES = 2
 _MOST_BLOCKS = 10_000

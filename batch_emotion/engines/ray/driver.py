@@ -12,10 +12,11 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from batch_emotion.engines.options import EngineOptions
+from batch_emotion.engines.base import Assignment, Shard, ShardReport, time_limit_reached
 from batch_emotion.engines.ray.cluster import connected
-from batch_emotion.engines.worker import Assignment, Shard, ShardReport, WorkersLost
-from batch_emotion.errors import BatchEmotionError, Interrupted, TimeLimitReached
+from batch_emotion.engines.worker import WorkersLost
+from batch_emotion.errors import BatchEmotionError, Interrupted
+from batch_emotion.options.runs import EngineOptions
 from batch_emotion.results.workspace import shards
 
 _PATIENCE = 3
@@ -23,34 +24,28 @@ _PATIENCE = 3
 _LOG = logging.getLogger("batch_emotion")
 
 
-def run(
-    images: int,
-    shard_size: int,
-    assignment: Assignment,
-    options: EngineOptions,
-    on_report: Callable[[ShardReport], None],
-) -> None:
-    """Have every shard scored and committed that is not committed yet.
+@dataclass(frozen=True)
+class RayEngine:
+    """Scores by Ray's workers, here or on a cluster; they report every shard."""
 
-    Args:
-        images: of the whole plan.
-        shard_size: images in a shard.
-        assignment: what the workers are to do.
-        options: how many workers, and where.
-        on_report: told of each shard that is done.
+    options: EngineOptions
 
-    Raises:
-        TimeLimitReached: the deadline came.
-        BatchEmotionError: workers die whatever is done.
-    """
-    suspects = Counter(assignment.workspace.begun)
-    try:
-        with connected(options) as workers:
-            _Driver(list(shards(images, shard_size)), assignment, options, workers, suspects, on_report).run()
-    except (Interrupted, Exception):
-        for dropped in assignment.workspace.begun - suspects.keys():
-            assignment.workspace.forget(dropped)
-        raise
+    def run(self, assignment: Assignment, on_report: Callable[[ShardReport], None]) -> None:
+        """Have every shard scored and committed that is not committed yet, see ``Engine``.
+
+        Raises:
+            TimeLimitReached: the deadline came.
+            BatchEmotionError: workers die whatever is done.
+        """
+        suspects = Counter(assignment.workspace.begun)
+        cut = list(shards(assignment.images, assignment.shard_size))
+        try:
+            with connected(self.options) as workers:
+                _Driver(cut, assignment, self.options, workers, suspects, on_report).run()
+        except (Interrupted, Exception):
+            for dropped in assignment.workspace.begun - suspects.keys():
+                assignment.workspace.forget(dropped)
+            raise
 
 
 @dataclass
@@ -95,13 +90,13 @@ class _Driver:
         return [Shard(*each, isolated=self.suspects[each[0]] > 0) for each in cut if each[0] not in committed]
 
     def _submit(self, batch: list[Shard]) -> str:
-        """Have Ray run these shards to their end or to a worker's that Ray gave up; tells why, where it did."""
+        """Have Ray run these shards to their end or to a worker's that Ray gave up; gives the reason."""
         with closing(_reports(batch, self.assignment, self.options, min(self.workers, len(batch)))) as reports:
             try:
                 for report in reports:
                     self._take(report)
             except WorkersLost as lost:
-                _LOG.info("workers lost", extra={"fields": {"said": str(lost)}})
+                _LOG.info("workers lost", extra={"fields": {"reason": str(lost)}})
                 return str(lost)
         return "they ended without a word"
 
@@ -113,9 +108,7 @@ class _Driver:
         elif not self.assignment.workspace.begun - self.suspects.keys():
             images = sum(count for *_, count in self.cut)
             done = images - sum(shard.count for shard in self._missing(self.cut))
-            raise TimeLimitReached(
-                f"stopped at --time-limit, {done} of {images} images are scored; the same command carries on"
-            )
+            raise time_limit_reached(done, images)
 
     def _given_up(self, shard: Shard, failure: str) -> BatchEmotionError:
         return BatchEmotionError(

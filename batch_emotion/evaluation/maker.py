@@ -1,0 +1,32 @@
+"""The bundle that made a result: the one given, else the bundled model that the result names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from batch_emotion.errors import UsageError
+from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
+from batch_emotion.results.reader import StoredResult
+
+
+def load_maker(result: StoredResult, model: str | Path | None) -> tuple[Bundle | None, str]:
+    """The bundle that made a result, or None and why there is none at hand.
+
+    Raises:
+        UsageError: another model made it than the one given.
+    """
+    maker = result.maker
+    if model is None:
+        named = load_bundle(maker.name) if maker.name in bundled_models() else None
+        if named is None or named.sha256 != maker.sha256:
+            return None, "the model that made the result is not a bundled one; name it with --model"
+        return named, ""
+    bundle = load_bundle(model)
+    if bundle.card.class_names != result.class_names:
+        raise UsageError(
+            f"{bundle.card.name} has the classes {', '.join(bundle.card.class_names)}, "
+            f"but {result.path} has {', '.join(result.class_names)}; give the model that made it"
+        )
+    if maker.sha256 not in (None, bundle.sha256):
+        raise UsageError(f"{result.path} was made by another model than {bundle.card.name}; give the one that made it")
+    return bundle, ""

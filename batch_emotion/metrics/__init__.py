@@ -1,0 +1,1 @@
+"""Scores, calibration and agreement, computed in one place, on arrays alone."""

@@ -1,0 +1,147 @@
+"""How good a model is over labelled images, and how often it agrees with people, with bootstrap intervals.
+
+Intervals are percentile intervals (Efron and Tibshirani 1993) over resampled images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_emotion.metrics.calibration import BINS, CalibrationBins, calibration_error, confidence_bin
+from batch_emotion.metrics.confusion import MatrixScores, count_pairs, ratio
+from batch_emotion.metrics.scores import Agreement, Interval, Scores
+
+LEVEL = 0.95
+RESAMPLES = 1_000
+_TINY = float(np.finfo(np.float64).eps)
+
+
+def measure(
+    probabilities: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    class_names: Sequence[str],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Scores:
+    """All scores of a model over N images, ready for JSON.
+
+    Args:
+        probabilities: (N, K), N > 0.
+        labels: (N,), the class of each.
+        class_names: the K classes.
+        resamples: how many for the intervals; 0 gives none.
+        seed: random seed of the resampling.
+    """
+    rows = np.asarray(probabilities, np.float64)
+    rows = rows / rows.sum(axis=1, keepdims=True)
+    labels, predicted, confidence = np.asarray(labels).astype(np.intp), rows.argmax(axis=1), rows.max(axis=1)
+    correct = predicted == labels
+    loss = -np.log(np.maximum(rows[np.arange(len(rows)), labels], _TINY))
+    count = len(class_names)
+    matrix = count_pairs(labels, predicted, (count, count))
+    scores = MatrixScores.of(matrix)
+
+    intervals, class_intervals = _resampled(labels, predicted, confidence, loss, count, resamples, seed)
+    per_class = scores.per_class(class_names)
+    for each, found in zip(per_class.values(), class_intervals, strict=True):
+        each["intervals"] = found
+    return {
+        "images": len(rows),
+        "accuracy": round(float(scores.accuracy), 6),
+        "balanced_accuracy": round(float(scores.balanced_accuracy), 6),
+        "macro_f1": round(float(scores.macro_f1), 6),
+        "ece": round(CalibrationBins().add(confidence, correct).error, 6),
+        "log_loss": round(float(loss.mean()), 6),
+        "intervals": intervals,
+        "per_class": per_class,
+        "confusion_matrix": matrix.tolist(),
+    }
+
+
+def _resampled(
+    labels: NDArray[np.integer],
+    predicted: NDArray[np.integer],
+    confidence: NDArray[np.float64],
+    loss: NDArray[np.float64],
+    classes: int,
+    resamples: int,
+    seed: int,
+) -> tuple[dict[str, Interval | None], list[dict[str, Interval | None]]]:
+    """The intervals of the scalar scores, and those of each class, over resamples of the N images."""
+    if not resamples:
+        return {}, [{} for _ in range(classes)]
+    rng, images = np.random.default_rng(seed), len(labels)
+    gap, numbers = (predicted == labels) - confidence, confidence_bin(confidence, BINS)
+    matrices, gaps = np.empty((resamples, classes, classes)), np.empty((resamples, BINS))
+    losses = np.empty(resamples)
+    for at in range(resamples):
+        drawn = rng.integers(0, images, images)
+        matrices[at] = count_pairs(labels[drawn], predicted[drawn], (classes, classes))
+        gaps[at] = np.bincount(numbers[drawn], gap[drawn], BINS)
+        losses[at] = loss[drawn].mean()
+    scores = MatrixScores.of(matrices)
+    scalars = {
+        "accuracy": scores.accuracy,
+        "balanced_accuracy": scores.balanced_accuracy,
+        "macro_f1": scores.macro_f1,
+        "ece": calibration_error(gaps, images),
+        "log_loss": losses,
+    }
+    by_class = {"precision": scores.precision, "recall": scores.recall, "f1": scores.f1}
+    return (
+        {key: _interval(values) for key, values in scalars.items()},
+        [{key: _interval(values[:, at]) for key, values in by_class.items()} for at in range(classes)],
+    )
+
+
+def agreement(
+    predicted: NDArray[np.integer],
+    labels: NDArray[np.integer],
+    majority: NDArray[np.integer],
+    class_names: Sequence[str],
+    seed: int = 0,
+) -> Agreement:
+    """How often a model agrees with people, and how often the labels do, over N images: three times int (N,).
+
+    Args:
+        predicted: the predicted class of each.
+        labels: its label, -1 where that is none of the classes.
+        majority: the class that people chose.
+        class_names: the classes.
+        seed: random seed of the interval.
+    """
+    agreed, images = predicted == majority, np.bincount(majority, minlength=len(class_names))
+    hits = np.bincount(majority, agreed, len(class_names))
+    share, interval = proportion(int(agreed.sum()), len(majority), seed=seed)
+    return {
+        "images": len(majority),
+        "agreement": share,
+        "interval": interval,
+        "label_agreement": ratio((labels == majority).sum(), len(majority)),
+        "per_class": {
+            name: {"images": int(images[at]), "agreement": ratio(hits[at], images[at])}
+            for at, name in enumerate(class_names)
+        },
+    }
+
+
+def proportion(
+    hits: int, images: int, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float | None, Interval | None]:
+    """The fraction of hits with its bootstrap interval; None where there is no image."""
+    if not images:
+        return None, None
+    # Resampling images with replacement draws the number of hits from exactly this distribution.
+    drawn = np.random.default_rng(seed).binomial(images, hits / images, resamples) / images
+    return ratio(hits, images), _interval(drawn)
+
+
+def _interval(values: NDArray[np.float64]) -> Interval | None:
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return None
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return round(float(low), 6), round(float(high), 6)

@@ -1,0 +1,84 @@
+"""The metrics of a card: what is known of a model's quality, as ``card.json`` holds it."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from batch_emotion.metrics.scores import Agreement, Scores
+
+
+class Majorities(TypedDict):
+    """How many images were found in a table of votes, and by how many parts of their paths."""
+
+    matched: int
+    unmatched: int
+    matched_by_parts: dict[str, int]
+
+
+class AgreementWithVotes(Majorities):
+    """Agreement with the clear majorities of a table of votes, with and without images of the training data."""
+
+    votes: str
+    all: Agreement
+    without_duplicates: Agreement | None
+
+
+class LeftOut(TypedDict):
+    """The predictions of images whose label the model lacks: how many of each class, and how confident."""
+
+    images: int
+    mean_confidence: float
+    predicted: dict[str, int]
+
+
+class Calibration(TypedDict):
+    """The temperature, and the calibration error before it and, cross-fitted over so many folds, after it."""
+
+    temperature: float
+    ece_before: float
+    ece_after: float
+    folds: int
+
+
+class Speed(TypedDict, total=False):
+    """The pace of a model on a machine, and what it has to compute."""
+
+    images_per_second: float
+    of_seed_cnn: float
+    mflops: float
+    onnx_bytes: int | None
+    machine: str
+
+
+class CardMetrics(TypedDict, total=False):
+    """The part ``metrics`` of a card; each key is there where it was measured.
+
+    ``training``, ``validation`` and ``validation_without_duplicates`` are scores on the data of the training, and
+    ``in_training`` is how many validation images are in the training data too. ``evaluation`` and
+    ``evaluation_without_duplicates`` are those of an ``evaluate`` on the data named ``evaluated_on``, and so are
+    ``agreement`` and ``left_out``.
+    """
+
+    training: Scores
+    validation: Scores
+    validation_without_duplicates: Scores
+    in_training: int
+    calibration: Calibration
+    evaluated_on: str
+    evaluation: Scores
+    evaluation_without_duplicates: Scores
+    agreement: AgreementWithVotes
+    left_out: dict[str, LeftOut]
+    speed: Speed
+
+
+def rename_left_out(left_out: dict[str, Any]) -> dict[str, LeftOut]:
+    """The part ``left_out`` of a format 1, which has ``said`` for ``predicted``, in this format."""
+    return {
+        label: {
+            "images": each["images"],
+            "mean_confidence": each["mean_confidence"],
+            "predicted": each["said"] if "said" in each else each["predicted"],
+        }
+        for label, each in left_out.items()
+    }

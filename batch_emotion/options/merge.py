@@ -1,0 +1,32 @@
+"""The options of ``merge``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from batch_emotion.options.declared import option
+from batch_emotion.options.predict import OUT_HELP
+from batch_emotion.options.runs import Caller
+
+if TYPE_CHECKING:
+    from batch_emotion.storage.places import Place
+
+
+@dataclass(frozen=True)
+class MergeOptions:
+    """What to join.
+
+    Attributes:
+        parts: the Parquet results of all tasks, in any order.
+        out: ``.parquet``, ``.csv`` or a directory.
+        overwrite: replace what is there.
+        caller: who began the run.
+    """
+
+    parts: tuple[Place, ...] = option(
+        help="The Parquet results of all tasks.", metavar="PART...", argument=True, written="places"
+    )
+    out: Place = option(help=OUT_HELP, written="place")
+    overwrite: bool = option(False, "Replace what is there.")
+    caller: Caller = field(default_factory=Caller)

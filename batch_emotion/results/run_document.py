@@ -1,0 +1,106 @@
+"""``<out>.run.json``: what made a result, and how the last run on it went."""
+
+from __future__ import annotations
+
+import json
+from typing import NotRequired, TypedDict, cast
+
+from batch_emotion.storage.commits import commit_text
+from batch_emotion.storage.places import Place, RemotePath
+
+
+class Counts(TypedDict):
+    """Images by status, and images or the faces in them by emotion; ``vanished`` after an update."""
+
+    images: int
+    faces: NotRequired[int]
+    statuses: dict[str, int]
+    emotions: dict[str, int]
+    mean_confidence: float
+    vanished: NotRequired[int]
+
+
+class WorkerRecord(TypedDict):
+    """What one worker of an engine that has several did."""
+
+    worker: str
+    images: int
+    images_per_second: float
+
+
+class RunCounts(Counts):
+    """The counts of a run, its pace, and where its time went."""
+
+    scored_in_this_run: int
+    scoring_seconds: float
+    images_per_second: float
+    runtime: str
+    threads: int
+    workers: NotRequired[list[WorkerRecord]]
+    profile_seconds: dict[str, float]
+    update: dict[str, int] | None
+    drift: dict[str, float] | None
+
+
+class RunRecordDocument(TypedDict):
+    """When a run began, with what, and how it ended."""
+
+    run_id: str
+    job: str
+    started: str
+    finished: str
+    seconds: float
+    exit_code: int
+    error: str | None
+    arguments: list[str]
+    model: dict[str, str] | None
+    peak_memory_bytes: int | None
+    host: str
+    pid: int
+    versions: dict[str, str]
+
+
+class LastRun(RunRecordDocument, RunCounts):
+    """The part ``last_run``: how the last run went, however it ended."""
+
+    outcome: str
+
+
+class ResultRecord(TypedDict):
+    """The part ``result``: what made the rows of the output, and its digest."""
+
+    tool: str
+    finished: str
+    fingerprint: dict[str, object]
+    sha256: str
+    counts: Counts
+
+
+class RunDocument(TypedDict, total=False):
+    """The content of ``run.json``; without ``result`` until a run has made one."""
+
+    result: ResultRecord | None
+    last_run: LastRun
+
+
+def run_file(out: Place) -> Place:
+    """Where an output's ``run.json`` stands."""
+    return out.with_name(out.name + ".run.json")
+
+
+def read_run(out: Place) -> RunDocument:
+    """What an output's ``run.json`` holds; empty where there is none."""
+    try:
+        document = json.loads(run_file(out).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        if isinstance(out, RemotePath) and isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+            raise  # a store that does not answer now may well hold one
+        return {}
+    return cast(RunDocument, document) if isinstance(document, dict) else {}
+
+
+def write_run(out: Place, last_run: LastRun, result: ResultRecord | None = None) -> None:
+    """Record how the last run went; ``result`` is kept from before where this run made none."""
+    made = result if result is not None else read_run(out).get("result")
+    document: RunDocument = {"result": made, "last_run": last_run}
+    commit_text(run_file(out), json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,156 @@
+"""The options of ``predict`` become a job, once: the images, the model, how they are scored, and what identifies it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from batch_emotion.columns import text_columns
+from batch_emotion.cores import available_cores
+from batch_emotion.images.decode import DECODER
+from batch_emotion.images.detectors import Detector, open_detector
+from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
+from batch_emotion.model.runtime import resolve_runtime
+from batch_emotion.options.predict import PredictOptions
+from batch_emotion.plan import Plan, task_rows
+from batch_emotion.records import CHECKSUM, Profile
+from batch_emotion.results.fingerprint import Fingerprint, deciding_options
+from batch_emotion.results.schema import check_attributes, result_schema
+from batch_emotion.results.writer import output_kind
+from batch_emotion.scoring import ScorerSpec
+from batch_emotion.sources.checksum import with_checksums
+from batch_emotion.sources.planning import make_plan
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What would be scored: every image of the sources, and the model."""
+
+    plan: Plan
+    bundle: Bundle
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that decides a result.
+
+    Attributes:
+        plan: the images to score, of all those listed.
+        bundle: the model.
+        fingerprint: what is compared with other runs.
+        scorer: how the images are scored.
+    """
+
+    plan: Plan
+    bundle: Bundle
+    fingerprint: Fingerprint
+    scorer: ScorerSpec
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The model's classes."""
+        return self.bundle.card.class_names
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The result's columns."""
+        checksum, faces = CHECKSUM in self.plan.images.column_names, self.scorer.faces is not None
+        return result_schema(self.class_names, self.plan.attributes.schema, checksum, faces=faces)
+
+
+def list_images(options: PredictOptions) -> Listing:
+    """List what ``predict`` would score; reads no image and writes nothing.
+
+    Raises:
+        UsageError: the sources or the model make no sense.
+    """
+    plan = make_plan(options.sources, options.source)
+    return Listing(plan, load_bundle(options.model, options.class_names, options.trust_pickle))
+
+
+def make_job(options: PredictOptions, profile: Profile) -> Job:
+    """Make of the options all that decides a result; nothing is written, and nothing is decided later.
+
+    Args:
+        options: checked by ``check_options``.
+        profile: to which the seconds of listing are added.
+
+    Raises:
+        UsageError: the sources or the model make no sense.
+    """
+    with profile.timing("list"):
+        listing = list_images(options)
+        plan, bundle = listing.plan, listing.bundle
+        images, digest = len(plan), plan.digest
+        if options.task is not None:
+            rows = task_rows(images, options.task.index, options.task.count)
+            plan = plan.take(np.arange(rows.start, rows.stop))
+        if options.update is not None and options.update.checksum:
+            plan = with_checksums(plan, options.limits.max_bytes)
+            digest = plan.digest
+    flat = options.out is not None and output_kind(options.out) == "csv"
+    if flat:
+        plan = replace(plan, attributes=text_columns(plan.attributes))
+    check_attributes(plan.attributes.schema, bundle.card.class_names, flat, faces=options.faces is not None)
+    detector = None if options.faces is None else open_detector(options.faces)
+    runtime = _runtime(options, bundle)
+    fingerprint = Fingerprint(
+        plan=digest,
+        images=images,
+        model=bundle.sha256,
+        model_name=bundle.card.name,
+        runtime=runtime,
+        decoder=DECODER,
+        detector=detector.name if detector else None,
+        detector_sha256=detector.sha256 if detector else None,
+        options=_resolved(options, detector),
+    )
+    return Job(plan, bundle, fingerprint, _scorer(options, bundle, runtime))
+
+
+def _resolved(options: PredictOptions, detector: Detector | None) -> dict[str, object]:
+    """The options that decide the rows, with what they leave to the detector."""
+    deciding = deciding_options(options)
+    if detector is not None:
+        best = {
+            "min_face_score": detector.min_score,
+            "min_face_size": detector.min_size,
+            "face_margin": detector.margin,
+        }
+        deciding |= {key: value for key, value in best.items() if deciding[key] is None}
+    return deciding
+
+
+def _scorer(options: PredictOptions, bundle: Bundle, runtime: Literal["onnx", "tensorflow"]) -> ScorerSpec:
+    faces, model = options.faces, options.model
+    if bundle.folder is None or str(model) not in bundled_models():
+        model = os.path.abspath(model)
+    if faces is not None and faces.detector_model is not None:
+        faces = replace(faces, detector_model=faces.detector_model.absolute())
+    threads = options.threads or available_cores()
+    return ScorerSpec(
+        model,
+        bundle.sha256,
+        options.class_names,
+        options.trust_pickle,
+        runtime,
+        options.precision,
+        threads if options.engine.name == "local" else options.engine.cpus_per_worker,
+        options.limits,
+        options.min_confidence,
+        options.batch_size,
+        options.full_decode,
+        faces,
+    )
+
+
+def _runtime(options: PredictOptions, bundle: Bundle) -> Literal["onnx", "tensorflow"]:
+    """What runs the network; ``auto`` goes by the GPUs of the workers, not of this machine, where there are workers."""
+    name, engine = options.runtime, options.engine
+    if name == "auto" and engine.name == "ray":
+        name = "onnx" if bundle.onnx_file is not None and not engine.gpus_per_worker else "tensorflow"
+    return resolve_runtime(bundle, name, options.precision)

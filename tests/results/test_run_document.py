@@ -1,0 +1,59 @@
+import json
+from pathlib import Path
+
+from batch_emotion import PredictOptions, predict
+from batch_emotion.results.run_document import LastRun, ResultRecord, read_run, run_file, write_run
+
+RESULT = {"tool", "finished", "fingerprint", "sha256", "counts"}
+COUNTS = {"images", "statuses", "emotions", "mean_confidence"}
+RUN = {
+    "run_id",
+    "job",
+    "started",
+    "finished",
+    "seconds",
+    "exit_code",
+    "error",
+    "arguments",
+    "model",
+    "peak_memory_bytes",
+    "host",
+    "pid",
+    "versions",
+    "outcome",
+    "scored_in_this_run",
+    "scoring_seconds",
+    "images_per_second",
+    "runtime",
+    "threads",
+    "profile_seconds",
+    "update",
+    "drift",
+}
+
+
+def test_the_keys_of_run_json_are_pinned(faces: Path, tmp_path: Path) -> None:
+    predict(PredictOptions((str(faces / "sad"),), tmp_path / "r.parquet"))
+    document = json.loads((tmp_path / "r.parquet.run.json").read_text())
+    assert set(document) == {"result", "last_run"}
+    assert set(document["result"]) == RESULT == set(ResultRecord.__annotations__)
+    assert set(document["result"]["counts"]) == COUNTS
+    assert set(document["last_run"]) == RUN | COUNTS
+    assert set(LastRun.__annotations__) == RUN | COUNTS | {"faces", "vanished", "workers"}
+
+
+def test_a_run_without_a_result_keeps_the_earlier_one(faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "r.parquet"
+    predict(PredictOptions((str(faces / "sad"),), out))
+    document = read_run(out)
+    failed: LastRun = {**document["last_run"], "outcome": "failed", "exit_code": 1}
+    write_run(out, failed)
+    assert read_run(out) == {"result": document["result"], "last_run": failed}
+
+
+def test_what_is_no_run_json_is_none(tmp_path: Path) -> None:
+    out = tmp_path / "r.parquet"
+    assert read_run(out) == {}
+    for text in ("", "[]", "3"):
+        run_file(out).write_text(text)
+        assert read_run(out) == {}

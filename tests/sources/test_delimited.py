@@ -1,0 +1,132 @@
+"""Manifests as spreadsheets and other machines write them: every encoding, every separator."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+import pytest
+
+from batch_emotion.cli import main
+from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.labels.training import read_labelled
+from batch_emotion.labels.votes import read_votes
+from batch_emotion.options.images import SourceOptions
+from batch_emotion.sources.planning import make_plan
+
+ROWS = [["id", "path", "label"], ["007", "ä, b.jpg", "Glück"], ["", "c.jpg", "0,5"]]
+
+
+def _text(separator: str, newline: str = "\r\n") -> str:
+    def cell(text: str) -> str:
+        return f'"{text}"' if separator in text else text
+
+    return "".join(separator.join(map(cell, row)) + newline for row in ROWS)
+
+
+def _write(file: Path, text: str, encoding: str = "utf-8") -> str:
+    file.write_bytes(text.encode(encoding))
+    return str(file)
+
+
+def _check(source: str, options: SourceOptions | None = None) -> None:
+    plan = make_plan([source], options)
+    assert plan.images["path"].to_pylist() == ["ä, b.jpg", "c.jpg"]
+    assert plan.attributes.to_pydict() == {"id": ["007", ""], "label": ["Glück", "0,5"]}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("suffix", [".csv", ".CSV", ".tsv"])
+def test_what_a_spreadsheet_exports_is_read(tmp_path: Path, suffix: str, separator: str, encoding: str) -> None:
+    _check(_write(tmp_path / f"m{suffix}", _text(separator), encoding))
+
+
+def test_big_endian_and_either_newline(tmp_path: Path) -> None:
+    raw = codecs.BOM_UTF16_BE + _text("\t", "\n").encode("utf-16-be")
+    (tmp_path / "m.csv").write_bytes(raw)
+    _check(str(tmp_path / "m.csv"))
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16-le", "utf-16-be", "cp437"])
+def test_an_encoding_that_is_given_is_used(tmp_path: Path, encoding: str) -> None:
+    _check(_write(tmp_path / "m.csv", _text(";"), encoding), SourceOptions(encoding=encoding))
+
+
+@pytest.mark.parametrize("given", ["|", "\t", "\\t", "tab", " "])
+def test_a_delimiter_that_is_given_is_used(tmp_path: Path, given: str) -> None:
+    separator = {"\\t": "\t", "tab": "\t"}.get(given, given)
+    _check(_write(tmp_path / "m.csv", _text(separator)), SourceOptions(delimiter=given))
+
+
+@pytest.mark.parametrize("line", [2, 5_000, 300_000])
+def test_other_bytes_are_refused_with_their_line_and_the_option(tmp_path: Path, line: int) -> None:
+    manifest = tmp_path / "m.csv"
+    manifest.write_bytes(b"path,n\n" + b"a.jpg,1\n" * (line - 2) + "\xe4.jpg,1\n".encode("latin-1"))
+    with pytest.raises(SourceError, match=rf"is not UTF-8: line {line} holds the byte 0xe4; .* --encoding cp1252"):
+        make_plan([str(manifest)])
+
+
+def test_bytes_of_file_names_are_taken_as_they_are_where_utf_8_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_bytes(b"path,note\ncaf\xe9.jpg,\xff\xc3\xbc\n")
+    plan = make_plan([str(tmp_path / "m.csv")], SourceOptions(encoding="utf-8"))
+    assert plan.images["path"].to_pylist() == ["caf\\xe9.jpg"]
+    assert plan.attributes["note"].to_pylist() == ["\\xffü"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_its_mark_is_refused_by_name(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(SourceError, match=f"holds NUL bytes: .*UTF-16 .*--encoding {encoding}"):
+        make_plan([_write(tmp_path / "m.csv", _text(","), encoding)])
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("path;n\na;b;c\n", {}, "line 2, saw 3 .*separated by semicolons; --delimiter"),
+        ("path|n\na|b\n", {}, r"no column 'path', only: path\|n; --delimiter says"),
+        ("paths;n\na;b\n", {}, "only: paths, n; did you mean --path-column paths"),
+        ("path,n,,\na,1,,\n", {}, r"more than once: \(no name\)"),
+        ("path\nä\n", {"encoding": "ascii"}, "is not ascii: .*--encoding"),
+        ("path\na\n", {"encoding": "utf-16"}, "is not utf-16: .*--encoding"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_the_option(
+    tmp_path: Path, text: str, options: dict[str, str], words: str
+) -> None:
+    with pytest.raises(SourceError, match=words):
+        make_plan([_write(tmp_path / "m.csv", text)], SourceOptions(**options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"encoding": "klingon"}, {"encoding": "base64"}, {"delimiter": ""}, {"delimiter": "ab"}, {"delimiter": '"'}],
+)
+def test_senseless_options_are_refused_by_name(tmp_path: Path, options: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=f"^--{next(iter(options))}"):
+        make_plan([_write(tmp_path / "m.csv", _text(","))], SourceOptions(**options))  # type: ignore[arg-type]
+
+
+def test_labels_and_votes_are_read_alike(tmp_path: Path) -> None:
+    labels = _write(tmp_path / "labels.csv", "path\tlabel\n1.jpg\ta\n2.jpg\tb\n", "utf-16")
+    assert read_labelled(Path(labels), ("a", "b")).targets.tolist() == [[1, 0], [0, 1]]
+    votes = _write(tmp_path / "votes.csv", "file;a;b\nä.jpg;1;2\n", "cp1252")
+    assert read_votes(Path(votes), ("a", "b"), "cp1252").files == ["ä.jpg"]
+
+
+def test_every_command_that_reads_a_manifest_takes_the_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _write(tmp_path / "m.csv", "path|label\nä.jpg|happy\n", "cp1252")
+    for command in (["predict", "--dry-run"], ["train"], ["evaluate"], ["explain"]):
+        for options, words in (
+            ([], "--encoding"),
+            (["--encoding", "cp1252"], "--delimiter"),
+            (["--encoding", "nonsense"], "no encoding 'nonsense'"),
+            (["--encoding", "cp1252", "--delimiter", "ab"], "one character"),
+        ):
+            assert main([command[0], "m.csv", "--out", "out", *command[1:], *options]) == 2, command
+            assert words in capsys.readouterr().err
+    assert main(["predict", "m.csv", "--out", "r.csv", "--dry-run", "--encoding", "cp1252", "--delimiter", "|"]) == 0
+    assert capsys.readouterr().out.startswith("1 images")
