@@ -25,6 +25,9 @@ def explain(
     layer: Annotated[
         str | None, typer.Option(help="The layer whose maps are used. Default: the last that keeps height and width.")
     ] = None,
+    faces: Annotated[
+        bool, typer.Option("--faces", help="Images are photos: find the faces, one picture for each.")
+    ] = False,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing pictures.")] = False,
@@ -33,6 +36,7 @@ def explain(
     """Show where in an image the model looks (Grad-CAM): one picture per image."""
     from batch_emotion.commands.explain import ExplainOptions
     from batch_emotion.commands.explain import explain as run_explain
+    from batch_emotion.options.images import FaceOptions
 
     options = ExplainOptions(
         tuple(images),
@@ -42,6 +46,7 @@ def explain(
         trust_pickle,
         target.strip().lower() if target else None,
         layer,
+        faces=FaceOptions() if faces else None,
         overwrite=overwrite,
         encoding=encoding,
         delimiter=delimiter,

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
-from batch_emotion.images.decode import load_image
+from batch_emotion.images.loading import make_loader
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.gradcam import GradCam
-from batch_emotion.options.images import Limits, SourceOptions
+from batch_emotion.options.images import FaceOptions, Limits, SourceOptions
 from batch_emotion.records import Status
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.commits import committing
@@ -36,6 +37,7 @@ class ExplainOptions:
         target: the class to explain; the predicted one where None.
         layer: the layer whose maps are used; the last one that keeps height and width where None.
         limits: what is refused.
+        faces: explain each face found; None explains every image whole.
         overwrite: replace existing pictures.
         encoding: of a CSV manifest; found from its bytes where None.
         delimiter: of a CSV manifest; found from its header where None.
@@ -49,6 +51,7 @@ class ExplainOptions:
     target: str | None = None
     layer: str | None = None
     limits: Limits = field(default_factory=Limits)
+    faces: FaceOptions | None = None
     overwrite: bool = False
     encoding: str | None = None
     delimiter: str | None = None
@@ -56,7 +59,7 @@ class ExplainOptions:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The explanation of one image.
+    """The explanation of one image, or of one face in it.
 
     Attributes:
         path: as the source has it.
@@ -78,7 +81,9 @@ class Explanation:
 
 
 def explain(options: ExplainOptions) -> list[Explanation]:
-    """Write one picture for each image: the image, where the model looks, and all probabilities.
+    """Write one picture for each image or face: the pixels, where the model looks, and all probabilities.
+
+    The pictures of an image with several faces are numbered, the largest face being 0.
 
     Raises:
         UsageError: the sources, the model, the class or the layer make no sense, or a picture is in the way.
@@ -94,12 +99,16 @@ def explain(options: ExplainOptions) -> list[Explanation]:
     pictures = _names(paths, options.out)
     taken = [picture for picture in pictures if picture.exists() and not options.overwrite]
     if taken:
-        raise OutputMismatch(f"{taken[0]} is there already; choose another --out or give --overwrite")
+        raise OutputMismatch(_taken(taken[0]))
     locations = plan.images["location"].to_pylist()
     found = _explain_all(options, bundle, paths, locations, pictures)
     if not any(each.picture for each in found):
         raise BatchEmotionError(f"no image could be explained: {found[0].path} is {found[0].status}: {found[0].error}")
     return found
+
+
+def _taken(picture: Path) -> str:
+    return f"{picture} is there already; choose another --out or give --overwrite"
 
 
 def _names(paths: Sequence[str], out: Path) -> list[Path]:
@@ -122,35 +131,36 @@ def _explain_all(
     options: ExplainOptions, bundle: Bundle, paths: Sequence[str], locations: Sequence[str], pictures: Sequence[Path]
 ) -> list[Explanation]:
     card = bundle.card
-    model = bundle.keras_model()
-    cam = GradCam(model, options.layer)
+    cam = GradCam(bundle.keras_model(), options.layer)
+    load = make_loader(card.input, options.limits, faces=options.faces)
     found = []
     for path, location, picture in zip(paths, locations, pictures, strict=True):
-        image = load_image(location, card.input, options.limits)
-        if image.pixels is None:
-            found.append(Explanation(path, image.status, image.error))
-            continue
-        probabilities = np.asarray(model(image.pixels[None].astype(np.float32), training=False))[0]
-        predicted = int(probabilities.argmax())
-        target = card.class_names.index(options.target) if options.target else predicted
-        heat = cam.heat(image.pixels[None], np.array([target]))[0]
-        chart = explanation_chart(
-            as_rgb(image.pixels),
-            heat_over(image.pixels, heat, side=384),
-            dict(zip(card.class_names, probabilities.tolist(), strict=True)),
-            card.class_names[target],
-        )
-        with committing(picture) as temporary:
-            temporary.write_bytes(chart)
-        found.append(
-            Explanation(
-                path,
-                Status.OK,
-                None,
-                card.class_names[predicted],
-                float(probabilities[predicted]),
-                card.class_names[target],
-                picture,
-            )
-        )
+        images = load(location)
+        for number, image in enumerate(images):
+            file = picture if len(images) == 1 else picture.with_stem(f"{picture.stem}-face-{number}")
+            if file.exists() and not options.overwrite:
+                raise OutputMismatch(_taken(file))
+            if image.pixels is None:
+                error = "no face was found" if image.status is Status.NO_FACE else image.error
+                found.append(Explanation(path, image.status, error))
+            else:
+                found.append(_explain(path, image.pixels, file, options, card.class_names, cam))
     return found
+
+
+def _explain(
+    path: str, pixels: NDArray[np.uint8], picture: Path, options: ExplainOptions, names: Sequence[str], cam: GradCam
+) -> Explanation:
+    probabilities = np.asarray(cam.model(pixels[None].astype(np.float32), training=False))[0]
+    predicted = int(probabilities.argmax())
+    target = names.index(options.target) if options.target else predicted
+    heat = cam.heat(pixels[None], np.array([target]))[0]
+    chart = explanation_chart(
+        as_rgb(pixels),
+        heat_over(pixels, heat, side=384),
+        dict(zip(names, probabilities.tolist(), strict=True)),
+        names[target],
+    )
+    with committing(picture) as temporary:
+        temporary.write_bytes(chart)
+    return Explanation(path, Status.OK, None, names[predicted], float(probabilities[predicted]), names[target], picture)

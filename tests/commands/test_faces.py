@@ -200,7 +200,7 @@ def test_tasks_of_photos_are_merged_to_the_whole(tmp_path: Path, photos: tuple[P
 
 
 def test_a_manifest_keeps_its_columns_and_copies_are_annotated(
-    tmp_path: Path, photos: tuple[Path, dict[str, list[Box]]]
+    tmp_path: Path, photos: tuple[Path, dict[str, list[Box]]], caplog: pytest.LogCaptureFixture
 ) -> None:
     folder, truth = photos
     manifest = tmp_path / "m.csv"
@@ -219,10 +219,13 @@ def test_a_manifest_keeps_its_columns_and_copies_are_annotated(
     changed = np.abs(copy.astype(int) - original).max(axis=2) > 60
     for x, y, width, _ in truth["f.jpg"]:
         assert changed[y - 30 : y + 20, x : x + width].any()
+    limit = "only the first 2 images with a face were annotated; raise --annotate-limit for more"
+    assert caplog.messages.count(limit) == 1
     (copies / "000002-c.jpg").unlink()
     for out in (tmp_path / "r.csv", None):
         predict(_options(manifest, out, annotate=AnnotateOptions(copies, 9)))
         assert [file.name[6:] for file in sorted(copies.iterdir())] == ["-f.jpg", "-c.jpg", "-a.jpg"]
+    assert caplog.messages.count(limit) == 1
     (copies / "mine.txt").touch()
     with pytest.raises(OutputMismatch, match=r"holds other things \(mine.txt"):
         predict(options)
