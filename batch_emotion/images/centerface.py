@@ -21,7 +21,7 @@ FILE = Path(__file__).with_name("centerface.onnx")
 _INPUT, _HEAT, _SIZE, _OFFSET, _POINTS = "input.1", "537", "538", "539", "540"
 _STRIDE, _CELL = 32, 4
 _OVERLAP = 0.3
-_LIKELY = 0.04
+_LIKELY = 0.03
 _CLOSE_UP, _AROUND = 192, 1.5
 
 

@@ -20,7 +20,7 @@ Found = NDArray[np.float32]
 on the left, the eye on the right, the nose and the left and right corner of the mouth as seen in the image, NaN where
 the detector does not tell them."""
 
-_ENOUGH = 640
+_ENOUGH = 800
 _CASCADE = "haarcascade_frontalface_alt2.xml"
 _WINDOW = 20
 _AGREEING, _AGREEING_COARSELY = 3, 2
@@ -81,7 +81,7 @@ class CenterFaceDetector:
 
 
 class YuNetDetector(threading.local):
-    """YuNet, looking at a photo at 640 pixels or more; its score is between 0 and 1.
+    """YuNet, looking at a photo at 800 pixels or more; its score is between 0 and 1.
 
     It is made for faces of 10 to 300 pixels, hence larger images are looked at again at a quarter of the size.
     """
@@ -187,7 +187,7 @@ def _open_yunet(model: Path, min_score: float | None) -> YuNetDetector:
 
 
 def _scale(pixels: NDArray[np.uint8], smallest: int, min_size: float) -> float:
-    """By how much to shrink an image: until the smallest face wanted is ``smallest``, though not below 640 pixels."""
+    """By how much to shrink an image: until the smallest face wanted is ``smallest``, though not below 800 pixels."""
     longer: int = max(pixels.shape[:2])
     return min(1.0, max(smallest / min_size, _ENOUGH / longer))
 

@@ -74,9 +74,9 @@ def test_yunet_finds_faces_in_the_pixels_it_is_given(yunet: Path) -> None:
     assert np.array_equal(detector.find(np.ascontiguousarray(gray), 1.0), found)
 
 
-def test_yunet_looks_at_640_pixels_and_at_more_where_faces_are_small(yunet: Path) -> None:
+def test_yunet_looks_at_800_pixels_and_at_more_where_faces_are_small(yunet: Path) -> None:
     detector = open_detector(FaceOptions(detector_model=yunet))
-    large = _squares(1920, 192, (192, 96, 96))
+    large = _squares(2400, 192, (192, 96, 96))
     assert detector.find(large, 48.0)[:, :4].tolist() == [pytest.approx([192, 96, 96, 96], abs=0.01)]
     assert len(detector.find(large, 16.0)) == 9
     assert len(detector.find(_squares(640, 192, (64, 32, 32)), 100.0)) == 1
