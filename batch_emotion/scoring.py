@@ -30,7 +30,7 @@ from batch_emotion.records import ImageBatch, InputSpec, Profile, pixel_digests
 from batch_emotion.results.schema import assemble
 
 _IN_FLIGHT = 3
-_PHOTOS = 32
+_PHOTOS = 4
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class ScorerSpec:
             self.threads,
             profile,
             faces=self.faces,
-            look=PhotoWatch() if self.faces is None else None,
+            look=partial(PhotoWatch, limits=self.limits) if self.faces is None else None,
         )
 
 
@@ -110,7 +110,7 @@ class Scorer:
         threads: batches decoded at a time.
         profile: to which the seconds of each stage are added.
         faces: which faces to find in each image; None takes every image whole.
-        look: shown every batch of images once it is decoded; None where nobody looks.
+        look: of a plan, what is shown its batches once they are decoded; None where nobody looks.
         feeder: what drives the loader; chosen by the number of images where None.
     """
 
@@ -125,7 +125,7 @@ class Scorer:
     profile: Profile = field(default_factory=Profile)
     with_digests: bool = False
     faces: FaceOptions | None = None
-    look: Callable[[ImageBatch], None] | None = None
+    look: Callable[[Plan], Callable[[ImageBatch], None]] | None = None
     feeder: Feeder | None = None
 
     def score(
@@ -162,6 +162,7 @@ class Scorer:
                 scored = scored.append_column("pixel_digest", pa.array(pixel_digests(batch.pixels), pa.string()))
             self.profile.read += batch.read_s
             self.profile.decode += batch.decode_s
+            self.profile.detect += batch.detect_s
             self.profile.infer += self.runtime.busy_s - busy_s
             busy_s = self.runtime.busy_s
             return scored
@@ -181,12 +182,13 @@ class Scorer:
                     on_start=on_start,
                     feeder=self.feeder,
                 )
+                look = None if self.look is None else self.look(plan)
                 with closing(batches):
                     for batch in batches:
-                        if self.look is not None:
-                            self.look(batch)
+                        if look is not None:
+                            look(batch)
                         waiting.append((batch, pool.submit(self._predict, batch.pixels)))
-                        if len(waiting) > _IN_FLIGHT:
+                        while len(waiting) > _IN_FLIGHT or (waiting and waiting[0][1].done()):
                             yield finish()
                 while waiting:
                     yield finish()

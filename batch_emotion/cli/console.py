@@ -96,6 +96,13 @@ def show_summary(options: PredictOptions, result: PredictResult) -> None:
     typer.echo("\n".join(lines), err=True)
 
 
+def show_answers(rows: list[dict[str, Any]], *, err: bool = False) -> None:
+    """Print the rows of several images as a table, on standard output or standard error."""
+    from batch_emotion.cli.answers import answer_lines
+
+    typer.echo("\n".join(answer_lines(rows, sys.stderr if err else sys.stdout)), err=err)
+
+
 def show_rows(rows: list[dict[str, Any]]) -> None:
     """Print the rows of a single image: what it shows, and all probabilities.
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
-from batch_emotion.images.decode import load_image
+from batch_emotion.images.loading import make_loader
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.gradcam import GradCam
 from batch_emotion.options.explain import ExplainOptions
@@ -25,7 +26,7 @@ _FOLDER_MOST = 1_000
 
 @dataclass(frozen=True)
 class Explanation:
-    """The explanation of one image.
+    """The explanation of one image, or of one face in it.
 
     Attributes:
         path: as the source has it.
@@ -47,7 +48,9 @@ class Explanation:
 
 
 def explain(options: ExplainOptions) -> list[Explanation]:
-    """Write one picture for each image: the image, where the model looks, and all probabilities.
+    """Write one picture for each image or face: the pixels, where the model looks, and all probabilities.
+
+    The pictures of an image with several faces are numbered, the largest face being 0.
 
     Raises:
         UsageError: the sources, the model, the class or the layer make no sense, or a picture is in the way.
@@ -64,12 +67,16 @@ def explain(options: ExplainOptions) -> list[Explanation]:
     pictures = _names(paths, options.out)
     taken = [picture for picture in pictures if picture.exists() and not options.overwrite]
     if taken:
-        raise OutputMismatch(f"{taken[0]} is there already; choose another `out` or give `overwrite`")
+        raise OutputMismatch(_taken(taken[0]))
     locations = plan.images["location"].to_pylist()
     found = _explain_all(options, bundle, paths, locations, pictures)
     if not any(each.picture for each in found):
         raise BatchEmotionError(f"no image could be explained: {found[0].path} is {found[0].status}: {found[0].error}")
     return found
+
+
+def _taken(picture: Path) -> str:
+    return f"{picture} is there already; choose another `out` or give `overwrite`"
 
 
 def _names(paths: Sequence[str], out: Path) -> list[Path]:
@@ -92,35 +99,36 @@ def _explain_all(
     options: ExplainOptions, bundle: Bundle, paths: Sequence[str], locations: Sequence[str], pictures: Sequence[Path]
 ) -> list[Explanation]:
     card = bundle.card
-    model = bundle.keras_model()
-    cam = GradCam(model, options.layer)
+    cam = GradCam(bundle.keras_model(), options.layer)
+    load = make_loader(card.input, options.limits, faces=options.faces)
     found = []
     for path, location, picture in zip(paths, locations, pictures, strict=True):
-        image = load_image(location, card.input, options.limits)
-        if image.pixels is None:
-            found.append(Explanation(path, image.status, image.error))
-            continue
-        probabilities = np.asarray(model(image.pixels[None].astype(np.float32), training=False))[0]
-        predicted = int(probabilities.argmax())
-        target = card.class_names.index(options.target) if options.target else predicted
-        heat = cam.heat(image.pixels[None], np.array([target]))[0]
-        chart = explanation_chart(
-            as_rgb(image.pixels),
-            heat_over(image.pixels, heat, side=384),
-            dict(zip(card.class_names, probabilities.tolist(), strict=True)),
-            card.class_names[target],
-        )
-        with committing(picture) as temporary:
-            temporary.write_bytes(chart)
-        found.append(
-            Explanation(
-                path,
-                Status.OK,
-                None,
-                card.class_names[predicted],
-                float(probabilities[predicted]),
-                card.class_names[target],
-                picture,
-            )
-        )
+        images = load(location)
+        for number, image in enumerate(images):
+            file = picture if len(images) == 1 else picture.with_stem(f"{picture.stem}-face-{number}")
+            if file.exists() and not options.overwrite:
+                raise OutputMismatch(_taken(file))
+            if image.pixels is None:
+                error = "no face was found" if image.status is Status.NO_FACE else image.error
+                found.append(Explanation(path, image.status, error))
+            else:
+                found.append(_explain(path, image.pixels, file, options, card.class_names, cam))
     return found
+
+
+def _explain(
+    path: str, pixels: NDArray[np.uint8], picture: Path, options: ExplainOptions, names: Sequence[str], cam: GradCam
+) -> Explanation:
+    probabilities = np.asarray(cam.model(pixels[None].astype(np.float32), training=False))[0]
+    predicted = int(probabilities.argmax())
+    target = names.index(options.target) if options.target else predicted
+    heat = cam.heat(pixels[None], np.array([target]))[0]
+    chart = explanation_chart(
+        as_rgb(pixels),
+        heat_over(pixels, heat, side=384),
+        dict(zip(names, probabilities.tolist(), strict=True)),
+        names[target],
+    )
+    with committing(picture) as temporary:
+        temporary.write_bytes(chart)
+    return Explanation(path, Status.OK, None, names[predicted], float(probabilities[predicted]), names[target], picture)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from batch_emotion.commands.report import check_page_target, report
 from batch_emotion.errors import ExitCode
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.options.report import ReportOptions
@@ -73,6 +72,8 @@ def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: 
     with recorder.recording_interruption():
         check_options(options)
         if options.report is not None:
+            from batch_emotion.commands.report import check_page_target, report  # most runs make no page
+
             check_page_target(options.report)
         result = _to_output(options.out, options, recorder, on_progress)
     if options.report is not None:

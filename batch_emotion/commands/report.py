@@ -14,13 +14,14 @@ from batch_emotion.options.report import ReportOptions
 from batch_emotion.reporting.charts import CHART_NAMES, report_charts
 from batch_emotion.reporting.document import ReportDocument, report_document
 from batch_emotion.reporting.page import report_page
+from batch_emotion.reporting.photos import marked_photos
 from batch_emotion.reporting.saliency import Saliency, heat_maps
 from batch_emotion.reporting.samples import Sample, Samples
 from batch_emotion.reporting.thumbnails import SampleImages
 from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.storage.commits import commit_text, committing_folder, restore_output
 from batch_emotion.visualization.html import GENERATOR, Picture
-from batch_emotion.visualization.palette import DARK, LIGHT
+from batch_emotion.visualization.palette import DARK, LIGHT, class_colours
 
 _PAGE_SUFFIXES = (".html", ".htm")
 _HEAT_MAPS = 12
@@ -50,14 +51,16 @@ def report(options: ReportOptions, log: Callable[[str], None] = lambda line: Non
     if labels is not None:
         log(f"labels: {labels.origin}")
     document, samples = report_document(result, labels, options.group_by, other)
-    images = SampleImages(root, options.limits)
+    images = SampleImages(root, options.limits, float(document["made_by"].get("face_margin", 0)))
+    photos = marked_photos(samples.photos, images, class_colours(result.class_names))
     thumbnails = images.thumbnails(sample for kind, each in samples.named() if kind != "failure" for sample in each)
     saliency = _saliency(options, result, samples, images)
     if saliency.by_heading is None:
         log(f"where the model looks is not shown: {saliency.reason}")
     charts = [report_charts(document, scheme) for scheme in (LIGHT, DARK)]
     pairs = {name: Picture(charts[0][name], charts[1][name]) for name in charts[0]}
-    commit_text(options.out, report_page(document, samples, thumbnails, pairs, saliency))
+    link = images.linked_from(options.out.parent)
+    commit_text(options.out, report_page(document, samples, thumbnails, pairs, saliency, photos, link))
     if options.json is not None:
         commit_text(options.json, _as_json(document, samples))
     if options.figures is not None:

@@ -81,10 +81,10 @@ def stream(
             else:
                 images, waited_s = _load_near(load, names, bytes_of), 0.0
         rows = [row for image in images for row in image]
-        read_s = waited_s + sum(row.read_s for row in rows)
+        read_s, detect_s = waited_s + sum(row.read_s for row in rows), sum(row.detect_s for row in rows)
         return [
             np.array([len(image) for image in images], np.int64),
-            np.array([read_s, time.perf_counter() - started - read_s]),
+            np.array([read_s, time.perf_counter() - started - read_s - detect_s, detect_s]),
             *_columns(rows, spec),
             *(_face_columns([row.face for row in rows]) if with_faces else []),
         ]
@@ -95,9 +95,9 @@ def stream(
     types = _TYPES + _FACE_TYPES if with_faces else _TYPES
     batches = feeder(Batches(decode_batch, _spans(plan, batch_size, shard_size), types, workers))
     with closing(batches), closing(ahead) if ahead else nullcontext():
-        for first, last, (rows, (read_s, decode_s), pixels, *columns) in batches:
+        for first, last, (rows, seconds, pixels, *columns) in batches:
             index = np.repeat(indices[first:last], rows)
-            yield ImageBatch(index, pixels, _facts(columns), float(read_s), float(decode_s))
+            yield ImageBatch(index, pixels, _facts(columns), *seconds.tolist())
 
 
 def is_far(plan: Plan) -> bool:
@@ -172,8 +172,10 @@ def _columns(images: Sequence[DecodedImage], spec: InputSpec) -> list[np.ndarray
 
 
 def _face_columns(faces: Sequence[Face | None]) -> list[np.ndarray]:
-    places = [face[:-1] if face else (_UNKNOWN,) * (len(FACE_SCHEMA) - 1) for face in faces]
-    return [np.array(places, np.int32), np.array([face.score if face else 0 for face in faces], np.float32)]
+    """int32 (B, 5), the number and box of each face, and float32 (B, 2), its score and roll, NaN where not known."""
+    places = [face[:5] if face else (_UNKNOWN,) * 5 for face in faces]
+    values = [(face.score, math.nan if face.roll is None else face.roll) if face else (math.nan,) * 2 for face in faces]
+    return [np.array(places, np.int32), np.array(values, np.float32)]
 
 
 def _facts(columns: Sequence[np.ndarray]) -> pa.RecordBatch:
@@ -195,9 +197,9 @@ def _facts(columns: Sequence[np.ndarray]) -> pa.RecordBatch:
     )
 
 
-def _face_facts(places: np.ndarray, scores: np.ndarray) -> dict[str, pa.Array]:
+def _face_facts(places: np.ndarray, values: np.ndarray) -> dict[str, pa.Array]:
     none = places[:, 0] == _UNKNOWN
     return {
-        name: pa.array(np.ascontiguousarray(column), FACE_SCHEMA.field(name).type, mask=none)
-        for name, column in zip(FACE_SCHEMA.names, [*places.T, scores], strict=True)
+        name: pa.array(np.ascontiguousarray(column), FACE_SCHEMA.field(name).type, mask=none | np.isnan(column))
+        for name, column in zip(FACE_SCHEMA.names, [*places.T, *values.T], strict=True)
     }

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from batch_emotion._version import DEFAULT_MODEL
-from batch_emotion.options.declared import option
-from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, Limits
+from batch_emotion.options.declared import option, optional_group
+from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, FaceOptions, Limits
 from batch_emotion.options.models import CLASSES_HELP, MODEL_HELP, PICKLE_HELP
 
 
@@ -25,6 +25,7 @@ class ExplainOptions:
         layer: the layer whose maps are used; the last one that keeps height and width where None.
         limits: what is refused.
         overwrite: replace existing pictures.
+        faces: explain each face found; None explains every image whole.
         encoding: of a CSV manifest; found from its bytes where None.
         delimiter: of a CSV manifest; found from its header where None.
     """
@@ -44,5 +45,8 @@ class ExplainOptions:
     layer: str | None = option(None, "The layer whose maps are used. Default: the last that keeps height and width.")
     limits: Limits = field(default_factory=Limits)
     overwrite: bool = option(False, "Replace existing pictures.")
+    faces: FaceOptions | None = optional_group(
+        FaceOptions, flag="faces", help="Images are photos: find the faces, one picture for each."
+    )
     encoding: str | None = option(None, ENCODING_HELP)
     delimiter: str | None = option(None, DELIMITER_HELP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypedDict
 
@@ -10,6 +11,7 @@ from batch_emotion.labels.results import Labels, classes_of
 from batch_emotion.reporting.comparison import Comparison, ResultComparer
 from batch_emotion.reporting.counts import LabelScorer, LabelScores, ResultCounter, ResultCounts
 from batch_emotion.reporting.groups import GroupCounter, Groups
+from batch_emotion.reporting.photos import PhotoChooser
 from batch_emotion.reporting.predicted_rows import read_predicted_rows
 from batch_emotion.reporting.samples import SampleChooser, Samples
 from batch_emotion.results.reader import StoredResult
@@ -34,7 +36,7 @@ class ReportLabels(LabelScores):
 
 
 class ReportDocument(ResultCounts):
-    """The numbers of a report; ``made_by`` is the footer of the result, ``run`` its last run where that is known."""
+    """The numbers of a report; ``made_by`` are the facts of the result, ``run`` its last run where that is known."""
 
     format_version: int
     tool: str
@@ -63,6 +65,7 @@ def report_document(
         UsageError: the column cannot be grouped by, or the other result has other images.
     """
     names = result.class_names
+    photos = PhotoChooser(names) if result.has_faces else None
     counter, scorer, chooser = ResultCounter(names), LabelScorer(names), SampleChooser(result)
     groups = GroupCounter(group_by, names) if group_by else None
     comparer = ResultComparer(result, other) if other else None
@@ -75,6 +78,8 @@ def report_document(
             scorer.add(rows, numbers, texts)
         counter.add(rows)
         chooser.add(rows, numbers, texts)
+        if photos:
+            photos.add(rows)
         if groups:
             groups.add(rows)
         if comparer:
@@ -89,7 +94,8 @@ def report_document(
         "labels": {"origin": labels.origin, **scores} if labels and scores else None,
         "groups": groups.groups() if groups else None,
         "comparison": comparer.comparison() if comparer else None,
-        "made_by": result.footer,
+        "made_by": result.facts,
         "run": result.run.get("last_run"),
     }
-    return document, chooser.samples(counts, comparer.changed.samples if comparer else [])
+    samples = chooser.samples(counts, comparer.changed.samples if comparer else [])
+    return document, replace(samples, photos=photos.chosen, photo_count=photos.photos) if photos else samples

@@ -17,9 +17,9 @@ from batch_emotion.columns import plain_field
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, PruneRefused
 from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.plan import Plan
-from batch_emotion.records import CHECKSUM, Status
+from batch_emotion.records import CHECKSUM, FACE_ROLL, Status
 from batch_emotion.results.image_rows import ImageRows, Numbers
-from batch_emotion.results.schema import name_emotions, whole_column
+from batch_emotion.results.schema import name_emotions, whole_column, with_rolls
 
 
 @dataclass(frozen=True)
@@ -200,6 +200,8 @@ def _in_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The rows in these columns; of a run without checksums they are null."""
     if CHECKSUM in schema.names and CHECKSUM not in table.column_names:
         table = table.append_column(CHECKSUM, pa.nulls(len(table), pa.string()))
+    if FACE_ROLL in schema.names:
+        table = with_rolls(table)
     return table.select(schema.names).cast(schema)
 
 

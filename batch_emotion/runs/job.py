@@ -96,7 +96,7 @@ def make_job(options: PredictOptions, profile: Profile) -> Job:
     if flat:
         plan = replace(plan, attributes=text_columns(plan.attributes))
     check_attributes(plan.attributes.schema, bundle.card.class_names, flat, faces=options.faces is not None)
-    detector = None if options.faces is None else open_detector(options.faces.detector_model)
+    detector = None if options.faces is None else open_detector(options.faces)
     runtime = _runtime(options, bundle)
     fingerprint = Fingerprint(
         plan=digest,
@@ -115,8 +115,13 @@ def make_job(options: PredictOptions, profile: Profile) -> Job:
 def _resolved(options: PredictOptions, detector: Detector | None) -> dict[str, object]:
     """The options that decide the rows, with what they leave to the detector."""
     deciding = deciding_options(options)
-    if detector is not None and deciding["face_margin"] is None:
-        deciding["face_margin"] = detector.margin
+    if detector is not None:
+        best = {
+            "min_face_score": detector.min_score,
+            "min_face_size": detector.min_size,
+            "face_margin": detector.margin,
+        }
+        deciding |= {key: value for key, value in best.items() if deciding[key] is None}
     return deciding
 
 

@@ -200,7 +200,7 @@ def test_the_run_says_where_its_time_went_and_with_what(tmp_path: Path, faces: P
     told = json.loads((tmp_path / "r.parquet.run.json").read_text())["last_run"]
     assert told["threads"] == 1
     assert told["runtime"].startswith("onnxruntime ")
-    assert list(told["profile_seconds"]) == ["start", "list", "compare", "read", "decode", "infer", "write"]
+    assert list(told["profile_seconds"]) == ["start", "list", "compare", "read", "decode", "detect", "infer", "write"]
     assert all(seconds >= 0 for seconds in told["profile_seconds"].values())
     assert told["profile_seconds"]["decode"] > 0
 
