@@ -99,14 +99,6 @@ def train(
     balance: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Draw images of rare classes more often; 1: all classes alike.")
     ] = 0.0,
-    evenness: Annotated[
-        float,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            help="The mix of classes that the probabilities assume, from 0, that of the training data, to 1, an even one.",
-        ),
-    ] = 0.0,
     teacher: Annotated[
         str | None,
         typer.Option(help="Learn from the probabilities of these models, too: names or folders, with commas."),
@@ -173,7 +165,6 @@ def train(
             augmentation=Augmentation(flip, rotation, shift, zoom, brightness, contrast, erase, mixup),
             degradation=Degradation(blur, shrink, jpeg, gamma),
             balance=balance,
-            evenness=evenness,
             class_weights=class_weights,
             precision=precision,
             mirror=mirror,

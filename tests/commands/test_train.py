@@ -105,7 +105,8 @@ def test_a_manifest_mixes_data_sets_and_the_card_tells_their_mix_of_classes(tmp_
     )  # fmt: skip
     bundle = train(options).bundle
     assert bundle.card.class_prior == pytest.approx({name: (8 if name == "happy" else 4) / 28 for name in names})
-    even = train(replace(options, recipe=replace(recipe, evenness=1.0), overwrite=True)).bundle
+    weighted = replace(recipe, balance=0.0, class_weights=True)
+    even = train(replace(options, recipe=weighted, overwrite=True)).bundle
     assert even.card.class_prior == pytest.approx(dict.fromkeys(names, 1 / 6), abs=1e-5)
     assert len(bundle.train_digests() or ()) == 28
     assert bundle.card.training["teachers"] == ["seed-cnn"]
