@@ -77,7 +77,7 @@ def test_senseless_training_is_refused_before_any_work(tmp_path: Path, faces: Pa
         TrainOptions(faces, tmp_path / "no" / "m"),
         TrainOptions(tmp_path / "gone", tmp_path / "m"),
         TrainOptions(faces, tmp_path / "m", recipe=Recipe(balance=0.5, class_weights=True)),
-        TrainOptions(faces, tmp_path / "m", average=("emotion-6",)),
+        TrainOptions(faces, tmp_path / "m", average=("fer2013-6",)),
         TrainOptions(faces, tmp_path / "m", class_names=("happy", "neutral"), average=("seed-cnn",)),
     ):
         with pytest.raises(UsageError):
@@ -134,6 +134,6 @@ def test_the_finished_weights_are_averaged_with_those_of_other_models(tmp_path: 
 
 
 def test_a_teacher_of_other_pixels_is_refused_before_any_work(tmp_path: Path, faces: Path) -> None:
-    with pytest.raises(UsageError, match="emotion-6 wants other pixels"):
-        train(TrainOptions(faces, tmp_path / "m", teachers=("emotion-6",)))
+    with pytest.raises(UsageError, match="emotion-7 wants other pixels"):
+        train(TrainOptions(faces, tmp_path / "m", teachers=("emotion-7",)))
     assert not list(tmp_path.glob("m*/*"))
