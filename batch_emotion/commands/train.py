@@ -29,7 +29,7 @@ from batch_emotion.training.assessment import assess, calibrate
 from batch_emotion.training.calibration import fold_temperature
 from batch_emotion.training.checkpoints import Epoch
 from batch_emotion.training.fit import LabelledPixels, fit, predict_proba
-from batch_emotion.training.sampling import class_prior, class_shares, even_out, matching_shift, shift_logits
+from batch_emotion.training.sampling import class_prior, class_shares, matching_shift, shift_logits
 from batch_emotion.training.save import write_bundle
 from batch_emotion.training.teaching import check_teachers, teach
 
@@ -104,15 +104,13 @@ def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> T
         work,
         lambda line: log(_progress(line, options.recipe.epochs)),
     )
-    recipe = options.recipe
-    if recipe.balance:
-        shift_logits(model, matching_shift(predict_proba(model, learn.pixels), class_shares(learn.targets)))
+    log("calibrating, measuring and exporting")
     if options.average:
         average_weights(model, [_uncalibrated(name, options, spec) for name in options.average])
-    prior = class_prior(learn.targets, float(recipe.class_weights))
-    log("calibrating, measuring and exporting")
-    calibration = calibrate(model, watch, prior, recipe.evenness)
-    prior = even_out(prior, recipe.evenness)
+    if options.recipe.balance:
+        shift_logits(model, matching_shift(predict_proba(model, learn.pixels), class_shares(learn.targets)))
+    calibration = calibrate(model, watch)
+    prior = class_prior(learn.targets, float(options.recipe.class_weights))
     metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
     write_bundle(
         options.out,
@@ -192,7 +190,7 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
 
 def _lasting(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe a resumed training must share; a constant rate may go on for longer than was first asked."""
-    free = {"patience", "mirror", "evenness"} | (set() if recipe.schedule == "cosine" else {"epochs"})
+    free = {"patience", "mirror"} | (set() if recipe.schedule == "cosine" else {"epochs"})
     return {key: value for key, value in asdict(recipe).items() if key not in free}
 
 

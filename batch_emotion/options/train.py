@@ -85,8 +85,6 @@ class Recipe:
         degradation: how far images are made worse before that.
         balance: draw images of rare classes more often: 0 not at all, 1 until all classes are alike. What is kept
             is brought back to the mix of the training data.
-        evenness: of the mix of classes that the finished network's probabilities hold for: 0 is that of the training
-            data, 1 an even one.
         class_weights: weigh every class alike, whatever its share of the images.
         precision: ``float32``; or ``mixed``: bfloat16 arithmetic on float32 weights, faster on processors that have it.
         mirror: make the finished network see each image and its mirror image, at twice the cost.
@@ -112,12 +110,6 @@ class Recipe:
         at_least=0,
         at_most=1,
         heading="Rare classes",
-    )
-    evenness: float = option(
-        0.0,
-        "The mix of classes that the probabilities assume, from 0, that of the training data, to 1, an even one.",
-        at_least=0,
-        at_most=1,
     )
     class_weights: bool = option(False, "Weight every class alike.")
     precision: Literal["float32", "mixed"] = option(

@@ -6,8 +6,7 @@ import json
 from typing import NotRequired, TypedDict, cast
 
 from batch_emotion.storage.commits import commit_text
-from batch_emotion.storage.places import Place
-from batch_emotion.storage.remote import RemotePath
+from batch_emotion.storage.places import Place, RemotePath
 
 
 class Counts(TypedDict):

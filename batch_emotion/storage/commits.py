@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from batch_emotion.errors import UsageError, one_line
-from batch_emotion.storage.places import Place
-from batch_emotion.storage.remote import RemotePath
+from batch_emotion.storage.places import Place, RemotePath
 
 
 def fsync_folder(folder: Path) -> None:

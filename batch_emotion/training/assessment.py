@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch_emotion.metrics.calibration import calibration_bins
 from batch_emotion.metrics.measuring import measure
@@ -18,21 +17,12 @@ from batch_emotion.training.calibration import (
     fold_temperature,
 )
 from batch_emotion.training.fit import LabelledPixels, predict_proba
-from batch_emotion.training.sampling import even_out, shift_logits
 
 _FOLDS = 5
 
 
-def calibrate(
-    model: Any, data: LabelledPixels, prior: NDArray[np.float64] | None = None, evenness: float = 0.0
-) -> Calibration:
+def calibrate(model: Any, data: LabelledPixels) -> Calibration:
     """Fit a temperature to the likeliest class of each image and fold it into the network, in place.
-
-    Args:
-        model: the trained Keras network.
-        data: the validation images.
-        prior: (K,), the mix of classes that the probabilities hold for once they are calibrated.
-        evenness: how far to bring them to an even mix after the temperature, as in ``even_out``.
 
     Returns:
         ``temperature``, ``ece_before``, and ``ece_after``, which is cross-fitted in so many ``folds``.
@@ -43,14 +33,10 @@ def calibrate(
     targets = np.eye(data.targets.shape[1])[labels]
     temperature = fit_temperature(logits, targets)
     fold_temperature(model, temperature)
-    shift = np.zeros(targets.shape[1])
-    if evenness and prior is not None:
-        shift = np.log(np.divide(even_out(prior, evenness), prior, out=np.ones_like(prior), where=prior > 0))
-        shift_logits(model, shift)
     return {
         "temperature": round(temperature, 4),
         "ece_before": round(calibration_bins(probabilities, labels).error, 4),
-        "ece_after": round(cross_fitted_ece(logits, targets, _FOLDS, shift=shift), 4),
+        "ece_after": round(cross_fitted_ece(logits, targets, _FOLDS), 4),
         "folds": _FOLDS,
     }
 

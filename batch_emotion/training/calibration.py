@@ -49,11 +49,7 @@ def apply_temperature(logits: NDArray[np.floating], temperature: float) -> NDArr
 
 
 def cross_fitted_ece(
-    log_probabilities: NDArray[np.floating],
-    targets: NDArray[np.floating],
-    folds: int = 5,
-    seed: int = 0,
-    shift: NDArray[np.floating] | float = 0.0,
+    log_probabilities: NDArray[np.floating], targets: NDArray[np.floating], folds: int = 5, seed: int = 0
 ) -> float:
     """The calibration error after scaling, each image by a temperature fitted on the other folds only.
 
@@ -62,7 +58,6 @@ def cross_fitted_ece(
         targets: (N, K), rows summing to 1; the right class is the highest.
         folds: how many parts; drawn at random by the seed.
         seed: of the parts.
-        shift: what is added to the scaled logits, (K,).
     """
     fold = np.random.default_rng(seed).permutation(len(targets)) % folds
     scaled = np.empty(np.shape(log_probabilities), np.float64)
@@ -70,8 +65,7 @@ def cross_fitted_ece(
         held = fold == number
         if held.any():
             temperature = fit_temperature(log_probabilities[~held], targets[~held])
-            logits = np.log(np.maximum(apply_temperature(log_probabilities[held], temperature), 1e-300))
-            scaled[held] = apply_temperature(logits + shift, 1.0)
+            scaled[held] = apply_temperature(log_probabilities[held], temperature)
     return calibration_bins(scaled, np.asarray(targets).argmax(axis=1)).error
 
 

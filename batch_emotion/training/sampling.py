@@ -86,12 +86,6 @@ def matching_shift(probabilities: NDArray[np.floating], shares: NDArray[np.float
     return shift
 
 
-def even_out(prior: NDArray[np.float64], evenness: float) -> NDArray[np.float64]:
-    """A mix (K,) between this one and an even one: every share above 0 to the power of 1 - evenness, summing to 1."""
-    shares = np.where(prior > 0, np.maximum(prior, 1e-12) ** (1 - evenness), 0)
-    return np.asarray(shares / shares.sum(), np.float64)
-
-
 def shift_logits(model: Any, shift: NDArray[np.floating]) -> None:
     """Add to the logits of a Keras model, which ends in a dense layer with a softmax, in place.
 
@@ -111,7 +105,7 @@ def shift_logits(model: Any, shift: NDArray[np.floating]) -> None:
     if not dense or head.activation is not keras.activations.softmax:
         raise BatchEmotionError(
             f"the network {model.name} does not end in a dense layer with a bias and a softmax, so no other mix of "
-            "classes can be folded in; leave `balance` and `evenness` out"
+            "classes can be folded in; leave `balance` out"
         )
     kernel, bias = head.get_weights()
     head.set_weights([kernel, bias + np.asarray(shift, bias.dtype)])

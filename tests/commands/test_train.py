@@ -76,7 +76,7 @@ def test_senseless_training_is_refused_before_any_work(tmp_path: Path, faces: Pa
         TrainOptions(faces, tmp_path / "no" / "m"),
         TrainOptions(tmp_path / "gone", tmp_path / "m"),
         TrainOptions(faces, tmp_path / "m", recipe=Recipe(balance=0.5, class_weights=True)),
-        TrainOptions(faces, tmp_path / "m", average=("emotion-6",)),
+        TrainOptions(faces, tmp_path / "m", average=("fer2013-6",)),
         TrainOptions(faces, tmp_path / "m", class_names=("happy", "neutral"), average=("seed-cnn",)),
     ):
         with pytest.raises(UsageError):
@@ -104,7 +104,8 @@ def test_a_manifest_mixes_data_sets_and_the_card_tells_their_mix_of_classes(tmp_
     )  # fmt: skip
     bundle = train(options).bundle
     assert bundle.card.class_prior == pytest.approx({name: (8 if name == "happy" else 4) / 28 for name in names})
-    even = train(replace(options, recipe=replace(recipe, evenness=1.0), overwrite=True)).bundle
+    weighted = replace(recipe, balance=0.0, class_weights=True)
+    even = train(replace(options, recipe=weighted, overwrite=True)).bundle
     assert even.card.class_prior == pytest.approx(dict.fromkeys(names, 1 / 6), abs=1e-5)
     assert len(bundle.train_digests() or ()) == 28
     assert bundle.card.training["teachers"] == ["seed-cnn"]
@@ -132,6 +133,6 @@ def test_the_finished_weights_are_averaged_with_those_of_other_models(tmp_path: 
 
 
 def test_a_teacher_of_other_pixels_is_refused_before_any_work(tmp_path: Path, faces: Path) -> None:
-    with pytest.raises(UsageError, match="emotion-6 wants other pixels"):
-        train(TrainOptions(faces, tmp_path / "m", teachers=("emotion-6",)))
+    with pytest.raises(UsageError, match="emotion-7 wants other pixels"):
+        train(TrainOptions(faces, tmp_path / "m", teachers=("emotion-7",)))
     assert not list(tmp_path.glob("m*/*"))

@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 
 from batch_emotion.errors import BatchEmotionError
-from batch_emotion.training.sampling import (
-    class_prior,
-    class_shares,
-    epoch_order,
-    even_out,
-    matching_shift,
-    shift_logits,
-)
+from batch_emotion.training.sampling import class_prior, class_shares, epoch_order, matching_shift, shift_logits
 
 
 def _targets() -> np.ndarray:
@@ -78,13 +71,6 @@ def test_a_network_without_a_softmax_at_its_end_is_refused() -> None:
 
     with pytest.raises(BatchEmotionError, match="`balance`"):
         shift_logits(Sequential([Input((4,)), layers.Dense(3)]), np.zeros(3))
-
-
-def test_a_mix_is_evened_out_by_degrees() -> None:
-    prior = np.array([0.64, 0.36, 0])
-    assert even_out(prior, 0) == pytest.approx(prior)
-    assert even_out(prior, 0.5) == pytest.approx([0.8 / 1.4, 0.6 / 1.4, 0])
-    assert even_out(prior, 1) == pytest.approx([0.5, 0.5, 0])
 
 
 def test_probabilities_are_shifted_to_the_mix_wanted() -> None:
