@@ -20,7 +20,7 @@ from batch_emotion.cli.app import (
 )
 from batch_emotion.cli.console import ProgressBar
 from batch_emotion.cli.options import names_of
-from batch_emotion.options.models import MODEL_HELP
+from batch_emotion.options.models import MODEL_HELP, ONLY_HELP
 
 
 @command()
@@ -40,6 +40,7 @@ def evaluate(
     ] = None,
     classes: Classes = None,
     runtime: Runtime = "auto",
+    only: Annotated[str | None, typer.Option(metavar="NAMES", help=ONLY_HELP)] = None,
     labels: Annotated[
         str | None,
         typer.Option(
@@ -79,6 +80,7 @@ def evaluate(
         names_of(classes) if classes else None,
         trust_pickle,
         runtime,
+        names_of(only) if only else None,
         labels,
         path_column,
         root_of(root),

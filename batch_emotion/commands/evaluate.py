@@ -11,7 +11,7 @@ from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.evaluation.charts import mistakes_sheet
 from batch_emotion.evaluation.document import Evaluation, evaluation_document
-from batch_emotion.evaluation.gathering import Gathered, find_result, gather_images, gather_result
+from batch_emotion.evaluation.gathering import Gathered, find_result, gather_images, gather_result, keep_gathered
 from batch_emotion.evaluation.page import evaluation_page
 from batch_emotion.images.decode import load_image
 from batch_emotion.labels.votes import read_votes
@@ -43,6 +43,7 @@ class EvaluateOptions:
         class_names: the classes of a bare Keras file.
         trust_pickle: load a pickled model, which can run any code.
         runtime: what runs the network.
+        only: the classes to choose among; all of the model's where None.
         labels: for a result, a manifest with path and label, or ``folders``; where None, the result's column ``label``,
             else the folders in its paths.
         path_column: a manifest's column that holds the paths.
@@ -62,6 +63,7 @@ class EvaluateOptions:
     class_names: tuple[str, ...] | None = None
     trust_pickle: bool = False
     runtime: RuntimeName = "auto"
+    only: tuple[str, ...] | None = None
     labels: str | None = None
     path_column: str = "path"
     root: Place | None = None
@@ -105,7 +107,7 @@ def evaluate(
     with output_lock(out.with_name(out.name + ".lock")):
         restore_output(out)
         _check_target(out, options.overwrite)
-        gathered = _gather(options, on_progress)
+        gathered = keep_gathered(_gather(options, on_progress), options.only)
         votes = (
             read_votes(options.votes, gathered.class_names, options.encoding, options.delimiter)
             if options.votes

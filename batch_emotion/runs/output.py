@@ -10,7 +10,6 @@ from typing import Literal
 
 from batch_emotion._version import __version__
 from batch_emotion.engines.base import Assignment
-from batch_emotion.model.bundle import Card
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.run_document import ResultRecord
@@ -105,21 +104,22 @@ def write_output(out: Place, job: Job, options: PredictOptions, recorder: Record
     started = time.monotonic()
     with profile.timing("write"):
         rows = work.rows(workspace.read(*shard) for shard in cut)
-        facts = footer(job.fingerprint, job.bundle.card)
+        facts = footer(job)
         sha256 = write_result(out, summary.counting(rows), work.schema, facts, announce)
     summary.seconds += time.monotonic() - started if summary.scored else 0
     return Made("done", summary, result_record(job.fingerprint, sha256, summary), job.plan.left_out)
 
 
-def footer(fingerprint: Fingerprint, card: Card) -> dict[str, str]:
+def footer(job: Job) -> dict[str, str]:
     """What a Parquet result says of itself."""
+    card, fingerprint = job.bundle.card, job.fingerprint
     height, width = card.input.image_size
     options = fingerprint.options
     return {
         "version": __version__,
         "model": card.name,
         "model_sha256": fingerprint.model,
-        "class_names": ",".join(card.class_names),
+        "class_names": ",".join(job.class_names),
         "image_size": f"{height}x{width}",
         "decoder": fingerprint.decoder,
         "jpeg_decoding": "full" if options["full_decode"] else "scaled",
