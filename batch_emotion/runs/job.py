@@ -19,6 +19,7 @@ from batch_emotion.model.runtime import resolve_runtime
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.plan import Plan, task_rows
 from batch_emotion.records import CHECKSUM, Profile
+from batch_emotion.results.class_prior import ClassPrior
 from batch_emotion.results.fingerprint import Fingerprint, deciding_options
 from batch_emotion.results.schema import check_attributes, result_schema
 from batch_emotion.results.writer import output_kind
@@ -43,6 +44,7 @@ class Job:
         plan: the images to score, of all those listed.
         bundle: the model.
         class_names: those of its classes that are asked for.
+        class_prior: the mix of classes that the probabilities are to hold for.
         fingerprint: what is compared with other runs.
         scorer: how the images are scored.
     """
@@ -50,6 +52,7 @@ class Job:
     plan: Plan
     bundle: Bundle
     class_names: tuple[str, ...]
+    class_prior: ClassPrior
     fingerprint: Fingerprint
     scorer: ScorerSpec
 
@@ -94,6 +97,7 @@ def make_job(options: PredictOptions, profile: Profile) -> Job:
     if flat:
         plan = replace(plan, attributes=text_columns(plan.attributes))
     class_names = kept_classes(bundle.card.class_names, options.only)
+    class_prior = ClassPrior.asked_for(options.class_prior, class_names, bundle.card.class_prior)
     check_attributes(plan.attributes.schema, class_names, flat, faces=options.faces is not None)
     detector = None if options.faces is None else open_detector(options.faces.detector_model)
     runtime = _runtime(options, bundle)
@@ -106,9 +110,9 @@ def make_job(options: PredictOptions, profile: Profile) -> Job:
         decoder=DECODER,
         detector=detector.name if detector else None,
         detector_sha256=detector.sha256 if detector else None,
-        options=_resolved(options, detector, bundle),
+        options=_resolved(options, detector, bundle) | {"class_prior": class_prior.assumed},
     )
-    return Job(plan, bundle, class_names, fingerprint, _scorer(options, bundle, class_names, runtime))
+    return Job(plan, bundle, class_names, class_prior, fingerprint, _scorer(options, bundle, class_names, runtime))
 
 
 def _resolved(options: PredictOptions, detector: Detector | None, bundle: Bundle) -> dict[str, object]:
