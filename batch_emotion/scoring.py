@@ -22,6 +22,7 @@ from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
 from batch_emotion.images.pipeline import is_far, stream
 from batch_emotion.model.bundle import Bundle, load_bundle
+from batch_emotion.model.kept_classes import keep_classes
 from batch_emotion.model.runtime import Runtime, open_runtime
 from batch_emotion.options.images import FaceOptions, Limits
 from batch_emotion.options.models import Precision, RuntimeName
@@ -45,7 +46,7 @@ class ScorerSpec:
         runtime: what runs the network.
         precision: it computes in.
         threads: how many cores to use.
-        limits, min_confidence, batch_size, full_decode, faces: as in ``Scorer``.
+        limits, min_confidence, batch_size, full_decode, faces, kept: as in ``Scorer``.
     """
 
     model: str | Path
@@ -60,6 +61,7 @@ class ScorerSpec:
     batch_size: int
     full_decode: bool
     faces: FaceOptions | None
+    kept: tuple[str, ...] | None = None
 
     def open(self, profile: Profile, bundle: Bundle | None = None) -> Scorer:
         """Load the libraries and the model.
@@ -90,6 +92,7 @@ class ScorerSpec:
             self.threads,
             profile,
             faces=self.faces,
+            kept=self.kept,
             look=partial(PhotoWatch, limits=self.limits) if self.faces is None else None,
         )
 
@@ -110,6 +113,7 @@ class Scorer:
         threads: batches decoded at a time.
         profile: to which the seconds of each stage are added.
         faces: which faces to find in each image; None takes every image whole.
+        kept: the classes to choose among, in the network's order; all of them where None.
         look: of a plan, what is shown its batches once they are decoded; None where nobody looks.
         feeder: what drives the loader; chosen by the number of images where None.
     """
@@ -125,6 +129,7 @@ class Scorer:
     profile: Profile = field(default_factory=Profile)
     with_digests: bool = False
     faces: FaceOptions | None = None
+    kept: tuple[str, ...] | None = None
     look: Callable[[Plan], Callable[[ImageBatch], None]] | None = None
     feeder: Feeder | None = None
 
@@ -148,6 +153,7 @@ class Scorer:
         pool = ThreadPoolExecutor(_IN_FLIGHT, "score")
         waiting: deque[tuple[ImageBatch, Future[NDArray[np.float32]]]] = deque()
         first, busy_s = 0, self.runtime.busy_s
+        class_names = self.kept or self.class_names
 
         def finish() -> pa.RecordBatch:
             nonlocal first, busy_s
@@ -157,7 +163,7 @@ class Scorer:
             first += images
             if images < len(batch.image_index):
                 rows = rows.repeat(batch.image_rows)
-            scored = assemble(rows, batch, answer.result(), self.class_names, self.min_confidence)
+            scored = assemble(rows, batch, answer.result(), class_names, self.min_confidence)
             if self.with_digests:
                 scored = scored.append_column("pixel_digest", pa.array(pixel_digests(batch.pixels), pa.string()))
             self.profile.read += batch.read_s
@@ -196,6 +202,7 @@ class Scorer:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities of any number of images, however many faces a batch holds."""
+        """Probabilities of the kept classes for any number of images, however many faces a batch holds."""
         steps = range(0, len(pixels), self.batch_size)
-        return np.concatenate([self.runtime.predict_proba(pixels[at : at + self.batch_size]) for at in steps])
+        whole = np.concatenate([self.runtime.predict_proba(pixels[at : at + self.batch_size]) for at in steps])
+        return keep_classes(whole, self.class_names, self.kept or self.class_names)

@@ -67,6 +67,7 @@ class ProgressBar:
 def show_summary(options: PredictOptions, result: PredictResult) -> None:
     """Print how a run went, on standard error."""
     from batch_emotion.cli.class_mix import mix_lines
+    from batch_emotion.results.class_prior import prior_in_words
 
     summary = result.summary
     if result.outcome == "nothing to do":
@@ -77,6 +78,8 @@ def show_summary(options: PredictOptions, result: PredictResult) -> None:
     lines = [f"{summary.images} images: {counts or 'there is nothing in the manifest'}{faces}"]
     if summary.emotions:
         lines += mix_lines(summary.emotions, sys.stderr)
+        if summary.class_prior:
+            lines.append(f"Assumed class mix: {prior_in_words(summary.class_prior)}")
     if result.left_out:
         lines.append(f"{result.left_out} files were left out for their extension")
     if summary.scored:

@@ -10,7 +10,7 @@ from batch_emotion.cli.app import command
 from batch_emotion.errors import ExitCode
 
 if TYPE_CHECKING:
-    from batch_emotion.model.bundle import Card
+    from batch_emotion.model.bundle import Bundle, Card
     from batch_emotion.model.card_metrics import CardMetrics
 
 
@@ -19,8 +19,10 @@ def models(
     name: Annotated[str | None, typer.Argument(help="Show this model's card: a name, or a bundle's folder.")] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Check every sha256 and every golden prediction.")] = False,
 ) -> None:
-    """List the bundled models, show a card, or verify them."""
+    """List the bundled models and what each is for, show a card, or verify them."""
+    from batch_emotion._version import DEFAULT_MODEL
     from batch_emotion.model.bundle import bundled_models, load_bundle
+    from batch_emotion.model.catalogue import USES
 
     bundles = [load_bundle(each) for each in ([name] if name else bundled_models())]
     if verify:
@@ -34,25 +36,39 @@ def models(
         if not all(outcome.passed for outcome in outcomes.values()):
             raise typer.Exit(int(ExitCode.FAILED))
     elif name:
-        _show_card(bundles[0].card)
+        _show_card(bundles[0])
     else:
-        for bundle in bundles:
+        for bundle in sorted(bundles, key=lambda each: each.card.name != DEFAULT_MODEL):
             card = bundle.card
-            typer.echo(f"{card.name}: {card.summary}")
-            typer.echo(f"  {', '.join(card.class_names)}; {card.parameters:,} parameters; " + _accuracies(card.metrics))
+            typer.echo(
+                f"{card.name}{' (the default)' if card.name == DEFAULT_MODEL else ''}: {USES.get(card.name, '')}"
+            )
+            typer.echo(f"  {', '.join(card.class_names)}")
+            typer.echo(f"  {card.parameters:,} parameters; {_accuracies(card.metrics)}")
+        typer.echo("\nbatch-emotion models NAME shows a model's card.")
 
 
-def _show_card(card: Card) -> None:
+def _show_card(bundle: Bundle) -> None:
+    """Print the card for people, and below it the layers; a bundle of another's making may lack the former."""
+    card = bundle.card
+    written = None if bundle.folder is None else bundle.folder / "README.md"
+    if written is not None and written.is_file():
+        typer.echo(f"{written.read_text(encoding='utf-8', errors='replace').rstrip()}\n\n## Layers\n")
+    else:
+        _show_facts(card)
+    typer.echo(f"{'layer':<20} {'type':<14} {'output shape':<20} {'parameters':>10}")
+    for layer in card.layers:
+        shape = ", ".join(str(side) for side in layer["output_shape"])
+        typer.echo(f"{layer['name']:<20} {layer['type']:<14} {shape:<20} {layer['parameters']:>10,}")
+
+
+def _show_facts(card: Card) -> None:
     height, width = card.input.image_size
     typer.echo(f"{card.name}: {card.summary}\n")
     typer.echo(f"classes     {', '.join(card.class_names)}")
     typer.echo(f"input       {height}x{width} {card.input.color_mode}, {card.input.interpolation}, {card.input.fit}")
     typer.echo(f"parameters  {card.parameters:,}")
     typer.echo(f"accuracy    {_accuracies(card.metrics)}\n")
-    typer.echo(f"{'layer':<20} {'type':<14} {'output shape':<20} {'parameters':>10}")
-    for layer in card.layers:
-        shape = ", ".join(str(side) for side in layer["output_shape"])
-        typer.echo(f"{layer['name']:<20} {layer['type']:<14} {shape:<20} {layer['parameters']:>10,}")
 
 
 def _accuracies(metrics: CardMetrics) -> str:

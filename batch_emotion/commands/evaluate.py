@@ -11,7 +11,7 @@ from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.evaluation.charts import mistakes_sheet
 from batch_emotion.evaluation.document import Evaluation, evaluation_document
-from batch_emotion.evaluation.gathering import Gathered, find_result, gather_images, gather_result
+from batch_emotion.evaluation.gathering import Gathered, find_result, gather_images, gather_result, keep_gathered
 from batch_emotion.evaluation.page import evaluation_page
 from batch_emotion.images.decode import load_image
 from batch_emotion.labels.votes import read_votes
@@ -63,7 +63,7 @@ def evaluate(
     with output_lock(out.with_name(out.name + ".lock")):
         restore_output(out)
         _check_target(out, options.overwrite)
-        gathered = _gather(options, on_progress)
+        gathered = keep_gathered(_gather(options, on_progress), options.only)
         votes = (
             read_votes(options.votes, gathered.class_names, options.encoding, options.delimiter)
             if options.votes

@@ -12,6 +12,7 @@ from batch_emotion.errors import OutputMismatch, SourceError
 from batch_emotion.options.merge import MergeOptions
 from batch_emotion.options.runs import MonitoringOptions
 from batch_emotion.plan import task_rows
+from batch_emotion.results.class_prior import AUTO, ClassPrior
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.results.schema import first_rows
@@ -51,10 +52,25 @@ def _write(options: MergeOptions, recorder: Recorder, parts: list[StoredResult],
         if options.out.exists() and not options.overwrite:
             raise OutputMismatch(f"{options.out} is there already; give `overwrite` to replace it")
         with summary.profile.timing("write"):
-            rows = summary.counting(_as_written(rows, flat) for rows in _rows(parts, fingerprint.images))
+            prior = ClassPrior.from_footer(first.footer)
+            joined = _rows(parts, fingerprint.images)
+            if prior.assumed == AUTO:  # each task saw images of its own
+                prior = prior.over(lambda: _taken_back(parts, fingerprint.images))
+                confidence = float(fingerprint.options["min_confidence"])
+                joined = prior.apply(_taken_back(parts, fingerprint.images), confidence)
             footer = first.footer | {"fingerprint": fingerprint.to_json()}
+            if "class_prior" in first.footer:
+                summary.class_prior = prior.as_record()
+                footer["class_prior"] = json.dumps(summary.class_prior)
+            rows = summary.counting(_as_written(rows, flat) for rows in joined)
             sha256 = write_result(options.out, rows, schema, footer)
         recorder.finished(summary, "done", result_record(fingerprint, sha256, summary))
+
+
+def _taken_back(parts: Sequence[StoredResult], all_images: int) -> Iterator[pa.Table]:
+    """The rows of all parts under the mix of the training."""
+    for part, rows in zip(parts, _rows(parts, all_images), strict=True):
+        yield from ClassPrior.from_footer(part.footer).take_back([rows])
 
 
 def _as_written(rows: pa.Table, flat: bool) -> pa.Table:

@@ -112,6 +112,9 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
             on_progress(Progress(seen.images, len(plan), seen.failures))
             tables.append(pa.Table.from_batches([rows]).select(schema.names))
     table = pa.concat_tables(tables or [schema.empty_table()])
+    prior = job.class_prior.over(lambda: [table])
+    summary.class_prior = prior.as_record()
+    (table,) = prior.apply([table], job.scorer.min_confidence)
     summary.add(table)
     summary.scored, summary.seconds = len(plan), time.monotonic() - started
     _annotate(options, job, table)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict
 
@@ -19,6 +19,7 @@ from batch_emotion.images.pipeline import stream
 from batch_emotion.labels.results import FOLDERS, find_labels
 from batch_emotion.labels.training import evaluation_folder, read_labelled
 from batch_emotion.model.bundle import Bundle
+from batch_emotion.model.kept_classes import keep_classes, kept_classes
 from batch_emotion.model.runtime import open_runtime
 from batch_emotion.options.images import Limits, SourceOptions
 from batch_emotion.options.models import RuntimeName
@@ -203,6 +204,21 @@ def gather_result(
         "result",
         labels_of_rows.count(""),
         _model_record(bundle, runtime) if bundle else unloaded,
+    )
+
+
+def keep_gathered(gathered: Gathered, only: Sequence[str] | None) -> Gathered:
+    """The same images judged among some classes alone; the labels of the others count as none of the model's.
+
+    Raises:
+        UsageError: a class is not the model's, or fewer than two are left.
+    """
+    kept = kept_classes(gathered.class_names, only)
+    return replace(
+        gathered,
+        class_names=kept,
+        probabilities=keep_classes(gathered.probabilities, gathered.class_names, kept),
+        model={**gathered.model, "class_names": list(kept)},
     )
 
 

@@ -22,7 +22,7 @@ def load_maker(result: StoredResult, model: str | Path | None) -> tuple[Bundle |
             return None, "the model that made the result is not a bundled one; name it with `model`"
         return named, ""
     bundle = load_bundle(model)
-    if bundle.card.class_names != result.class_names:
+    if tuple(name for name in bundle.card.class_names if name in result.class_names) != result.class_names:
         raise UsageError(
             f"{bundle.card.name} has the classes {', '.join(bundle.card.class_names)}, "
             f"but {result.path} has {', '.join(result.class_names)}; give the model that made it"

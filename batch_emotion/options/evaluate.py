@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from batch_emotion.options.declared import option
 from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, PATH_COLUMN_HELP, Limits
-from batch_emotion.options.models import CLASSES_HELP, MODEL_HELP, PICKLE_HELP, RUNTIME_HELP, RuntimeName
+from batch_emotion.options.models import CLASSES_HELP, MODEL_HELP, ONLY_HELP, PICKLE_HELP, RUNTIME_HELP, RuntimeName
 
 if TYPE_CHECKING:
     from batch_emotion.storage.places import Place
@@ -26,6 +26,7 @@ class EvaluateOptions:
         class_names: the classes of a bare Keras file.
         trust_pickle: load a pickled model, which can run any code.
         runtime: what runs the network.
+        only: the classes to choose among; all of the model's where None.
         labels: for a result, a manifest with path and label, or ``folders``; where None, the result's column ``label``,
             else the folders in its paths.
         path_column: a manifest's column that holds the paths.
@@ -54,6 +55,7 @@ class EvaluateOptions:
     class_names: tuple[str, ...] | None = option(None, CLASSES_HELP, flag="classes", written="names")
     trust_pickle: bool = option(False, PICKLE_HELP)
     runtime: RuntimeName = option("auto", RUNTIME_HELP)
+    only: tuple[str, ...] | None = option(None, ONLY_HELP, written="names")
     labels: str | None = option(
         None,
         "For a result: a manifest with path and label, or 'folders'. Default: its column label, else the folders in "

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.options.declared import group, option, optional_group
 from batch_emotion.options.images import AnnotateOptions, FaceOptions, Limits, SourceOptions
-from batch_emotion.options.models import CLASSES_HELP, MODEL_HELP, PICKLE_HELP, RUNTIME_HELP, Precision, RuntimeName
+from batch_emotion.options.models import (
+    CLASS_PRIOR_HELP,
+    CLASSES_HELP,
+    MODEL_HELP,
+    ONLY_HELP,
+    PICKLE_HELP,
+    RUNTIME_HELP,
+    Precision,
+    RuntimeName,
+)
 from batch_emotion.options.runs import Caller, EngineOptions, MonitoringOptions, Task, UpdateOptions
 
 if TYPE_CHECKING:
@@ -34,6 +43,9 @@ class PredictOptions:
         model: a bundled model's name, a bundle's folder, or a Keras file.
         class_names: the classes of a bare Keras file.
         trust_pickle: load a pickled model, which can run any code.
+        only: the classes to choose among; all of the model's where None.
+        class_prior: the mix of classes that the probabilities hold for: ``training``, ``uniform``, ``auto`` (estimated
+            from the images of this run), or shares such as ``angry=0.1,happy=0.9``.
         min_confidence: below it the emotion is ``uncertain``.
         faces: find the faces in each image and score each one; None scores every image whole.
         annotate: write copies of the first images with their faces marked.
@@ -75,6 +87,8 @@ class PredictOptions:
     model: str | Path = option(DEFAULT_MODEL, MODEL_HELP, written="text", heading="Model")
     class_names: tuple[str, ...] | None = option(None, CLASSES_HELP, flag="classes", written="names")
     trust_pickle: bool = option(False, PICKLE_HELP)
+    only: tuple[str, ...] | None = option(None, ONLY_HELP, written="names", effect="scores")
+    class_prior: str = option("training", CLASS_PRIOR_HELP, written="text", metavar="MIX", effect="labels")
     min_confidence: float = option(
         0.0, "Call the emotion 'uncertain' below this confidence.", at_least=0, at_most=1, effect="labels"
     )

@@ -15,7 +15,7 @@ from batch_emotion.reporting.photos import PhotoChooser
 from batch_emotion.reporting.predicted_rows import read_predicted_rows
 from batch_emotion.reporting.samples import SampleChooser, Samples
 from batch_emotion.results.reader import StoredResult
-from batch_emotion.results.run_document import LastRun
+from batch_emotion.results.run_document import ClassPriorRecord, LastRun
 
 FORMAT_VERSION = 2
 """2 has ``predicted`` where 1 has ``said``."""
@@ -36,7 +36,10 @@ class ReportLabels(LabelScores):
 
 
 class ReportDocument(ResultCounts):
-    """The numbers of a report; ``made_by`` are the facts of the result, ``run`` its last run where that is known."""
+    """The numbers of a report; ``made_by`` are the facts of the result, ``run`` its last run where that is known.
+
+    ``class_prior`` is the mix of classes that the probabilities assume, None where the result does not say.
+    """
 
     format_version: int
     tool: str
@@ -45,6 +48,7 @@ class ReportDocument(ResultCounts):
     labels: ReportLabels | None
     groups: Groups | None
     comparison: Comparison | None
+    class_prior: ClassPriorRecord | None
     made_by: dict[str, str]
     run: LastRun | None
 
@@ -94,7 +98,8 @@ def report_document(
         "labels": {"origin": labels.origin, **scores} if labels and scores else None,
         "groups": groups.groups() if groups else None,
         "comparison": comparer.comparison() if comparer else None,
-        "made_by": result.facts,
+        "class_prior": result.class_prior,
+        "made_by": {key: value for key, value in result.facts.items() if key != "class_prior"},
         "run": result.run.get("last_run"),
     }
     samples = chooser.samples(counts, comparer.changed.samples if comparer else [])

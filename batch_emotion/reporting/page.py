@@ -12,6 +12,7 @@ from batch_emotion.reporting.document import ReportDocument
 from batch_emotion.reporting.photos import Photo
 from batch_emotion.reporting.saliency import HeatMap, Saliency
 from batch_emotion.reporting.samples import Sample, Samples
+from batch_emotion.results.class_prior import prior_in_words
 from batch_emotion.results.run_document import LastRun
 from batch_emotion.visualization.html import Picture, percent, render, script, shorten, thumbnail_uri
 from batch_emotion.visualization.palette import class_colours
@@ -251,6 +252,8 @@ def _facts(report: ReportDocument) -> list[tuple[str, str]]:
     }
     made_by, run = report["made_by"], report["run"]
     facts = [(name, made_by[key]) for key, name in names.items() if made_by.get(key)]
+    if report["class_prior"]:
+        facts.append(("assumed class mix", prior_in_words(report["class_prior"])))
     return [*facts, *(_run_facts(run) if run else []), ("report", f"{report['tool']}, {report['made']}")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError, UsageError, one_line
 from batch_emotion.records import FACE_SCHEMA
-from batch_emotion.results.run_document import RunDocument, read_run
+from batch_emotion.results.run_document import ClassPriorRecord, RunDocument, read_run
 from batch_emotion.results.schema import result_schema
 from batch_emotion.storage.part_folders import part_files
 from batch_emotion.storage.places import Place, readable
@@ -89,6 +90,15 @@ class StoredResult:
         fingerprint: dict[str, object] = (record.get("fingerprint") if record else None) or {}
         name, sha256, runtime = (fingerprint.get(key) for key in ("model_name", "model", "runtime"))
         return Maker(*(None if each is None else str(each) for each in (name, sha256, runtime)))
+
+    @property
+    def class_prior(self) -> ClassPriorRecord | None:
+        """The mix of classes that its probabilities assume; None where neither footer nor ``run.json`` says."""
+        if "class_prior" in self.footer:
+            written: ClassPriorRecord = json.loads(self.footer["class_prior"])
+            return written
+        record = self.run.get("result")
+        return (record.get("counts") or {}).get("class_prior") if record else None
 
     def check_column(self, name: str) -> None:
         """Refuse a column that is not there.

@@ -6,11 +6,27 @@ import json
 from typing import NotRequired, TypedDict, cast
 
 from batch_emotion.storage.commits import commit_text
-from batch_emotion.storage.places import Place, RemotePath
+from batch_emotion.storage.places import Place
+from batch_emotion.storage.remote import RemotePath
+
+
+class ClassPriorRecord(TypedDict):
+    """The mix of classes that the probabilities of a result assume: what was asked for, and shares by class.
+
+    ``training`` is the mix that the network was trained on and ``applied`` the one that the probabilities hold for;
+    both are None where the model's card does not give the former.
+    """
+
+    assumed: str
+    training: dict[str, float] | None
+    applied: dict[str, float] | None
 
 
 class Counts(TypedDict):
-    """Images by status, and images or the faces in them by emotion; ``vanished`` after an update."""
+    """Images by status, and images or the faces in them by emotion; ``vanished`` after an update.
+
+    ``class_prior`` is there for a whole result.
+    """
 
     images: int
     faces: NotRequired[int]
@@ -18,6 +34,7 @@ class Counts(TypedDict):
     emotions: dict[str, int]
     mean_confidence: float
     vanished: NotRequired[int]
+    class_prior: NotRequired[ClassPriorRecord]
 
 
 class WorkerRecord(TypedDict):

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from batch_emotion.records import FACE_SCHEMA, SCORABLE, Profile, Status
 from batch_emotion.results.drift import Drift, Mix
-from batch_emotion.results.run_document import Counts, RunCounts, WorkerRecord
+from batch_emotion.results.run_document import ClassPriorRecord, Counts, RunCounts, WorkerRecord
 from batch_emotion.results.schema import count_values, first_rows
 from batch_emotion.results.update import UpdateCounts
 
@@ -54,6 +54,7 @@ class Summary:
         profile: where the time went.
         confidence_sum: of all rows that have a confidence.
         update: what an update did.
+        class_prior: the mix of classes that the probabilities hold for; None until there is a whole result.
         drift: how far the result is from a baseline.
     """
 
@@ -68,6 +69,7 @@ class Summary:
     profile: Profile = field(default_factory=Profile)
     confidence_sum: float = 0.0
     update: UpdateCounts | None = None
+    class_prior: ClassPriorRecord | None = None
     drift: Drift | None = None
 
     @classmethod
@@ -75,7 +77,13 @@ class Summary:
         """The counts that ``run.json`` holds of a finished result."""
         mix = Mix.from_counts(counts)
         faces = counts.get("faces")
-        return cls(mix.statuses, mix.emotions, faces, confidence_sum=mix.mean_confidence * mix.emotions.total())
+        return cls(
+            mix.statuses,
+            mix.emotions,
+            faces,
+            confidence_sum=mix.mean_confidence * mix.emotions.total(),
+            class_prior=counts.get("class_prior"),
+        )
 
     def counting(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """Pass tables through and count what they hold."""
@@ -138,6 +146,8 @@ class Summary:
             del counts["faces"]
         if self.update is None:
             del counts["vanished"]
+        if self.class_prior is not None:
+            counts["class_prior"] = self.class_prior
         return counts
 
     def as_dict(self) -> RunCounts:

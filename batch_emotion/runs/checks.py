@@ -18,7 +18,8 @@ from batch_emotion.results.writer import output_kind
 from batch_emotion.runs.annotate import is_annotated
 from batch_emotion.sources.planning import is_manifest
 from batch_emotion.storage.commits import check_parent, store_advice
-from batch_emotion.storage.places import Place, RemotePath
+from batch_emotion.storage.places import Place
+from batch_emotion.storage.remote import RemotePath
 
 CONDITIONS: dict[str, tuple[str, Callable[[PredictOptions], bool]]] = {
     "manifest": ("a manifest (.csv, .tsv or .parquet) as the source", lambda o: any(map(is_manifest, o.sources))),

@@ -14,10 +14,12 @@ from batch_emotion.cores import available_cores
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.detectors import Detector, open_detector
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
+from batch_emotion.model.kept_classes import kept_classes
 from batch_emotion.model.runtime import resolve_runtime
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.plan import Plan, task_rows
 from batch_emotion.records import CHECKSUM, Profile
+from batch_emotion.results.class_prior import ClassPrior
 from batch_emotion.results.fingerprint import Fingerprint, deciding_options
 from batch_emotion.results.schema import check_attributes, result_schema
 from batch_emotion.results.writer import output_kind
@@ -41,19 +43,18 @@ class Job:
     Attributes:
         plan: the images to score, of all those listed.
         bundle: the model.
+        class_names: those of its classes that are asked for.
+        class_prior: the mix of classes that the probabilities are to hold for.
         fingerprint: what is compared with other runs.
         scorer: how the images are scored.
     """
 
     plan: Plan
     bundle: Bundle
+    class_names: tuple[str, ...]
+    class_prior: ClassPrior
     fingerprint: Fingerprint
     scorer: ScorerSpec
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The model's classes."""
-        return self.bundle.card.class_names
 
     @property
     def schema(self) -> pa.Schema:
@@ -95,7 +96,9 @@ def make_job(options: PredictOptions, profile: Profile) -> Job:
     flat = options.out is not None and output_kind(options.out) == "csv"
     if flat:
         plan = replace(plan, attributes=text_columns(plan.attributes))
-    check_attributes(plan.attributes.schema, bundle.card.class_names, flat, faces=options.faces is not None)
+    class_names = kept_classes(bundle.card.class_names, options.only)
+    class_prior = ClassPrior.asked_for(options.class_prior, class_names, bundle.card.class_prior)
+    check_attributes(plan.attributes.schema, class_names, flat, faces=options.faces is not None)
     detector = None if options.faces is None else open_detector(options.faces)
     runtime = _runtime(options, bundle)
     fingerprint = Fingerprint(
@@ -107,14 +110,16 @@ def make_job(options: PredictOptions, profile: Profile) -> Job:
         decoder=DECODER,
         detector=detector.name if detector else None,
         detector_sha256=detector.sha256 if detector else None,
-        options=_resolved(options, detector),
+        options=_resolved(options, detector, bundle) | {"class_prior": class_prior.assumed},
     )
-    return Job(plan, bundle, fingerprint, _scorer(options, bundle, runtime))
+    return Job(plan, bundle, class_names, class_prior, fingerprint, _scorer(options, bundle, class_names, runtime))
 
 
-def _resolved(options: PredictOptions, detector: Detector | None) -> dict[str, object]:
-    """The options that decide the rows, with what they leave to the detector."""
+def _resolved(options: PredictOptions, detector: Detector | None, bundle: Bundle) -> dict[str, object]:
+    """The options that decide the rows, with what they leave to the model and the detector."""
     deciding = deciding_options(options)
+    kept = kept_classes(bundle.card.class_names, options.only)
+    deciding["only"] = None if kept == bundle.card.class_names else ",".join(kept)
     if detector is not None:
         best = {
             "min_face_score": detector.min_score,
@@ -125,7 +130,9 @@ def _resolved(options: PredictOptions, detector: Detector | None) -> dict[str, o
     return deciding
 
 
-def _scorer(options: PredictOptions, bundle: Bundle, runtime: Literal["onnx", "tensorflow"]) -> ScorerSpec:
+def _scorer(
+    options: PredictOptions, bundle: Bundle, kept: tuple[str, ...], runtime: Literal["onnx", "tensorflow"]
+) -> ScorerSpec:
     faces, model = options.faces, options.model
     if bundle.folder is None or str(model) not in bundled_models():
         model = os.path.abspath(model)
@@ -145,6 +152,7 @@ def _scorer(options: PredictOptions, bundle: Bundle, runtime: Literal["onnx", "t
         options.batch_size,
         options.full_decode,
         faces,
+        kept,
     )
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+import pyarrow as pa
+
 from batch_emotion._version import __version__
 from batch_emotion.engines.base import Assignment
-from batch_emotion.model.bundle import Card
 from batch_emotion.options.predict import PredictOptions
+from batch_emotion.results.class_prior import ClassPrior
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.run_document import ResultRecord
 from batch_emotion.results.summary import Summary
@@ -102,30 +105,36 @@ def write_output(out: Place, job: Job, options: PredictOptions, recorder: Record
     def announce(sha256: str) -> None:
         workspace.announce(result_record(job.fingerprint, sha256, summary))
 
+    def rows() -> Iterable[pa.Table]:
+        return work.rows(workspace.read(*shard) for shard in cut)
+
     started = time.monotonic()
     with profile.timing("write"):
-        rows = work.rows(workspace.read(*shard) for shard in cut)
-        facts = footer(job.fingerprint, job.bundle.card)
-        sha256 = write_result(out, summary.counting(rows), work.schema, facts, announce)
+        prior = job.class_prior.over(rows)
+        summary.class_prior = prior.as_record()
+        written = summary.counting(prior.apply(rows(), job.scorer.min_confidence))
+        sha256 = write_result(out, written, work.schema, footer(job, prior), announce)
     summary.seconds += time.monotonic() - started if summary.scored else 0
     return Made("done", summary, result_record(job.fingerprint, sha256, summary), job.plan.left_out)
 
 
-def footer(fingerprint: Fingerprint, card: Card) -> dict[str, str]:
+def footer(job: Job, prior: ClassPrior) -> dict[str, str]:
     """What a Parquet result says of itself."""
+    card, fingerprint = job.bundle.card, job.fingerprint
     height, width = card.input.image_size
     options = fingerprint.options
     return {
         "version": __version__,
         "model": card.name,
         "model_sha256": fingerprint.model,
-        "class_names": ",".join(card.class_names),
+        "class_names": ",".join(job.class_names),
         "image_size": f"{height}x{width}",
         "decoder": fingerprint.decoder,
         "jpeg_decoding": "full" if options["full_decode"] else "scaled",
         "runtime": fingerprint.runtime,
         "precision": str(options["precision"]),
         "plan": fingerprint.plan,
+        "class_prior": json.dumps(prior.as_record()),
         **fingerprint.of_faces(),
         "fingerprint": fingerprint.to_json(),
     }

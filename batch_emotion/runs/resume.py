@@ -11,6 +11,7 @@ import pyarrow as pa
 from batch_emotion.errors import OutputMismatch
 from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.plan import Plan
+from batch_emotion.results.class_prior import ClassPrior
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.reader import read_result
 from batch_emotion.results.run_document import ResultRecord, read_run, run_file
@@ -90,7 +91,10 @@ def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Wo
         if not (options.retry_failures and summary.failures) and not (options.prune and vanished):
             summary.update = UpdateCounts(unchanged=len(job.plan), vanished=vanished)
             return Finished(record, summary)
+    same_model = not record or fingerprint.scores_like(record["fingerprint"])
     result = read_result(out) if record else job.schema.empty_table()
+    if record and same_model:
+        (result,) = ClassPrior.from_record(record["counts"].get("class_prior")).take_back([result])
     plan = replace(job.plan, attributes=keep_types(job.plan.attributes, result.schema))
     schema = replace(job, plan=plan).schema
     leftovers = workspace.adopt(fingerprint)
@@ -101,7 +105,7 @@ def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Wo
         leftovers.tables,
         leftovers.suspects,
         options,
-        same_model=not record or fingerprint.scores_like(record["fingerprint"]),
+        same_model=same_model,
     )
     todo = plan.take(comparison.todo)
     workspace.restart(replace(fingerprint, plan=todo.digest, images=len(todo)), todo, comparison.suspects)

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from batch_emotion.errors import SourceError, UsageError, one_line
 from batch_emotion.storage.escaping import escape_name
-from batch_emotion.storage.places import Place, RemotePath
+from batch_emotion.storage.places import Place
+from batch_emotion.storage.remote import RemotePath
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}

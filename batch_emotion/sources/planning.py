@@ -20,7 +20,8 @@ from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
 from batch_emotion.sources.plan_table import plan_table
 from batch_emotion.storage.escaping import escape_name, unescape_name
 from batch_emotion.storage.locations import locate
-from batch_emotion.storage.places import Place, RemotePath, is_uri, place
+from batch_emotion.storage.places import Place, is_uri, place
+from batch_emotion.storage.remote import RemotePath
 
 if TYPE_CHECKING:
     from batch_emotion.sources.bucket import StoreWalk

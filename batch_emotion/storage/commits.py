@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from batch_emotion.errors import UsageError, one_line
-from batch_emotion.storage.places import Place, RemotePath
+from batch_emotion.storage.places import Place
+from batch_emotion.storage.remote import RemotePath
 
 
 def fsync_folder(folder: Path) -> None:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from batch_emotion.errors import BatchEmotionError, Interrupted, SourceError, one_line
 from batch_emotion.records import Status
 from batch_emotion.storage.local import RUN_FAILURES, FileBytes
-from batch_emotion.storage.places import RemotePath
+from batch_emotion.storage.remote import RemotePath
 
 _T = TypeVar("_T")
 

@@ -13,7 +13,8 @@ from typing import Protocol
 
 from batch_emotion.errors import SourceError
 from batch_emotion.storage.commits import commit_text, committing, committing_folder, file_sha256, restore_output
-from batch_emotion.storage.places import Place, RemotePath
+from batch_emotion.storage.places import Place
+from batch_emotion.storage.remote import RemotePath
 
 MANIFEST = "_manifest.json"
 """Its name begins with an underscore, so that those who read a folder of Parquet files pass it over."""

@@ -13,7 +13,7 @@ from typing import Any
 from batch_emotion.errors import UsageError
 from batch_emotion.storage.azure import is_container
 from batch_emotion.storage.filesystems import BUCKETS, CONTAINERS, GOOGLE
-from batch_emotion.storage.places import RemotePath
+from batch_emotion.storage.remote import RemotePath
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _SMALL = 64 * 2**20

@@ -7,7 +7,9 @@ import pytest
 import typer
 
 import batch_emotion
+from batch_emotion import DEFAULT_MODEL
 from batch_emotion.cli import app, main
+from batch_emotion.model.bundle import models_folder
 
 HEAVY = ("tensorflow", "keras", "pandas", "cv2", "matplotlib", "onnxruntime", "sklearn", "scipy", "jinja2", "ray")
 
@@ -106,9 +108,13 @@ def test_a_surprise_is_one_line(
 
 def test_models_are_listed_shown_and_verified(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
-    assert "seed-cnn: " in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert listed.startswith(f"{DEFAULT_MODEL} (the default): ")
+    assert "seed-cnn: The baseline" in listed
     assert main(["models", "seed-cnn"]) == 0
-    assert "637,862" in capsys.readouterr().out
+    card = capsys.readouterr().out
+    assert card.startswith((models_folder() / "seed-cnn" / "README.md").read_text().rstrip())
+    assert card.splitlines()[-1].split() == ["dense_2", "Dense", "None,", "6", "774"]
     assert main(["models", "--verify"]) == 0
     assert "seed-cnn: ok" in capsys.readouterr().out
 

@@ -5,7 +5,7 @@ from batch_emotion import PredictOptions, predict
 from batch_emotion.results.run_document import LastRun, ResultRecord, read_run, run_file, write_run
 
 RESULT = {"tool", "finished", "fingerprint", "sha256", "counts"}
-COUNTS = {"images", "statuses", "emotions", "mean_confidence"}
+COUNTS = {"images", "statuses", "emotions", "mean_confidence", "class_prior"}
 RUN = {
     "run_id",
     "job",
