@@ -23,7 +23,7 @@ _STRIDE, _CELL = 32, 4
 _OVERLAP = 0.3
 _LIKELY = 0.03
 _CLOSE_UP, _AROUND = 192, 1.5
-_CLEAR = 0.6
+_UNLIKELY, _CLEAR = 0.1, 0.6
 _INSIDE = 0.7
 
 
@@ -101,7 +101,7 @@ class CenterFace:
         seen[:, [0, 1, *range(5, 15)]] += np.array([left, top] * 6, np.float32)
         same = seen[_overlaps(seen, face) >= _OVERLAP]
         face = same[0] if len(same) else np.where(np.arange(15) == 4, 0, face).astype(np.float32)
-        if face[4] < _CLEAR:
+        if _UNLIKELY <= face[4] < _CLEAR:
             face[4] = max(face[4], self._upright_score(pixels, face))
         return face
 
