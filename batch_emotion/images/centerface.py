@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_emotion.images.crops import square
+from batch_emotion.images.crops import square, turned_square
 
 FILE = Path(__file__).with_name("centerface.onnx")
 
@@ -23,6 +23,8 @@ _STRIDE, _CELL = 32, 4
 _OVERLAP = 0.3
 _LIKELY = 0.03
 _CLOSE_UP, _AROUND = 192, 1.5
+_UNLIKELY, _CLEAR = 0.1, 0.6
+_INSIDE = 0.7
 
 
 class CenterFace:
@@ -65,8 +67,10 @@ class CenterFace:
         likely = likely[likely[:, 2:4].max(axis=1) > 0.75 * min_size]
         centres = likely[:, :2] + likely[:, 2:4] / 2
         inside = (centres >= 0).all(axis=1) & (centres < pixels.shape[1::-1]).all(axis=1)
-        found = [face for each in likely[inside] for face in self._look_closely(pixels, each) if face[4] >= min_score]
-        return _apart(np.array(found, np.float32).reshape(-1, 15))
+        found = [self._look_closely(pixels, face) for face in likely[inside]]
+        return _without_parts(
+            _apart(np.array([face for face in found if face[4] >= min_score], np.float32).reshape(-1, 15))
+        )
 
     def look(self, pixels: NDArray[np.uint8], min_score: float) -> NDArray[np.float32]:
         """The faces in RGB pixels, uint8 (h, w, 3), the surest first.
@@ -89,16 +93,36 @@ class CenterFace:
         return _apart(faces.astype(np.float32))
 
     def _look_closely(self, pixels: NDArray[np.uint8], face: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The face again as it is seen in a look at it alone, (1, 15); (0, 15) where none is seen there."""
+        """The face as it is seen in a look at it alone; where it is not clear, with the score of it turned upright."""
         x, y, width, height = (float(value) for value in face[:4])
         side = max(1, round(max(width, height) * _AROUND))
         left, top = round(x + (width - side) / 2), round(y + (height - side) / 2)
-        alone = square(pixels, left, top, side, cv2.BORDER_CONSTANT)
-        interpolation = cv2.INTER_AREA if side > _CLOSE_UP else cv2.INTER_LINEAR
-        seen = self.look(cv2.resize(alone, (_CLOSE_UP, _CLOSE_UP), interpolation=interpolation), _LIKELY)
-        seen[:, [0, 1, 2, 3, *range(5, 15)]] *= side / _CLOSE_UP
+        seen = self._look_at_square(square(pixels, left, top, side, cv2.BORDER_CONSTANT))
         seen[:, [0, 1, *range(5, 15)]] += np.array([left, top] * 6, np.float32)
-        return seen[_overlaps(seen, face) >= _OVERLAP][:1]
+        same = seen[_overlaps(seen, face) >= _OVERLAP]
+        face = same[0] if len(same) else np.where(np.arange(15) == 4, 0, face).astype(np.float32)
+        if _UNLIKELY <= face[4] < _CLEAR:
+            face[4] = max(face[4], self._upright_score(pixels, face))
+        return face
+
+    def _upright_score(self, pixels: NDArray[np.uint8], face: NDArray[np.float32]) -> float:
+        """How sure it is of a face that is turned upright by its own eyes and mouth."""
+        width, height = (float(value) for value in face[2:4])
+        side = max(1, round(max(width, height) * _AROUND))
+        centre = float(face[0]) + width / 2, float(face[1]) + height / 2
+        if not (0 <= centre[0] < pixels.shape[1] and 0 <= centre[1] < pixels.shape[0]):
+            return 0.0
+        seen = self._look_at_square(turned_square(pixels, centre, side, float(rolls(face[np.newaxis])[0])))
+        middle = np.array([(side - width) / 2, (side - height) / 2, width, height], np.float32)
+        return float(seen[_overlaps(seen, middle) >= _OVERLAP, 4].max(initial=0.0))
+
+    def _look_at_square(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What is seen in a square, as large as the network knows faces best; in the square's own pixels."""
+        side = pixels.shape[0]
+        interpolation = cv2.INTER_AREA if side > _CLOSE_UP else cv2.INTER_LINEAR
+        seen = self.look(cv2.resize(pixels, (_CLOSE_UP, _CLOSE_UP), interpolation=interpolation), _LIKELY)
+        seen[:, [0, 1, 2, 3, *range(5, 15)]] *= side / _CLOSE_UP
+        return seen
 
 
 def reduced(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
@@ -110,6 +134,14 @@ def reduced(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     return smaller
 
 
+def rolls(faces: NDArray[np.float32]) -> NDArray[np.float32]:
+    """By how many degrees faces, (N, 15), are turned clockwise, by the lines of the eyes and from them to the mouth."""
+    left, right, _, *mouth = faces[:, 5:15].reshape(-1, 5, 2).transpose(1, 0, 2)
+    level, upright = right - left, (mouth[0] + mouth[1] - left - right) / 2
+    degrees: NDArray[np.float32] = np.degrees(np.arctan2(level[:, 1] - upright[:, 0], level[:, 0] + upright[:, 1]))
+    return degrees
+
+
 def _apart(faces: NDArray[np.float32]) -> NDArray[np.float32]:
     """Of boxes that overlap the surest, the surest first."""
     kept = cv2.dnn.NMSBoxes(faces[:, :4].tolist(), faces[:, 4].tolist(), 0.0, _OVERLAP)
@@ -117,10 +149,25 @@ def _apart(faces: NDArray[np.float32]) -> NDArray[np.float32]:
     return surest
 
 
+def _without_parts(faces: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The faces, the surest first, without what lies inside a surer one: an ear or an eye that looks like a face."""
+    kept: list[NDArray[np.float32]] = []
+    for face in faces:
+        if all(_shared(other[np.newaxis], face)[0] < _INSIDE * face[2:4].prod() for other in kept):
+            kept.append(face)
+    return np.array(kept, np.float32).reshape(-1, 15)
+
+
+def _shared(boxes: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The area that each box shares with another one."""
+    ends = np.minimum(boxes[:, :2] + boxes[:, 2:4], box[:2] + box[2:4])
+    area: NDArray[np.float32] = np.maximum(0, ends - np.maximum(boxes[:, :2], box[:2])).prod(axis=1)
+    return area
+
+
 def _overlaps(boxes: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
     """Intersection over union of each box and another one."""
-    ends = np.minimum(boxes[:, :2] + boxes[:, 2:4], box[:2] + box[2:4])
-    shared = np.maximum(0, ends - np.maximum(boxes[:, :2], box[:2])).prod(axis=1)
+    shared = _shared(boxes, box)
     parts: NDArray[np.float32] = shared / (boxes[:, 2:4].prod(axis=1) + box[2:4].prod() - shared)
     return parts
 

@@ -68,7 +68,7 @@ class CenterFaceDetector:
 
     def __init__(self, min_score: float | None = None) -> None:
         model = FILE.read_bytes()
-        self.min_score = 0.35 if min_score is None else min_score
+        self.min_score = 0.5 if min_score is None else min_score
         self.name = "centerface"
         self.sha256 = hashlib.sha256(model).hexdigest()
         self._network = CenterFace(model)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_emotion.images.centerface import rolls
 from batch_emotion.images.crops import square, turned_square
 from batch_emotion.images.decode import decode_whole, load, reduction, resize
 from batch_emotion.images.detectors import Detector, Found, open_detector
@@ -111,9 +112,6 @@ def crop_face(pixels: NDArray[np.uint8], face: Face, margin: float, shrunk: floa
 
 
 def _rolls(found: Found, across: float, down: float) -> list[float | None]:
-    """By how many degrees each face is turned clockwise: the line through the eyes, and that from them to the mouth."""
-    eyes_and_mouths = (found[:, 5:15] * ((across, down) * 5)).reshape(-1, 5, 2)
-    left, right, _, *mouth = eyes_and_mouths.transpose(1, 0, 2)
-    level, upright = right - left, (mouth[0] + mouth[1] - left - right) / 2
-    degrees = np.degrees(np.arctan2(level[:, 1] - upright[:, 0], level[:, 0] + upright[:, 1]))
-    return [None if math.isnan(each) else each for each in degrees.tolist()]
+    """By how many degrees each face is turned in the original; None where the detector does not tell its parts."""
+    stretched = found * np.array([1, 1, 1, 1, 1, *(across, down) * 5], np.float32)
+    return [None if math.isnan(each) else each for each in rolls(stretched).tolist()]

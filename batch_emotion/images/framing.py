@@ -16,7 +16,7 @@ from batch_emotion.records import ImageBatch, Status
 _FIRST_ROWS, _EACH = 64, 8
 _SMALL = 160
 _LOOKED_AT = 320
-_MIN_SCORE = 0.35
+_MIN_SCORE = 0.5
 _FILLED = 0.25
 
 _LOG = logging.getLogger("batch_emotion")

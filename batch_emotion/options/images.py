@@ -95,7 +95,7 @@ class FaceOptions:
     )
     min_score: float | None = option(
         None,
-        "Least score of a face; default: CenterFace 0.35, YuNet 0.7. Haar's is a number of hits, 2 to 3.",
+        "Least score of a face; default: CenterFace 0.5, YuNet 0.7. Haar's is a number of hits, 2 to 3.",
         flag="min-face-score",
         at_least=0,
         effect="scores",

@@ -71,7 +71,7 @@ def test_there_is_a_row_for_each_face_and_one_for_each_image_without(
         for row, box in zip(mine, boxes, strict=True):
             assert iou((row["box_x"], row["box_y"], row["box_w"], row["box_h"]), box) >= 0.5
             assert row["status"] == "ok"
-            assert 0.35 <= row["face_score"] <= 1
+            assert 0.5 <= row["face_score"] <= 1
             assert abs(row["face_roll"]) < 15
             assert row["p_happy"] > 0.5
             assert row["emotion"] == "happy"
@@ -90,7 +90,7 @@ def test_there_is_a_row_for_each_face_and_one_for_each_image_without(
     assert (counts["images"], counts["faces"], counts["statuses"]["ok"]) == (6, 7, 4)
     footer = {key.decode(): value.decode() for key, value in pq.read_schema(tmp_path / "r.parquet").metadata.items()}
     assert footer["batch_emotion.detector"] == "centerface"
-    assert footer["batch_emotion.min_face_score"] == "0.35"
+    assert footer["batch_emotion.min_face_score"] == "0.5"
     assert footer["batch_emotion.model"] == "emotion-6"
     assert len(footer["batch_emotion.detector_sha256"]) == 64
     assert footer["batch_emotion.face_margin"] == "0.0"
