@@ -106,10 +106,6 @@ def train(
     teacher_weight: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="The part of a target that the teachers decide.")
     ] = 0.5,
-    average: Annotated[
-        str | None,
-        typer.Option(help="Average the finished weights with those of these models of the same --arch, with commas."),
-    ] = None,
     class_weights: Annotated[bool, typer.Option("--class-weights", help="Weigh every class alike.")] = False,
     precision: Annotated[
         Literal["float32", "mixed"], typer.Option(help="Mixed: bfloat16 arithmetic; the bundle is float32.")
@@ -173,7 +169,6 @@ def train(
         ),
         teachers=_names(teacher),
         teacher_weight=teacher_weight,
-        average=_names(average),
         resume=resume,
         overwrite=overwrite,
         summary=summary,

@@ -17,10 +17,9 @@ from batch_emotion.images.labelled import LabelledPlan, LabelOptions, labelled_s
 from batch_emotion.images.pipeline import stream
 from batch_emotion.images.synthetic import golden_pixels
 from batch_emotion.model.about import About
-from batch_emotion.model.architectures import ARCHITECTURES, average_weights, start_from
+from batch_emotion.model.architectures import ARCHITECTURES, start_from
 from batch_emotion.model.assessment import assess, calibrate
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
-from batch_emotion.model.calibration import fold_temperature
 from batch_emotion.model.checkpoints import Epoch
 from batch_emotion.model.publishing import write_bundle
 from batch_emotion.model.sampling import class_prior, class_shares, matching_shift, shift_logits
@@ -49,7 +48,6 @@ class TrainOptions:
         recipe: how to train.
         teachers: models whose probabilities for the training images become a part of the targets.
         teacher_weight: that part.
-        average: models with whose weights those of the finished network are averaged; of the same architecture.
         limits: what is refused.
         resume: carry on from the last checkpoint.
         overwrite: replace a bundle that is there.
@@ -69,7 +67,6 @@ class TrainOptions:
     recipe: Recipe = field(default_factory=Recipe)
     teachers: tuple[str, ...] = ()
     teacher_weight: float = 0.5
-    average: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     resume: bool = False
     overwrite: bool = False
@@ -113,11 +110,6 @@ def train(options: TrainOptions, report: Callable[[str], None] = lambda line: No
 
 def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
     spec = ARCHITECTURES[options.architecture].spec
-    for bundle in map(load_bundle, options.average):
-        if bundle.card.architecture != options.architecture or set(options.class_names) - set(bundle.card.class_names):
-            raise UsageError(
-                f"--average: {bundle.card.name} is of another architecture, or lacks a class; leave it out"
-            )
     teachers = [load_bundle(name) for name in options.teachers]
     check_teachers(teachers, options.class_names, spec)
     training, validation = _read_data(options)
@@ -145,8 +137,6 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         lambda line: report(_progress(line, options.recipe.epochs)),
     )
     report("calibrating, measuring and exporting")
-    if options.average:
-        average_weights(model, [_uncalibrated(name, options, spec) for name in options.average])
     if options.recipe.balance:
         shift_logits(model, matching_shift(predict_proba(model, learn.pixels), class_shares(learn.targets)))
     calibration = calibrate(model, watch)
@@ -176,15 +166,6 @@ def _build(options: TrainOptions, spec: InputSpec) -> Any:
     if options.initial is not None:
         bundle = load_bundle(options.initial)
         start_from(model, options.class_names, bundle.keras_model(), bundle.card.class_names)
-    return model
-
-
-def _uncalibrated(name: str, options: TrainOptions, spec: InputSpec) -> Any:
-    """Another network of the architecture, its outputs in the order of the classes, its temperature taken out again."""
-    bundle = load_bundle(name)
-    model = ARCHITECTURES[options.architecture].build(spec.shape, len(options.class_names))
-    start_from(model, options.class_names, bundle.keras_model(), bundle.card.class_names)
-    fold_temperature(model, 1 / bundle.card.metrics.get("calibration", {}).get("temperature", 1.0))
     return model
 
 
@@ -272,7 +253,6 @@ def _told(options: TrainOptions, unusable: int) -> dict[str, Any]:
         "label_weight": options.labels.label_weight,
         "teachers": [load_bundle(name).card.name for name in options.teachers],
         "teacher_weight": options.teacher_weight if options.teachers else None,
-        "average": [load_bundle(name).card.name for name in options.average],
         "recipe": asdict(options.recipe),
         "unusable_images": unusable,
         "decoder": DECODER,

@@ -135,12 +135,11 @@ def _recipe(card: Card) -> str:
         "label_weight": "part of a target that the label decides",
         "teachers": "teachers",
         "teacher_weight": "part of a target that the teachers decide",
-        "average": "weights averaged with those of",
         "epochs": "epochs run",
         "decoder": "decoder",
         "finished": "finished",
     }
-    told = told | {key: ", ".join(told.get(key) or []) for key in ("teachers", "average")}
+    told = told | {"teachers": ", ".join(told.get("teachers") or [])}
     facts += [f"- {name}: {told[key]}" for key, name in named.items() if told.get(key)]
     facts += [f"- versions: {', '.join(f'{name} {number}' for name, number in card.versions.items())}"]
     closing = "`history.csv` and `curves.png` show the course of the training; `card.json` holds all that is told here."
