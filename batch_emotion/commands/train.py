@@ -17,7 +17,7 @@ from batch_emotion.images.pipeline import stream
 from batch_emotion.images.synthetic import golden_pixels
 from batch_emotion.labels.training import LabelledPlan, labelled_splits, read_labelled, split
 from batch_emotion.model.about import About, read_about
-from batch_emotion.model.architectures import ARCHITECTURES, average_weights, start_from
+from batch_emotion.model.architectures import ARCHITECTURES, start_from
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
 from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.images import Limits
@@ -26,7 +26,6 @@ from batch_emotion.records import InputSpec, Status, pixel_digests
 from batch_emotion.storage.commits import commit_text
 from batch_emotion.storage.locks import output_lock
 from batch_emotion.training.assessment import assess, calibrate
-from batch_emotion.training.calibration import fold_temperature
 from batch_emotion.training.checkpoints import Epoch
 from batch_emotion.training.fit import LabelledPixels, fit, predict_proba
 from batch_emotion.training.sampling import class_prior, class_shares, matching_shift, shift_logits
@@ -73,11 +72,6 @@ def train(options: TrainOptions, log: Callable[[str], None] = lambda line: None)
 
 def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> TrainResult:
     spec = ARCHITECTURES[options.architecture].spec
-    for bundle in map(load_bundle, options.average):
-        if bundle.card.architecture != options.architecture or set(options.class_names) - set(bundle.card.class_names):
-            raise UsageError(
-                f"`average`: {bundle.card.name} is of another architecture, or lacks a class; leave it out"
-            )
     teachers = [load_bundle(name) for name in options.teachers]
     check_teachers(teachers, options.class_names, spec)
     training, validation = _read_data(options)
@@ -105,8 +99,6 @@ def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> T
         lambda line: log(_progress(line, options.recipe.epochs)),
     )
     log("calibrating, measuring and exporting")
-    if options.average:
-        average_weights(model, [_uncalibrated(name, options, spec) for name in options.average])
     if options.recipe.balance:
         shift_logits(model, matching_shift(predict_proba(model, learn.pixels), class_shares(learn.targets)))
     calibration = calibrate(model, watch)
@@ -136,16 +128,6 @@ def _build(options: TrainOptions, spec: InputSpec) -> Any:
     if options.initial is not None:
         bundle = load_bundle(options.initial)
         start_from(model, options.class_names, bundle.keras_model(), bundle.card.class_names)
-    return model
-
-
-def _uncalibrated(name: str, options: TrainOptions, spec: InputSpec) -> Any:
-    """Another network of the architecture, its outputs in the order of the classes, its temperature taken out again."""
-    bundle = load_bundle(name)
-    model = ARCHITECTURES[options.architecture].build(spec.shape, len(options.class_names))
-    start_from(model, options.class_names, bundle.keras_model(), bundle.card.class_names)
-    calibration = bundle.card.metrics.get("calibration")
-    fold_temperature(model, 1 / calibration["temperature"] if calibration else 1.0)
     return model
 
 
@@ -233,7 +215,6 @@ def _recipe(options: TrainOptions, about: About, unusable: int) -> dict[str, Any
         "label_weight": options.labels.label_weight,
         "teachers": [load_bundle(name).card.name for name in options.teachers],
         "teacher_weight": options.teacher_weight if options.teachers else None,
-        "average": [load_bundle(name).card.name for name in options.average],
         "recipe": asdict(options.recipe),
         "unusable_images": unusable,
         "decoder": DECODER,

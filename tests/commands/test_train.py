@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from batch_emotion import PredictOptions, SampleOptions, TrainOptions, load_bundle, predict, sample, train
+from batch_emotion import PredictOptions, SampleOptions, TrainOptions, predict, sample, train
 from batch_emotion.commands.models import verify
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.options.images import ManifestOptions
@@ -76,8 +76,6 @@ def test_senseless_training_is_refused_before_any_work(tmp_path: Path, faces: Pa
         TrainOptions(faces, tmp_path / "no" / "m"),
         TrainOptions(tmp_path / "gone", tmp_path / "m"),
         TrainOptions(faces, tmp_path / "m", recipe=Recipe(balance=0.5, class_weights=True)),
-        TrainOptions(faces, tmp_path / "m", average=("fer2013-6",)),
-        TrainOptions(faces, tmp_path / "m", class_names=("happy", "neutral"), average=("seed-cnn",)),
     ):
         with pytest.raises(UsageError):
             train(options)
@@ -119,17 +117,6 @@ def test_a_network_learns_from_its_teacher_alone(tmp_path: Path, faces: Path) ->
     shares = np.array(list(card.class_prior.values()))
     assert shares.sum() == pytest.approx(1, abs=1e-4)
     assert np.abs(shares - 1 / 6).max() > 0.01
-
-
-def test_the_finished_weights_are_averaged_with_those_of_other_models(tmp_path: Path, faces: Path) -> None:
-    recipe = Recipe(epochs=1, learning_rate=0.01)
-    kernels = []
-    for others in ((), ("seed-cnn", "seed-cnn")):
-        options = TrainOptions(faces, tmp_path / "m", initial="seed-cnn", recipe=recipe, average=others, overwrite=True)
-        kernels.append(train(options).bundle.keras_model().get_weights()[0])
-    first = load_bundle("seed-cnn").keras_model().get_weights()[0]
-    assert np.abs(kernels[0] - first).max() > 0.01
-    np.testing.assert_allclose(kernels[1], (kernels[0] + 2 * first) / 3, atol=1e-4)
 
 
 def test_a_teacher_of_other_pixels_is_refused_before_any_work(tmp_path: Path, faces: Path) -> None:
