@@ -15,7 +15,7 @@ from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
 from batch_emotion.options.images import Limits
 from batch_emotion.records import InputSpec, Status
-from batch_emotion.runs.record import versions
+from batch_emotion.runs import record
 from tests.images import pictures as made
 from tests.images.test_corpus import heic
 
@@ -96,4 +96,4 @@ def test_no_other_module_decodes_an_image() -> None:
 
 def test_the_versions_of_every_library_that_decodes_are_recorded() -> None:
     assert re.fullmatch(r"opencv [\d.]+", DECODER), "as runs and results of earlier versions have it"
-    assert versions().keys() >= {"opencv-python", "pillow", "pillow-heif"}
+    assert record.versions().keys() >= {"opencv-python", "pillow", "pillow-heif"}
