@@ -23,7 +23,7 @@ from batch_emotion.options.images import Limits
 from batch_emotion.records import InputSpec, Status, pixel_digests
 from batch_emotion.storage.commits import commit_text
 from batch_emotion.storage.locks import output_lock
-from batch_emotion.training.assessment import assess, calibrate
+from batch_emotion.training.assessment import answers, assess, calibrate
 from batch_emotion.training.checkpoints import Epoch
 from batch_emotion.training.fit import LabelledPixels, Recipe, fit
 from batch_emotion.training.sampling import class_prior, class_shares, shift_prior
@@ -158,6 +158,7 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> TrainResult:
         training=_recipe(options, len(unusable)),
         history=history,
         train_hashes=pixel_digests(learn.pixels),
+        held_out=answers(model, watch, options.class_names),
         golden=golden_pixels(spec),
         summary=options.summary,
     )
