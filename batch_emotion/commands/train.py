@@ -25,7 +25,7 @@ from batch_emotion.options.train import Recipe, TrainOptions
 from batch_emotion.records import InputSpec, Status, pixel_digests
 from batch_emotion.storage.commits import commit_text
 from batch_emotion.storage.locks import output_lock
-from batch_emotion.training.assessment import assess, calibrate
+from batch_emotion.training.assessment import answers, assess, calibrate
 from batch_emotion.training.checkpoints import Epoch
 from batch_emotion.training.fit import LabelledPixels, fit, predict_proba
 from batch_emotion.training.sampling import class_prior, class_shares, matching_shift, shift_logits
@@ -115,6 +115,7 @@ def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> T
         training=_recipe(options, about, len(unusable)),
         history=history,
         train_hashes=pixel_digests(learn.pixels),
+        held_out=answers(model, watch, options.class_names),
         golden=golden_pixels(spec),
         summary=options.summary,
     )

@@ -8,6 +8,7 @@ import pytest
 from batch_emotion import PredictOptions, SampleOptions, TrainOptions, predict, sample, train
 from batch_emotion.commands.models import verify
 from batch_emotion.errors import OutputMismatch, UsageError
+from batch_emotion.model.held_out import held_out_moments
 from batch_emotion.options.images import ManifestOptions
 from batch_emotion.options.train import Degradation, LabelOptions, Recipe
 from tests.images.pictures import wide_bmp
@@ -34,7 +35,11 @@ def test_a_network_trained_on_the_samples_learns_them_and_predicts(tmp_path: Pat
         "curves.png",
         "train_hashes",
         "golden.csv",
+        "held_out.csv",
     }
+    moments = held_out_moments(result.bundle, result.bundle.card.class_names)
+    assert moments is not None
+    assert sum(each.count for each in moments) == card["metrics"]["validation"]["images"]
     assert (tmp_path / "model" / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert not (tmp_path / "model.work").exists()
 
