@@ -124,6 +124,7 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
         report(f"unusable: {path}: {reason}")
     if not len(learn) or not len(watch):
         raise BatchEmotionError("no image could be decoded on one side, training or validation; look at the data")
+    prior = class_prior(learn.targets, float(options.recipe.class_weights))
     if teachers:
         report(f"asking {', '.join(teacher.card.name for teacher in teachers)} about the training images")
         learn = teach(learn, teachers, options.class_names, options.teacher_weight)
@@ -140,7 +141,6 @@ def _train(options: TrainOptions, report: Callable[[str], None]) -> TrainResult:
     if options.recipe.balance:
         shift_logits(model, matching_shift(predict_proba(model, learn.pixels), class_shares(learn.targets)))
     calibration = calibrate(model, watch)
-    prior = class_prior(learn.targets, float(options.recipe.class_weights))
     metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
     write_bundle(
         options.out,
