@@ -86,6 +86,7 @@ def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> T
         log(f"unusable: {path}: {reason}")
     if not len(learn) or not len(watch):
         raise BatchEmotionError("no image could be decoded on one side, training or validation; look at the data")
+    prior = class_prior(learn.targets, float(options.recipe.class_weights))
     if teachers:
         log(f"asking {', '.join(teacher.card.name for teacher in teachers)} about the training images")
         learn = teach(learn, teachers, options.class_names, options.teacher_weight)
@@ -102,7 +103,6 @@ def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> T
     if options.recipe.balance:
         shift_logits(model, matching_shift(predict_proba(model, learn.pixels), class_shares(learn.targets)))
     calibration = calibrate(model, watch)
-    prior = class_prior(learn.targets, float(options.recipe.class_weights))
     metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
     write_bundle(
         options.out,
