@@ -87,13 +87,14 @@ def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> T
     if not len(learn) or not len(watch):
         raise BatchEmotionError("no image could be decoded on one side, training or validation; look at the data")
     prior = class_prior(learn.targets, float(options.recipe.class_weights))
+    taught = learn
     if teachers:
         log(f"asking {', '.join(teacher.card.name for teacher in teachers)} about the training images")
-        learn = teach(learn, teachers, options.class_names, options.teacher_weight)
+        taught = teach(learn, teachers, options.class_names, options.teacher_weight)
 
     model, history = fit(
         lambda: _build(options, spec),
-        learn,
+        taught,
         watch,
         options.recipe,
         work,
@@ -101,7 +102,7 @@ def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> T
     )
     log("calibrating, measuring and exporting")
     if options.recipe.balance:
-        shift_logits(model, matching_shift(predict_proba(model, learn.pixels), class_shares(learn.targets)))
+        shift_logits(model, matching_shift(predict_proba(model, taught.pixels), class_shares(taught.targets)))
     calibration = calibrate(model, watch)
     metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
     write_bundle(
