@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from batch_emotion.errors import BatchEmotionError
 
 if TYPE_CHECKING:
     from batch_emotion.commands.predict import PredictResult
+    from batch_emotion.metrics.quantification import EstimatedMix
     from batch_emotion.options.predict import PredictOptions
     from batch_emotion.runs.output import Progress
 
@@ -78,6 +80,8 @@ def show_summary(options: PredictOptions, result: PredictResult) -> None:
     lines = [f"{summary.images} images: {counts or 'there is nothing in the manifest'}{faces}"]
     if summary.emotions:
         lines += mix_lines(summary.emotions, sys.stderr)
+        if summary.estimated_mix:
+            lines += _estimate_lines(summary.emotions, summary.estimated_mix)
         if summary.class_prior:
             lines.append(f"Assumed class mix: {prior_in_words(summary.class_prior)}")
     if result.left_out:
@@ -104,6 +108,25 @@ def show_answers(rows: list[dict[str, Any]], *, err: bool = False) -> None:
     from batch_emotion.cli.answers import answer_lines
 
     typer.echo("\n".join(answer_lines(rows, sys.stderr if err else sys.stdout)), err=err)
+
+
+def _estimate_lines(emotions: Counter[str], estimated: EstimatedMix) -> list[str]:
+    """The estimated mix beside the count, and whether the two part widely."""
+    from batch_emotion.metrics.quantification import widely_apart
+    from batch_emotion.records import UNCERTAIN
+
+    shares = ", ".join(
+        f"{name} {each['share']:.1%} ({each['low']:.1%} to {each['high']:.1%})" for name, each in estimated.items()
+    )
+    lines = [f"Estimated class mix: {shares}"]
+    apart = (
+        [] if emotions[UNCERTAIN] else widely_apart({n: c / emotions.total() for n, c in emotions.items()}, estimated)
+    )
+    if apart:
+        lines.append(
+            f"Count and estimate are far apart for {', '.join(apart)}; look at such images before you use either"
+        )
+    return lines
 
 
 def show_rows(rows: list[dict[str, Any]]) -> None:

@@ -9,10 +9,13 @@ import pyarrow as pa
 
 from batch_emotion.columns import check_writable, plain_columns, text_columns
 from batch_emotion.errors import OutputMismatch, SourceError
+from batch_emotion.evaluation.maker import load_maker
+from batch_emotion.metrics.quantification import estimated_mix
+from batch_emotion.model.held_out import held_out_moments
 from batch_emotion.options.merge import MergeOptions
 from batch_emotion.options.runs import MonitoringOptions
 from batch_emotion.plan import task_rows
-from batch_emotion.results.class_prior import AUTO, ClassPrior
+from batch_emotion.results.class_prior import AUTO, ClassPrior, MixCounter
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.results.schema import first_rows
@@ -62,8 +65,12 @@ def _write(options: MergeOptions, recorder: Recorder, parts: list[StoredResult],
             if "class_prior" in first.footer:
                 summary.class_prior = prior.as_record()
                 footer["class_prior"] = json.dumps(summary.class_prior)
-            rows = summary.counting(_as_written(rows, flat) for rows in joined)
+            mix = MixCounter(first.class_names)
+            rows = summary.counting(_as_written(rows, flat) for rows in mix.counting(joined, prior))
             sha256 = write_result(options.out, rows, schema, footer)
+            bundle, _ = load_maker(first, None)
+            held_out = None if bundle is None else held_out_moments(bundle, first.class_names)
+            summary.estimated_mix = estimated_mix(mix.seen, held_out, first.class_names)
         recorder.finished(summary, "done", result_record(fingerprint, sha256, summary))
 
 

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from batch_emotion.errors import ExitCode
+from batch_emotion.metrics.quantification import estimated_mix
+from batch_emotion.model.held_out import held_out_moments
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.options.report import ReportOptions
 from batch_emotion.records import Profile
+from batch_emotion.results.class_prior import MixCounter
 from batch_emotion.results.reader import open_result
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.workspace import Workspace
@@ -101,6 +104,7 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
     job = make_job(options, profile)
     plan, schema = job.plan, job.schema
     seen, summary = Summary(), Summary(profile=profile)
+    held_out = held_out_moments(job.bundle, job.class_names)
     tables = []
     started = time.monotonic()
     if len(plan):
@@ -114,7 +118,9 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
     table = pa.concat_tables(tables or [schema.empty_table()])
     prior = job.class_prior.over(lambda: [table])
     summary.class_prior = prior.as_record()
-    (table,) = prior.apply([table], job.scorer.min_confidence)
+    mix = MixCounter(job.class_names)
+    (table,) = prior.apply(mix.counting([table], prior.at_training()), job.scorer.min_confidence)
+    summary.estimated_mix = estimated_mix(mix.seen, held_out, job.class_names)
     summary.add(table)
     summary.scored, summary.seconds = len(plan), time.monotonic() - started
     _annotate(options, job, table)

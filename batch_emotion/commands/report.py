@@ -10,6 +10,8 @@ from pathlib import Path
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.labels.results import find_labels
+from batch_emotion.metrics.quantification import Moments
+from batch_emotion.model.held_out import held_out_moments
 from batch_emotion.options.report import ReportOptions
 from batch_emotion.reporting.charts import CHART_NAMES, report_charts
 from batch_emotion.reporting.document import ReportDocument, report_document
@@ -50,7 +52,7 @@ def report(options: ReportOptions, log: Callable[[str], None] = lambda line: Non
     labels = find_labels(result, options.labels, root, encoding=options.encoding, delimiter=options.delimiter)
     if labels is not None:
         log(f"labels: {labels.origin}")
-    document, samples = report_document(result, labels, options.group_by, other)
+    document, samples = report_document(result, labels, options.group_by, other, _held_out(result, options.model))
     images = SampleImages(root, options.limits, float(document["made_by"].get("face_margin", 0)))
     photos = marked_photos(samples.photos, images, class_colours(result.class_names))
     thumbnails = images.thumbnails(sample for kind, each in samples.named() if kind != "failure" for sample in each)
@@ -127,6 +129,11 @@ def _saliency(options: ReportOptions, result: StoredResult, samples: Samples, im
     except BatchEmotionError as error:  # of a network that cannot be explained; the page is worth having without
         return Saliency(None, str(error))
     return Saliency(found) if any(shown for _, shown in found) else Saliency(None, "no image was found")
+
+
+def _held_out(result: StoredResult, model: str | Path | None) -> list[Moments] | None:
+    bundle, _ = load_maker(result, model)
+    return None if bundle is None else held_out_moments(bundle, result.class_names)
 
 
 def _as_json(document: ReportDocument, samples: Samples) -> str:

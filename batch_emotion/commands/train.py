@@ -17,7 +17,7 @@ from batch_emotion.images.pipeline import stream
 from batch_emotion.images.synthetic import golden_pixels
 from batch_emotion.labels.training import LabelledPlan, labelled_splits, read_labelled, split
 from batch_emotion.model.about import About, read_about
-from batch_emotion.model.architectures import ARCHITECTURES, average_weights, start_from
+from batch_emotion.model.architectures import ARCHITECTURES, start_from
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
 from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.images import Limits
@@ -25,8 +25,7 @@ from batch_emotion.options.train import Recipe, TrainOptions
 from batch_emotion.records import InputSpec, Status, pixel_digests
 from batch_emotion.storage.commits import commit_text
 from batch_emotion.storage.locks import output_lock
-from batch_emotion.training.assessment import assess, calibrate
-from batch_emotion.training.calibration import fold_temperature
+from batch_emotion.training.assessment import answers, assess, calibrate
 from batch_emotion.training.checkpoints import Epoch
 from batch_emotion.training.fit import LabelledPixels, fit, predict_proba
 from batch_emotion.training.int8 import add_int8
@@ -74,11 +73,6 @@ def train(options: TrainOptions, log: Callable[[str], None] = lambda line: None)
 
 def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> TrainResult:
     spec = ARCHITECTURES[options.architecture].spec
-    for bundle in map(load_bundle, options.average):
-        if bundle.card.architecture != options.architecture or set(options.class_names) - set(bundle.card.class_names):
-            raise UsageError(
-                f"`average`: {bundle.card.name} is of another architecture, or lacks a class; leave it out"
-            )
     teachers = [load_bundle(name) for name in options.teachers]
     check_teachers(teachers, options.class_names, spec)
     training, validation = _read_data(options)
@@ -93,6 +87,7 @@ def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> T
         log(f"unusable: {path}: {reason}")
     if not len(learn) or not len(watch):
         raise BatchEmotionError("no image could be decoded on one side, training or validation; look at the data")
+    prior = class_prior(learn.targets, float(options.recipe.class_weights))
     if teachers:
         log(f"asking {', '.join(teacher.card.name for teacher in teachers)} about the training images")
         learn = teach(learn, teachers, options.class_names, options.teacher_weight)
@@ -106,12 +101,9 @@ def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> T
         lambda line: log(_progress(line, options.recipe.epochs)),
     )
     log("calibrating, measuring and exporting")
-    if options.average:
-        average_weights(model, [_uncalibrated(name, options, spec) for name in options.average])
     if options.recipe.balance:
         shift_logits(model, matching_shift(predict_proba(model, learn.pixels), class_shares(learn.targets)))
     calibration = calibrate(model, watch)
-    prior = class_prior(learn.targets, float(options.recipe.class_weights))
     metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
     write_bundle(
         options.out,
@@ -124,6 +116,7 @@ def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> T
         training=_recipe(options, about, len(unusable)),
         history=history,
         train_hashes=pixel_digests(learn.pixels),
+        held_out=answers(model, watch, options.class_names),
         golden=golden_pixels(spec),
         summary=options.summary,
     )
@@ -146,16 +139,6 @@ def _build(options: TrainOptions, spec: InputSpec) -> Any:
     if options.initial is not None:
         bundle = load_bundle(options.initial)
         start_from(model, options.class_names, bundle.keras_model(), bundle.card.class_names)
-    return model
-
-
-def _uncalibrated(name: str, options: TrainOptions, spec: InputSpec) -> Any:
-    """Another network of the architecture, its outputs in the order of the classes, its temperature taken out again."""
-    bundle = load_bundle(name)
-    model = ARCHITECTURES[options.architecture].build(spec.shape, len(options.class_names))
-    start_from(model, options.class_names, bundle.keras_model(), bundle.card.class_names)
-    calibration = bundle.card.metrics.get("calibration")
-    fold_temperature(model, 1 / calibration["temperature"] if calibration else 1.0)
     return model
 
 
@@ -243,7 +226,6 @@ def _recipe(options: TrainOptions, about: About, unusable: int) -> dict[str, Any
         "label_weight": options.labels.label_weight,
         "teachers": [load_bundle(name).card.name for name in options.teachers],
         "teacher_weight": options.teacher_weight if options.teachers else None,
-        "average": [load_bundle(name).card.name for name in options.average],
         "recipe": asdict(options.recipe),
         "unusable_images": unusable,
         "decoder": DECODER,

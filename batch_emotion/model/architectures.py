@@ -150,13 +150,3 @@ def start_from(model: Any, class_names: Sequence[str], other: Any, other_class_n
     for weights, source in zip(mine, other_head.get_weights(), strict=True):
         weights[..., to] = source[..., of]
     head.set_weights(mine)
-
-
-def average_weights(model: Any, others: Sequence[Any]) -> None:
-    """Give a network the mean of its weights and those of others of the same architecture, in place.
-
-    Networks trained from the same weights lie in one valley, and its middle does better than their own places on
-    pictures of other kinds (Wortsman et al., arXiv 2203.05482).
-    """
-    together = zip(model.get_weights(), *(other.get_weights() for other in others), strict=True)
-    model.set_weights([sum(weights) / len(weights) for weights in together])

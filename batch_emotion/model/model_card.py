@@ -114,12 +114,11 @@ def _recipe(card: Card) -> str:
         "label_weight": "share of each target that comes from the label",
         "teachers": "teachers",
         "teacher_weight": "share of each target that comes from the teachers",
-        "average": "weights averaged with those of",
         "epochs": "epochs run",
         "decoder": "decoder",
         "finished": "finished",
     }
-    training = training | {key: ", ".join(training.get(key) or []) for key in ("teachers", "average")}
+    training = training | {"teachers": ", ".join(training.get("teachers") or [])}
     facts += [f"- {name}: {training[key]}" for key, name in named.items() if training.get(key)]
     facts += [f"- versions: {', '.join(f'{name} {number}' for name, number in card.versions.items())}"]
     closing = "`history.csv` and `curves.png` show the course of the training; `card.json` holds all of these facts."

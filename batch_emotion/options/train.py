@@ -154,7 +154,6 @@ class TrainOptions:
         recipe: how to train.
         teachers: models whose probabilities for the training images become a part of the targets.
         teacher_weight: that part.
-        average: models with whose weights those of the finished network are averaged; of the same architecture.
         limits: what is refused.
         resume: carry on from the last checkpoint.
         overwrite: replace an existing bundle.
@@ -188,15 +187,10 @@ class TrainOptions:
         "Learn from the probabilities of these models too: names or folders, separated by commas.",
         flag="teacher",
         written="texts",
-        heading="Other models",
+        heading="Teachers",
     )
     teacher_weight: float = option(
         0.5, "The part of a target that the teachers decide.", at_least=0, at_most=1, needs="teacher"
-    )
-    average: tuple[str, ...] = option(
-        (),
-        "Average the finished weights with those of these models of the same --arch, separated by commas.",
-        written="texts",
     )
     limits: Limits = field(default_factory=Limits)
     summary: str = option("", "One line on the model for its card.", heading="Card")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypedDict
 
 from batch_emotion._version import __version__
 from batch_emotion.labels.results import Labels, classes_of
+from batch_emotion.metrics.quantification import FEWEST, EstimatedMix, Moments, estimated_mix, widely_apart
 from batch_emotion.reporting.comparison import Comparison, ResultComparer
 from batch_emotion.reporting.counts import LabelScorer, LabelScores, ResultCounter, ResultCounts
 from batch_emotion.reporting.groups import GroupCounter, Groups
 from batch_emotion.reporting.photos import PhotoChooser
 from batch_emotion.reporting.predicted_rows import read_predicted_rows
 from batch_emotion.reporting.samples import SampleChooser, Samples
+from batch_emotion.results.class_prior import ClassPrior
 from batch_emotion.results.reader import StoredResult
 from batch_emotion.results.run_document import ClassPriorRecord, LastRun
 
@@ -38,7 +41,9 @@ class ReportLabels(LabelScores):
 class ReportDocument(ResultCounts):
     """The numbers of a report; ``made_by`` are the facts of the result, ``run`` its last run where that is known.
 
-    ``class_prior`` is the mix of classes that the probabilities assume, None where the result does not say.
+    ``estimated_mix`` is the mix of the classes, corrected for what the model takes for what; None for the reason that
+    ``no_estimate`` gives, which is empty otherwise; ``apart`` names the classes whose count is far from it.
+    ``class_prior`` is the mix that the probabilities assume, None where the result does not say.
     """
 
     format_version: int
@@ -48,13 +53,20 @@ class ReportDocument(ResultCounts):
     labels: ReportLabels | None
     groups: Groups | None
     comparison: Comparison | None
+    estimated_mix: EstimatedMix | None
+    no_estimate: str
+    apart: list[str]
     class_prior: ClassPriorRecord | None
     made_by: dict[str, str]
     run: LastRun | None
 
 
 def report_document(
-    result: StoredResult, labels: Labels | None, group_by: str | None, other: StoredResult | None
+    result: StoredResult,
+    labels: Labels | None,
+    group_by: str | None,
+    other: StoredResult | None,
+    held_out: Sequence[Moments] | None = None,
 ) -> tuple[ReportDocument, Samples]:
     """Read a result once, count what it holds, and choose the rows to show.
 
@@ -63,6 +75,7 @@ def report_document(
         labels: the labels of its rows, where there are any.
         group_by: a column whose values are counted apart.
         other: a result to compare with.
+        held_out: what the model that made it answered to held-out images of each class; None where that is not known.
 
     Raises:
         SourceError: the result is damaged.
@@ -71,8 +84,9 @@ def report_document(
     names = result.class_names
     photos = PhotoChooser(names) if result.has_faces else None
     counter, scorer, chooser = ResultCounter(names), LabelScorer(names), SampleChooser(result)
-    groups = GroupCounter(group_by, names) if group_by else None
+    groups = GroupCounter(group_by, names, held_out) if group_by else None
     comparer = ResultComparer(result, other) if other else None
+    prior, seen = ClassPrior.from_record(result.class_prior), Moments(len(names))
     extra = [name for name in (group_by, labels.column if labels else None) if name]
     for rows in read_predicted_rows(result, extra):
         numbers = texts = None
@@ -81,14 +95,18 @@ def report_document(
             numbers = classes_of(texts, names)
             scorer.add(rows, numbers, texts)
         counter.add(rows)
+        probabilities = prior.training_probabilities(rows.table, names)
+        seen.add(probabilities[rows.scored])
         chooser.add(rows, numbers, texts)
         if photos:
             photos.add(rows)
         if groups:
-            groups.add(rows)
+            groups.add(rows, probabilities)
         if comparer:
             comparer.add(rows, numbers, texts)
     counts, scores = counter.counts(), scorer.scores()
+    mix = estimated_mix(seen, held_out, names)
+    counted = {name: each["share"] or 0.0 for name, each in counts["classes"].items()}
     document: ReportDocument = {
         "format_version": FORMAT_VERSION,
         "tool": f"batch-emotion {__version__}",
@@ -98,9 +116,18 @@ def report_document(
         "labels": {"origin": labels.origin, **scores} if labels and scores else None,
         "groups": groups.groups() if groups else None,
         "comparison": comparer.comparison() if comparer else None,
+        "estimated_mix": mix,
+        "no_estimate": "" if mix else _no_estimate(seen.count, held_out),
+        "apart": widely_apart(counted, mix) if mix else [],
         "class_prior": result.class_prior,
         "made_by": {key: value for key, value in result.facts.items() if key != "class_prior"},
         "run": result.run.get("last_run"),
     }
     samples = chooser.samples(counts, comparer.changed.samples if comparer else [])
     return document, replace(samples, photos=photos.chosen, photo_count=photos.photos) if photos else samples
+
+
+def _no_estimate(scored: int, held_out: Sequence[Moments] | None) -> str:
+    if held_out is None:
+        return "the model that made the result is not at hand, or does not know its answers to held-out images"
+    return f"{scored} are fewer than the {FEWEST} that it takes"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import TypedDict
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import UsageError
 from batch_emotion.metrics.confusion import count_pairs
+from batch_emotion.metrics.quantification import EstimatedMix, Moments, estimated_mix
 from batch_emotion.reporting.predicted_rows import PredictedRows
 
 MOST_VALUES = 10_000
@@ -31,11 +33,12 @@ _Counts = NDArray[np.int64]
 
 
 class GroupCounts(TypedDict):
-    """The rows of a group, and the predicted classes of those that were scored."""
+    """The rows of a group, the predicted classes of those that were scored, and the estimated mix, if any."""
 
     rows: int
     scored: int
     predicted: dict[str, int]
+    estimated_mix: EstimatedMix | None
 
 
 class Group(GroupCounts):
@@ -62,14 +65,15 @@ class Groups(TypedDict):
 class GroupCounter:
     """Rows by the value of a column and by class, counted as they go by."""
 
-    def __init__(self, column: str, class_names: Sequence[str]) -> None:
-        self._column, self._class_names = column, class_names
+    def __init__(self, column: str, class_names: Sequence[str], held_out: Sequence[Moments] | None = None) -> None:
+        self._column, self._class_names, self._held_out = column, class_names, held_out
+        self._seen: dict[str | None, Moments] = defaultdict(lambda: Moments(len(class_names)))
         self._width = len(class_names) + 1
         self._counts: dict[str | None, _Counts] = defaultdict(lambda: np.zeros(self._width, np.int64))
         self._dates: bool | None = None
 
-    def add(self, rows: PredictedRows) -> None:
-        """Count rows.
+    def add(self, rows: PredictedRows, probabilities: NDArray[np.float32]) -> None:
+        """Count rows, with their probabilities under the mix of the training, float32 (N, K).
 
         Raises:
             UsageError: the column has too many different values, or values that are no text, number or date.
@@ -81,6 +85,12 @@ class GroupCounter:
         counts = count_pairs(codes, predicted, (len(values), self._width))
         for value, row in zip(values, counts, strict=True):
             self._counts[value] += row
+        if self._held_out is not None:
+            order = np.argsort(codes, kind="stable")
+            edges = np.searchsorted(codes[order], np.arange(len(values) + 1))
+            for value, (first, last) in zip(values, pairwise(edges), strict=True):
+                group = order[first:last]
+                self._seen[value].add(probabilities[group[rows.scored[group]]])
         if len(self._counts) > MOST_VALUES:
             raise UsageError(
                 f"the column {self._column!r} has more than {MOST_VALUES:,} different values; "
@@ -90,18 +100,21 @@ class GroupCounter:
     def groups(self) -> Groups:
         """The groups so far: periods in their order, or the largest groups first and the rest of them together."""
         if self._dates:
-            period, counts = self._by_period()
+            period, counts, seen = self._by_period()
             order = sorted(counts, key=lambda value: (value is None, value))
         else:
-            period, counts = None, dict(self._counts)
+            period, counts, seen = None, dict(self._counts), self._seen
             order = sorted(counts, key=lambda value: (-int(counts[value].sum()), str(value)))
         most = MOST_PERIODS + 1 if period else MOST_GROUPS
         rest = order[most:]
         return {
             "column": self._column,
             "period": period,
-            "groups": [{"value": value, **self._group_counts(counts[value])} for value in order[:most]],
-            "others": {"groups": len(rest), **self._group_counts(np.sum([counts[value] for value in rest], axis=0))}
+            "groups": [{"value": value, **self._group_counts(counts[value], seen[value])} for value in order[:most]],
+            "others": {
+                "groups": len(rest),
+                **self._group_counts(np.sum([counts[value] for value in rest], axis=0), None),
+            }
             if rest
             else None,
         }
@@ -123,22 +136,26 @@ class GroupCounter:
             self._dates = bool(pc.all(pc.match_substring_regex(texts, _DATE)).as_py())
         return pc.utf8_slice_codeunits(texts, 0, 10) if self._dates else texts
 
-    def _by_period(self) -> tuple[str, dict[str | None, _Counts]]:
+    def _by_period(self) -> tuple[str, dict[str | None, _Counts], dict[str | None, Moments]]:
         """The counts by the finest period of which there are not too many."""
         for name, period in _PERIODS:
             counts: dict[str | None, _Counts] = defaultdict(lambda: np.zeros(self._width, np.int64))
             for value, row in self._counts.items():
                 counts[_period_of(value, period)] += row
             if len(counts) <= MOST_PERIODS or name == "year":
-                return name, dict(counts)
+                seen: dict[str | None, Moments] = defaultdict(lambda: Moments(self._width - 1))
+                for value, each in self._seen.items():
+                    seen[_period_of(value, period)].merge(each)
+                return name, dict(counts), seen
         raise AssertionError("the last period is the year")
 
-    def _group_counts(self, row: _Counts) -> GroupCounts:
+    def _group_counts(self, row: _Counts, seen: Moments | None) -> GroupCounts:
         scored = int(row[:-1].sum())
         return {
             "rows": int(row.sum()),
             "scored": scored,
             "predicted": dict(zip(self._class_names, row[:-1].tolist(), strict=True)),
+            "estimated_mix": None if seen is None else estimated_mix(seen, self._held_out, self._class_names),
         }
 
 

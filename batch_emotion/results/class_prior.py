@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import UsageError
 from batch_emotion.metrics.class_mix import estimate_mix, with_mix
+from batch_emotion.metrics.quantification import Moments
 from batch_emotion.records import Status
 from batch_emotion.results.reader import result_probabilities
 from batch_emotion.results.run_document import ClassPriorRecord
@@ -24,6 +25,7 @@ from batch_emotion.results.schema import name_emotions
 
 TRAINING, UNIFORM, AUTO = "training", "uniform", "auto"
 
+_Rows = NDArray[np.float32]
 _LEAST = 1e-6
 _REASONS = {
     TRAINING: "as in the training data",
@@ -83,6 +85,10 @@ class ClassPrior:
         """What the footer of a Parquet result holds."""
         return cls.from_record(json.loads(footer["class_prior"]) if "class_prior" in footer else None)
 
+    def at_training(self) -> ClassPrior:
+        """The mix of the training, which the rows hold for before this one is applied."""
+        return replace(self, applied=self.training)
+
     def as_record(self) -> ClassPriorRecord:
         """For ``run.json`` and the footer."""
         training, applied = (None if each is None else dict(each) for each in (self.training, self.applied))
@@ -108,6 +114,13 @@ class ClassPrior:
         """Rows under this mix as they are under that of the training, exact but for the rounding of float32."""
         return self._moved(tables, self.applied, self.training, 0.0)
 
+    def training_probabilities(self, table: pa.Table | pa.RecordBatch, class_names: Sequence[str]) -> _Rows:
+        """The probabilities of N rows under this mix as they are under that of the training: float32 (N, K)."""
+        rows = result_probabilities(table, class_names)
+        if self.applied is None or self.training is None or self.applied == self.training:
+            return rows
+        return with_mix(rows, _array(self.applied), _array(self.training))
+
     def _moved(
         self,
         tables: Iterable[pa.Table],
@@ -121,6 +134,21 @@ class ClassPrior:
                 if before is None or after is None or before == after
                 else _under(table, before, after, min_confidence)
             )
+
+
+class MixCounter:
+    """Averages the probabilities of a result's rows as they go by, to estimate its mix from."""
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self._class_names = class_names
+        self.seen = Moments(len(class_names))
+
+    def counting(self, tables: Iterable[pa.Table], prior: ClassPrior) -> Iterator[pa.Table]:
+        """Pass tables through whose probabilities hold for this mix."""
+        for table in tables:
+            scored = table.filter(pc.equal(table["status"], Status.OK.value))
+            self.seen.add(prior.training_probabilities(scored, self._class_names))
+            yield table
 
 
 def prior_in_words(record: ClassPriorRecord) -> str:
@@ -159,7 +187,7 @@ def _array(shares: Mapping[str, float]) -> NDArray[np.float64]:
     return np.array(list(shares.values()), np.float64)
 
 
-def _scored(table: pa.Table, class_names: Sequence[str]) -> NDArray[np.float32]:
+def _scored(table: pa.Table, class_names: Sequence[str]) -> _Rows:
     return result_probabilities(table.filter(pc.equal(table["status"], Status.OK.value)), class_names)
 
 

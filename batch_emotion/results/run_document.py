@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import NotRequired, TypedDict, cast
 
+from batch_emotion.metrics.quantification import EstimatedMix
 from batch_emotion.storage.commits import commit_text
 from batch_emotion.storage.places import Place
 from batch_emotion.storage.remote import RemotePath
@@ -25,7 +26,8 @@ class ClassPriorRecord(TypedDict):
 class Counts(TypedDict):
     """Images by status, and images or the faces in them by emotion; ``vanished`` after an update.
 
-    ``class_prior`` is there for a whole result.
+    ``class_prior`` is there for a whole result, and so is ``estimated_mix``, the shares of the classes corrected for
+    what the model takes for what, where its bundle knows that and there are enough images.
     """
 
     images: int
@@ -35,6 +37,7 @@ class Counts(TypedDict):
     mean_confidence: float
     vanished: NotRequired[int]
     class_prior: NotRequired[ClassPriorRecord]
+    estimated_mix: NotRequired[EstimatedMix]
 
 
 class WorkerRecord(TypedDict):

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from batch_emotion.metrics.quantification import EstimatedMix
 from batch_emotion.records import FACE_SCHEMA, SCORABLE, Profile, Status
 from batch_emotion.results.drift import Drift, Mix
 from batch_emotion.results.run_document import ClassPriorRecord, Counts, RunCounts, WorkerRecord
@@ -55,6 +56,7 @@ class Summary:
         confidence_sum: of all rows that have a confidence.
         update: what an update did.
         class_prior: the mix of classes that the probabilities hold for; None until there is a whole result.
+        estimated_mix: the estimated share of each class; None where there is no estimate.
         drift: how far the result is from a baseline.
     """
 
@@ -70,6 +72,7 @@ class Summary:
     confidence_sum: float = 0.0
     update: UpdateCounts | None = None
     class_prior: ClassPriorRecord | None = None
+    estimated_mix: EstimatedMix | None = None
     drift: Drift | None = None
 
     @classmethod
@@ -83,6 +86,7 @@ class Summary:
             faces,
             confidence_sum=mix.mean_confidence * mix.emotions.total(),
             class_prior=counts.get("class_prior"),
+            estimated_mix=counts.get("estimated_mix"),
         )
 
     def counting(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -148,6 +152,8 @@ class Summary:
             del counts["vanished"]
         if self.class_prior is not None:
             counts["class_prior"] = self.class_prior
+        if self.estimated_mix is not None:
+            counts["estimated_mix"] = self.estimated_mix
         return counts
 
     def as_dict(self) -> RunCounts:

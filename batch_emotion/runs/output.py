@@ -13,8 +13,10 @@ import pyarrow as pa
 
 from batch_emotion._version import __version__
 from batch_emotion.engines.base import Assignment
+from batch_emotion.metrics.quantification import estimated_mix
+from batch_emotion.model.held_out import held_out_moments
 from batch_emotion.options.predict import PredictOptions
-from batch_emotion.results.class_prior import ClassPrior
+from batch_emotion.results.class_prior import ClassPrior, MixCounter
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.run_document import ResultRecord
 from batch_emotion.results.summary import Summary
@@ -82,6 +84,7 @@ def write_output(out: Place, job: Job, options: PredictOptions, recorder: Record
         work.summary.profile = profile
         return Made("nothing to do", work.summary, work.record, job.plan.left_out)
     summary = Summary(profile=profile, update=work.counts)
+    held_out = held_out_moments(job.bundle, job.class_names)
     cut = list(shards(len(work.plan), job.fingerprint.shard_size))
     committed = workspace.committed
     kept = [shard for shard in cut if shard[0] in committed]
@@ -102,7 +105,10 @@ def write_output(out: Place, job: Job, options: PredictOptions, recorder: Record
     summary.scored, summary.seconds = seen.scored, seen.seconds
     summary.runtime, summary.threads, summary.workers = seen.runtime, seen.threads, seen.workers
 
+    mix = MixCounter(job.class_names)
+
     def announce(sha256: str) -> None:
+        summary.estimated_mix = estimated_mix(mix.seen, held_out, job.class_names)
         workspace.announce(result_record(job.fingerprint, sha256, summary))
 
     def rows() -> Iterable[pa.Table]:
@@ -112,7 +118,7 @@ def write_output(out: Place, job: Job, options: PredictOptions, recorder: Record
     with profile.timing("write"):
         prior = job.class_prior.over(rows)
         summary.class_prior = prior.as_record()
-        written = summary.counting(prior.apply(rows(), job.scorer.min_confidence))
+        written = summary.counting(prior.apply(mix.counting(rows(), prior.at_training()), job.scorer.min_confidence))
         sha256 = write_result(out, written, work.schema, footer(job, prior), announce)
     summary.seconds += time.monotonic() - started if summary.scored else 0
     return Made("done", summary, result_record(job.fingerprint, sha256, summary), job.plan.left_out)

@@ -10,6 +10,7 @@ from batch_emotion.metrics.calibration import calibration_bins
 from batch_emotion.metrics.measuring import measure
 from batch_emotion.metrics.scores import Scores
 from batch_emotion.model.card_metrics import Calibration, CardMetrics
+from batch_emotion.model.held_out import HeldOut
 from batch_emotion.records import pixel_digests
 from batch_emotion.training.calibration import (
     cross_fitted_ece,
@@ -39,6 +40,13 @@ def calibrate(model: Any, data: LabelledPixels) -> Calibration:
         "ece_after": round(cross_fitted_ece(logits, targets, _FOLDS), 4),
         "folds": _FOLDS,
     }
+
+
+def answers(model: Any, validation: LabelledPixels, class_names: tuple[str, ...]) -> HeldOut:
+    """What a network answers to the validation images of which more than half of the target is for one class."""
+    clear = np.flatnonzero(validation.targets.max(axis=1) > 0.5)
+    judged = validation.take(clear)
+    return HeldOut(class_names, judged.targets.argmax(axis=1), predict_proba(model, judged.pixels))
 
 
 def assess(model: Any, train: LabelledPixels, validation: LabelledPixels, class_names: tuple[str, ...]) -> CardMetrics:

@@ -17,6 +17,7 @@ from batch_emotion.errors import BatchEmotionError
 from batch_emotion.model.architectures import layer_table
 from batch_emotion.model.bundle import GOLDEN_TOLERANCE, Card
 from batch_emotion.model.card_metrics import CardMetrics
+from batch_emotion.model.held_out import FILE, HeldOut
 from batch_emotion.model.model_card import human_card
 from batch_emotion.model.runtime import OnnxRuntime, onnx_bytes
 from batch_emotion.records import InputSpec
@@ -36,6 +37,7 @@ def write_bundle(
     training: dict[str, Any],
     history: list[Epoch],
     train_hashes: Sequence[str],
+    held_out: HeldOut,
     golden: NDArray[np.uint8],
     summary: str,
 ) -> None:
@@ -52,6 +54,7 @@ def write_bundle(
         training: the recipe.
         history: a line per epoch.
         train_hashes: a digest of each decoded training image.
+        held_out: its answers to the validation images.
         golden: uint8 (N, H, W, C), the inputs of the golden predictions.
         summary: the card's one line.
 
@@ -72,6 +75,7 @@ def write_bundle(
         write_history(history, folder / "history.csv")
         draw_curves(history, folder / "curves.png")
         (folder / "train_hashes").write_text("".join(f"{text}\n" for text in sorted(set(train_hashes))), "ascii")
+        held_out.write(folder / FILE)
         _write_golden(expected, class_names, folder / "golden.csv")
         card = Card(
             name=out.name,

@@ -54,7 +54,7 @@ def test_there_is_a_bundled_model_and_its_card_survives_a_round_trip() -> None:
     assert Card.from_json(card.to_json()) == card
 
 
-FILES = ("curves.png", "golden.csv", "history.csv", "model.keras", "model.onnx", "train_hashes")
+FILES = ("curves.png", "golden.csv", "held_out.csv", "history.csv", "model.keras", "model.onnx", "train_hashes")
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_the_keys_of_run_json_are_pinned(faces: Path, tmp_path: Path) -> None:
     assert set(document["result"]) == RESULT == set(ResultRecord.__annotations__)
     assert set(document["result"]["counts"]) == COUNTS
     assert set(document["last_run"]) == RUN | COUNTS
-    assert set(LastRun.__annotations__) == RUN | COUNTS | {"faces", "vanished", "workers"}
+    assert set(LastRun.__annotations__) == RUN | COUNTS | {"faces", "vanished", "workers", "estimated_mix"}
 
 
 def test_a_run_without_a_result_keeps_the_earlier_one(faces: Path, tmp_path: Path) -> None:
