@@ -1,7 +1,7 @@
 # The checks, as CI runs them. PYTHON is the environment that has ".[dev]" installed.
 PYTHON ?= .venv/bin/python
 
-.PHONY: check test lint types imports readme pictures soak bench wheel
+.PHONY: check test lint types imports readme pictures soak bench int8 wheel
 
 check: test lint types imports readme
 
@@ -32,6 +32,11 @@ soak:
 # What is measured: prints its figures. BENCH_FACES and BENCH_BASELINE say with what, see tests/bench.
 bench:
 	$(PYTHON) -m pytest -m bench -s
+
+# The int8 networks of bundles, where they are as good: make int8 MODELS="…" CALIBRATION=training CHECK=test, labelled
+# faces in a folder per class; takes about a minute for each.
+int8:
+	$(PYTHON) -m tests.bench.int8 $(MODELS) --calibration $(CALIBRATION) --check $(CHECK) $(if $(DATA),--data $(DATA))
 
 wheel:
 	$(PYTHON) -m build --wheel

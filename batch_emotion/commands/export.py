@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import get_args
 
+import numpy as np
+import pyarrow.compute as pc
+
 from batch_emotion.errors import OutputMismatch, UsageError
+from batch_emotion.images.pipeline import stream
 from batch_emotion.model.architectures import is_mirrored
-from batch_emotion.model.bundle import load_bundle
+from batch_emotion.model.bundle import INT8_FILE, Bundle, load_bundle
+from batch_emotion.model.quantization import CALIBRATION_IMAGES, COMPARED_IMAGES, int8_network
 from batch_emotion.options.export import ExportFormat, ExportOptions
+from batch_emotion.options.images import Limits
+from batch_emotion.records import Status
+from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.commits import committing, committing_folder
 
 
@@ -20,6 +29,8 @@ def export(options: ExportOptions) -> None:
     """
     if options.format not in get_args(ExportFormat):
         raise UsageError(f"no format {options.format!r}; there are: {', '.join(get_args(ExportFormat))}")
+    if options.calibration is not None and options.format != "int8":
+        raise UsageError(f"`calibration` goes with `format` int8, not {options.format}; leave it out")
     out = options.out
     if not out.absolute().parent.is_dir():
         raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
@@ -42,6 +53,8 @@ def export(options: ExportOptions) -> None:
                 if bundle.onnx_file is None:
                     raise UsageError(f"{bundle.card.name} has no model.onnx")
                 shutil.copyfile(bundle.checked(bundle.onnx_file), temporary)
+            case "int8":
+                temporary.write_bytes(_int8(bundle, options.calibration))
             case "joblib":
                 import joblib
 
@@ -56,3 +69,21 @@ def export(options: ExportOptions) -> None:
                 partial = temporary.with_suffix(".h5")
                 model.save(partial)
                 partial.replace(temporary)
+
+
+def _int8(bundle: Bundle, calibration: Path | None) -> bytes:
+    if calibration is None:
+        if bundle.int8_file is None:
+            raise UsageError(
+                f"{bundle.card.name} has no {INT8_FILE}; give `calibration`, a folder of faces to make one with"
+            )
+        return bundle.checked(bundle.int8_file).read_bytes()
+    if bundle.onnx_file is None:
+        raise UsageError(f"{bundle.card.name} has no model.onnx to make int8 of")
+    rows = make_plan([str(calibration)])
+    few = rows.take(np.sort(np.random.default_rng(0).permutation(len(rows))[: CALIBRATION_IMAGES + COMPARED_IMAGES]))
+    good = [
+        batch.pixels[pc.equal(batch.facts["status"], Status.OK.value).to_numpy(zero_copy_only=False)]
+        for batch in stream(few, bundle.card.input, Limits(), batch_size=256)
+    ]
+    return int8_network(bundle.checked(bundle.onnx_file), np.concatenate(good)).onnx

@@ -28,6 +28,7 @@ from batch_emotion.storage.locks import output_lock
 from batch_emotion.training.assessment import answers, assess, calibrate
 from batch_emotion.training.checkpoints import Epoch
 from batch_emotion.training.fit import LabelledPixels, fit, predict_proba
+from batch_emotion.training.int8 import add_int8
 from batch_emotion.training.sampling import class_prior, class_shares, matching_shift, shift_logits
 from batch_emotion.training.save import write_bundle
 from batch_emotion.training.teaching import check_teachers, teach
@@ -120,9 +121,18 @@ def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> T
         golden=golden_pixels(spec),
         summary=options.summary,
     )
+    if options.int8:
+        _add_int8(options.out, learn, watch, log)
     bundle = load_bundle(options.out)
     _clear(work)
     return TrainResult(bundle, history, unusable)
+
+
+def _add_int8(out: Path, learn: LabelledPixels, watch: LabelledPixels, log: Callable[[str], None]) -> None:
+    try:
+        add_int8(out, learn, watch, "the validation images")
+    except BatchEmotionError as error:
+        log(f"no int8 network: {error}")
 
 
 def _build(options: TrainOptions, spec: InputSpec) -> Any:

@@ -24,6 +24,7 @@ from batch_emotion.storage.commits import file_sha256
 FORMAT_VERSION = 2
 """2 has ``predicted`` where 1 has ``said`` in ``metrics["left_out"]``."""
 GOLDEN_TOLERANCE = 1e-4
+INT8_FILE = "model.int8.onnx"
 KERAS_SUFFIXES = frozenset({".keras", ".h5", ".hdf5"})
 PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".joblib"})
 
@@ -133,6 +134,12 @@ class Bundle:
         networks = [self._digests[self.checked(path)] for path in (self.keras_file, self.onnx_file) if path]
         facts = json.dumps([networks, self.card.class_names, asdict(self.card.input)])
         return hashlib.sha256(facts.encode()).hexdigest()
+
+    @property
+    def int8_file(self) -> Path | None:
+        """The network in int8 for ONNX Runtime, None where there is none; it has no part in ``sha256``."""
+        file = self.folder / INT8_FILE if self.folder else None
+        return file if file and file.is_file() else None
 
     @cached_property
     def _digests(self) -> dict[Path, str]:

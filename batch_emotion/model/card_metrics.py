@@ -70,6 +70,17 @@ class Speed(TypedDict, total=False):
     machine: str
 
 
+class Int8Quality(TypedDict):
+    """The int8 network beside the float32 one on labelled images; ``float_layers`` convolutions stay in float32."""
+
+    data: str
+    images: int
+    agreement: float
+    accuracy: float
+    float32_accuracy: float
+    float_layers: int
+
+
 class CardMetrics(TypedDict, total=False):
     """The part ``metrics`` of a card; each key is there where it was measured.
 
@@ -91,6 +102,7 @@ class CardMetrics(TypedDict, total=False):
     carried_over: list[CarriedOver]
     left_out: dict[str, LeftOut]
     speed: Speed
+    int8: Int8Quality
 
 
 def rename_left_out(left_out: dict[str, Any]) -> dict[str, LeftOut]:

@@ -148,7 +148,15 @@ def _calibration(card: Card) -> str:
 
 def _speed(card: Card) -> str:
     measured = dict(card.metrics.get("speed") or {})
-    return "\n".join(f"- {text.format(measured[key])}" for key, text in _SPEED.items() if measured.get(key) is not None)
+    lines = [f"- {text.format(measured[key])}" for key, text in _SPEED.items() if measured.get(key) is not None]
+    int8 = card.metrics.get("int8")
+    if int8:
+        lines.append(
+            f"- `--precision int8` predicts the same class for {int8['agreement']:.2%} of {int8['images']:,} images "
+            f"of `{int8['data']}`, and the label for {int8['accuracy']:.2%}, against {int8['float32_accuracy']:.2%} in "
+            f"float32; {int8['float_layers']} of its convolutions compute in float32"
+        )
+    return "\n".join(lines)
 
 
 def _licence(card: Card) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
 from batch_emotion.errors import BundleError, UsageError, one_line
-from batch_emotion.model.bundle import Bundle
+from batch_emotion.model.bundle import INT8_FILE, Bundle
 from batch_emotion.model.interface import check_input, check_probabilities, probe_pixels
 from batch_emotion.options.models import Precision, RuntimeName
 
@@ -178,19 +178,19 @@ def open_runtime(
         bundle: the model.
         name: which runtime.
         threads: how many cores to use; 0: as many as this process may.
-        precision: ``mixed`` computes in float16 under TensorFlow.
+        precision: ``mixed`` computes in float16 under TensorFlow, ``int8`` in integers under ONNX Runtime.
 
     Raises:
         BundleError: ``onnx`` was asked for, but the model has no ONNX network; or the network is not the one that the
-            card describes, or gives no probabilities.
-        UsageError: ``mixed`` was asked of ONNX Runtime.
+            card describes, or gives no probabilities; or ``int8`` was asked for, but the model has no such network.
+        UsageError: ``mixed`` was asked of ONNX Runtime, or ``int8`` of TensorFlow.
     """
     runtime: Runtime
     spec = bundle.card.input
     if resolve_runtime(bundle, name, precision) == "onnx" and bundle.onnx_file is not None:
         if os.path.exists(_NVIDIA) and "tensorflow" in sys.modules:
             _configure_tensorflow(threads, gpu=False)
-        file = bundle.checked(bundle.onnx_file)
+        file = bundle.checked(bundle.int8_file if precision == "int8" and bundle.int8_file else bundle.onnx_file)
         try:
             runtime = onnx = OnnxRuntime(str(file), threads)
         except Exception as error:
@@ -212,6 +212,12 @@ def resolve_runtime(
     """Which runtime ``name`` means for this bundle on this machine."""
     if name == "onnx" and bundle.onnx_file is None:
         raise BundleError(f"{bundle.card.name} has no model.onnx; use `runtime` tensorflow")
+    if precision == "int8":
+        if name == "tensorflow":
+            raise UsageError("`precision` int8 is for ONNX Runtime on the CPU, and this run is to use TensorFlow")
+        if bundle.int8_file is None:
+            raise BundleError(f"{bundle.card.name} has no {INT8_FILE}; leave out `precision` int8")
+        name = "onnx"
     if name == "auto":
         name = "onnx" if bundle.onnx_file is not None and not _has_gpu() else "tensorflow"
     if name == "onnx" and precision == "mixed":

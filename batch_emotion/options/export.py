@@ -8,7 +8,7 @@ from typing import Literal
 
 from batch_emotion.options.declared import option
 
-ExportFormat = Literal["h5", "joblib", "keras", "savedmodel", "onnx"]
+ExportFormat = Literal["h5", "joblib", "keras", "savedmodel", "onnx", "int8"]
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,10 @@ class ExportOptions:
 
     Attributes:
         model: a bundled model's name, or a bundle's folder.
-        format: of the file, or of the folder for ``savedmodel``.
+        format: of the file, or of the folder for ``savedmodel``; ``int8`` is an ONNX file too.
         out: where to.
         overwrite: replace what is there.
+        calibration: faces as in the training, which ``int8`` is made with where the bundle has no such network.
     """
 
     model: str | Path = option(
@@ -28,3 +29,6 @@ class ExportOptions:
     format: ExportFormat = option(help="What to write.")
     out: Path = option(help="The file, or the folder of a SavedModel.")
     overwrite: bool = option(False, "Replace what is there.")
+    calibration: Path | None = option(
+        None, "Make int8 with the faces in this folder, such as those of the training; default: the bundle's own."
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 RuntimeName = Literal["auto", "onnx", "tensorflow"]
-Precision = Literal["float32", "mixed"]
+Precision = Literal["float32", "mixed", "int8"]
 
 MODEL_HELP = "A bundled model's name, a bundle's folder, or a .keras or .h5 file (with --classes)."
 ONLY_HELP = "Choose among these classes of the model alone, such as happy,sad,angry; at least two."

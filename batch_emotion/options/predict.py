@@ -59,7 +59,7 @@ class PredictOptions:
         task: score only this part of the plan; None scores all of it.
         engine: what scores the shards.
         runtime: what runs the network.
-        precision: ``mixed`` computes in float16, under TensorFlow.
+        precision: ``mixed`` computes in float16, under TensorFlow; ``int8`` in integers, under ONNX Runtime.
         threads: how many cores to use; as many as the process may where None.
         batch_size: images in a batch.
         monitoring: what is recorded of the run, and what its result is held against.
@@ -114,7 +114,8 @@ class PredictOptions:
     runtime: RuntimeName = option("auto", RUNTIME_HELP, heading="Engine")
     precision: Precision = option(
         "float32",
-        "mixed: compute in float16 where it does little harm, for TensorFlow on a GPU.",
+        "mixed: compute in float16 where it does little harm, for TensorFlow on a GPU; int8: with the model's int8 "
+        "network where it has one, for ONNX Runtime on a CPU.",
         effect="scores",
     )
     threads: int | None = option(

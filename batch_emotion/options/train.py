@@ -150,6 +150,7 @@ class TrainOptions:
         validation_split: the fraction of every class put aside where there is no other validation data.
         labels: how manifests are labelled.
         initial: a model whose weights to start from, of the same architecture; its outputs are matched by class name.
+        int8: add the network in int8, where it is as good on the validation images.
         recipe: how to train.
         teachers: models whose probabilities for the training images become a part of the targets.
         teacher_weight: that part.
@@ -179,6 +180,7 @@ class TrainOptions:
     initial: str | None = option(
         None, "Start from this model's weights; outputs are matched by class name.", flag="from"
     )
+    int8: bool = option(False, "Add the network in int8 where it is as good on the validation images.")
     recipe: Recipe = group(Recipe, "Training")
     teachers: tuple[str, ...] = option(
         (),

@@ -159,6 +159,6 @@ def _scorer(
 def _runtime(options: PredictOptions, bundle: Bundle) -> Literal["onnx", "tensorflow"]:
     """What runs the network; ``auto`` goes by the GPUs of the workers, not of this machine, where there are workers."""
     name, engine = options.runtime, options.engine
-    if name == "auto" and engine.name == "ray":
+    if name == "auto" and engine.name == "ray" and options.precision != "int8":
         name = "onnx" if bundle.onnx_file is not None and not engine.gpus_per_worker else "tensorflow"
     return resolve_runtime(bundle, name, options.precision)

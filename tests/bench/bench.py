@@ -29,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +54,7 @@ from batch_emotion.options.images import Limits
 
 bundle = load_bundle(sys.argv[1])
 spec, limits = bundle.card.input, Limits()
-told = {"cores": available_cores(), "keras_file": str(bundle.keras_file)}
+told = {"cores": available_cores(), "keras_file": str(bundle.keras_file), "int8": bundle.int8_file is not None}
 told |= {"side": spec.image_size[0], "color_mode": spec.color_mode}
 if len(sys.argv) > 2:
     locations = make_plan([sys.argv[2]]).slice(0, 4096).images["location"].to_pylist()
@@ -162,14 +163,14 @@ class Bench:
         return told
 
     def plan(self, folder: Path) -> Run:
-        return execute(*self._tool(folder), "--out", self.work / "none.parquet", "--dry-run")
+        return execute(*self.tool(folder), "--out", self.work / "none.parquet", "--dry-run")
 
     def ours(self, folder: Path, *how: object) -> tuple[float, int, Run]:
         """Seconds from the listing to the file written, images, and the process."""
         out = self.work / "ours.parquet"
         for left in self.work.glob("ours.parquet*"):
             left.unlink()
-        run = execute(*self._tool(folder), "--out", out, "--quiet", "--overwrite", *how)
+        run = execute(*self.tool(folder), "--out", out, "--quiet", "--overwrite", *how)
         told = json.loads(out.with_name("ours.parquet.run.json").read_text())["last_run"]
         return told["scoring_seconds"] + told["profile_seconds"]["list"], told["images"], run
 
@@ -184,7 +185,8 @@ class Bench:
     def rounds(self) -> Iterator[int]:
         yield from range(self.options.rounds)
 
-    def _tool(self, folder: Path) -> list[object]:
+    def tool(self, folder: Path) -> list[object]:
+        """The command that scores a folder."""
         return [PYTHON, "-m", "batch_emotion", "predict", folder, "--model", self.options.model]
 
 
@@ -243,7 +245,7 @@ def growth(bench: Bench) -> list[Figure]:
 
 def start(bench: Bench) -> list[Figure]:
     words = Figure("--help against importing typer", 2.0, at_least=False)
-    single = Figure("one image, whole process, against importing tensorflow", 1.4, at_least=False)
+    single = Figure("one image, whole process, against importing tensorflow", 0.2, at_least=False)
     image = next(path for path in bench.folder("one").rglob("*") if path.is_file())
     for figure, yardstick, command in (
         (words, "import typer", ("--help",)),
@@ -255,6 +257,57 @@ def start(bench: Bench) -> list[Figure]:
             ours = execute(PYTHON, "-m", "batch_emotion", *command).wall_s
             figure.add(ours / theirs, ours_s=ours, theirs_s=theirs)
     return [words, single]
+
+
+def few(bench: Bench) -> list[Figure]:
+    """Twenty images, and a night with 40 new ones of 10,000: whole processes."""
+    twenty = Figure("twenty images to Parquet against importing tensorflow", 0.25, at_least=False)
+    peak = Figure("twenty images to Parquet: peak memory", 300, at_least=False, unit="MB")
+    night = Figure("a night with 40 new of 10,000 against importing tensorflow", 0.25, at_least=False)
+    for name, count in (("twenty", 20), ("old", 9_960), ("nights", 10_000)):
+        shutil.rmtree(bench.work / name, ignore_errors=True)
+        (bench.work / name).mkdir()
+        images = (path for path in sorted(bench.folder("faces10k").rglob("*")) if path.is_file())
+        for number, image in enumerate(islice(images, count)):
+            os.link(image, bench.work / name / f"{number:05d}{image.suffix}")
+    source, out = bench.work / "source", bench.work / "night.parquet"
+    for _ in bench.rounds():
+        theirs = execute(PYTHON, "-c", "import tensorflow").wall_s
+        _, _, run = bench.ours(bench.work / "twenty")
+        twenty.add(run.wall_s / theirs, ours_s=run.wall_s, theirs_s=theirs)
+        peak.add(run.peak_mb)
+        for left in bench.work.glob("night.parquet*"):
+            left.unlink()
+        source.unlink(missing_ok=True)
+        source.symlink_to(bench.work / "old")
+        execute(*bench.tool(source), "--out", out, "--quiet")
+        source.unlink()
+        source.symlink_to(bench.work / "nights")
+        theirs = execute(PYTHON, "-c", "import tensorflow").wall_s
+        update = execute(*bench.tool(source), "--out", out, "--quiet", "--update")
+        told = json.loads(out.with_name("night.parquet.run.json").read_text())["last_run"]
+        if told["scored_in_this_run"] != 40:
+            sys.exit(f"{told['scored_in_this_run']} images were scored, not 40")
+        night.add(update.wall_s / theirs, ours_s=update.wall_s, theirs_s=theirs, peak_mb=update.peak_mb)
+    return [twenty, peak, night]
+
+
+def whole(bench: Bench) -> list[Figure]:
+    """20,000 faces, whole processes, start included; int8 where the model has such a network."""
+    figures = [Figure("faces: whole process against the idiom's", 1.8, at_least=True)]
+    if bench.model["int8"]:
+        figures.append(Figure("faces: whole process against the idiom's, int8", 2.6, at_least=True))
+        figures.append(Figure("faces: images/s of int8 against float32", 1.5, at_least=True))
+    folder = bench.folder("faces")
+    for _ in bench.rounds():
+        _, theirs = bench.idiom(folder)
+        float_s, images, ours = bench.ours(folder)
+        figures[0].add(theirs.wall_s / ours.wall_s, ours_s=ours.wall_s, idiom_s=theirs.wall_s)
+        if bench.model["int8"]:
+            int8_s, _, ours = bench.ours(folder, "--precision", "int8")
+            figures[1].add(theirs.wall_s / ours.wall_s, ours_s=ours.wall_s, idiom_s=theirs.wall_s)
+            figures[2].add(float_s / int8_s, float32=images / float_s, int8=images / int8_s)
+    return figures
 
 
 def planning(bench: Bench) -> list[Figure]:
@@ -271,7 +324,7 @@ def planning(bench: Bench) -> list[Figure]:
 
 
 PARTS: dict[str, Callable[[Bench], list[Figure]]] = {
-    part.__name__: part for part in (faces, photos, workers, growth, start, planning)
+    part.__name__: part for part in (faces, photos, workers, growth, start, few, whole, planning)
 }
 
 

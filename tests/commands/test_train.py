@@ -7,9 +7,11 @@ import pytest
 from batch_emotion import PredictOptions, SampleOptions, TrainOptions, predict, sample, train
 from batch_emotion.commands.models import verify
 from batch_emotion.errors import OutputMismatch, UsageError
+from batch_emotion.model import quantization
 from batch_emotion.model.held_out import held_out_moments
 from batch_emotion.options.images import ManifestOptions
 from batch_emotion.options.train import Degradation, LabelOptions, Recipe
+from batch_emotion.training import int8
 from tests.images.pictures import wide_bmp
 
 
@@ -50,6 +52,25 @@ def test_a_network_trained_on_the_samples_learns_them_and_predicts(tmp_path: Pat
 
     with pytest.raises(OutputMismatch, match="`overwrite`"):
         train(options)
+
+
+def test_an_int8_network_is_added_where_it_is_as_good(
+    tmp_path: Path, faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    options = TrainOptions(faces, tmp_path / "model", recipe=Recipe(epochs=1), int8=True)
+    assert train(options, said.append).bundle.int8_file is None
+    assert "no int8 network: 36 images are too few to calibrate with; 64 are needed" in said
+    for name, value in (("FEWEST_IMAGES", 8), ("AGREEMENT", -1.0)):
+        monkeypatch.setattr(quantization, name, value)
+    monkeypatch.setattr(int8, "AGREEMENT", -1.0)
+    monkeypatch.setattr(int8, "ACCURACY_LOSS", 1.0)
+    bundle = train(replace(options, overwrite=True)).bundle
+    assert bundle.int8_file is not None
+    assert bundle.card.metrics["int8"]["data"] == "the validation images"
+    assert verify(bundle).passed
+    table = predict(PredictOptions((str(faces),), model=tmp_path / "model", precision="int8")).table
+    assert table["status"].to_pylist() == ["ok"] * 48
 
 
 def test_training_resumes_from_its_checkpoint(tmp_path: Path, faces: Path) -> None:
