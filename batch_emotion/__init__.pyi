@@ -35,7 +35,7 @@ from .options.train import LabelOptions as LabelOptions
 from .model.about import About as About
 from .model.about import DataAbout as DataAbout
 from .model.bundle import Bundle as Bundle
-from .model.bundle import Card as Card
+from .model.card import Card as Card
 from .model.bundle import load_bundle as load_bundle
 from .options.export import ExportOptions as ExportOptions
 from .options.merge import MergeOptions as MergeOptions

@@ -10,7 +10,8 @@ from batch_emotion.cli.app import command
 from batch_emotion.errors import ExitCode
 
 if TYPE_CHECKING:
-    from batch_emotion.model.bundle import Bundle, Card
+    from batch_emotion.model.bundle import Bundle
+    from batch_emotion.model.card import Card
     from batch_emotion.model.card_metrics import CardMetrics
 
 

@@ -18,7 +18,8 @@ from batch_emotion.images.synthetic import golden_pixels
 from batch_emotion.labels.training import LabelledPlan, labelled_splits, read_labelled, split
 from batch_emotion.model.about import About, read_about
 from batch_emotion.model.architectures import ARCHITECTURES, start_from
-from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
+from batch_emotion.model.bundle import Bundle, load_bundle
+from batch_emotion.model.card import check_class_names
 from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.images import Limits
 from batch_emotion.options.train import Recipe, TrainOptions

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from batch_emotion.errors import UsageError
 from batch_emotion.evaluation.document import FORMAT_VERSION, Evaluation
-from batch_emotion.model.bundle import Card, load_bundle
+from batch_emotion.model.bundle import load_bundle
+from batch_emotion.model.card import Card
 from batch_emotion.model.card_metrics import CardMetrics, rename_left_out
 from batch_emotion.model.model_card import human_card
 from batch_emotion.storage.commits import commit_text

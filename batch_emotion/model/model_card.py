@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from batch_emotion.model.bundle import Card
+from batch_emotion.model.card import Card
 from batch_emotion.model.card_results import percent, results_section
 
 _SPEED = {

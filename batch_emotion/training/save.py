@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from batch_emotion._version import __version__
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.model.architectures import layer_table
-from batch_emotion.model.bundle import GOLDEN_TOLERANCE, Card
+from batch_emotion.model.bundle import GOLDEN_TOLERANCE
+from batch_emotion.model.card import Card
 from batch_emotion.model.card_metrics import CardMetrics
 from batch_emotion.model.held_out import FILE, HeldOut
 from batch_emotion.model.model_card import human_card

@@ -11,7 +11,8 @@ from batch_emotion import PredictOptions, load_bundle, predict
 from batch_emotion.commands.models import verify
 from batch_emotion.errors import BundleError
 from batch_emotion.images.synthetic import golden_pixels
-from batch_emotion.model.bundle import Bundle, Card, bundled_models, models_folder
+from batch_emotion.model.bundle import Bundle, bundled_models, models_folder
+from batch_emotion.model.card import Card
 from batch_emotion.model.runtime import onnx_bytes, open_runtime
 from batch_emotion.options.models import RuntimeName
 

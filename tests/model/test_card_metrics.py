@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from batch_emotion.errors import BundleError
-from batch_emotion.model.bundle import Card, load_bundle
+from batch_emotion.model.bundle import load_bundle
+from batch_emotion.model.card import Card
 from batch_emotion.model.card_metrics import LeftOut
 
 

@@ -3,7 +3,8 @@ import pytest
 
 from batch_emotion import load_bundle
 from batch_emotion.metrics.measuring import agreement, measure
-from batch_emotion.model.bundle import Card, bundled_models
+from batch_emotion.model.bundle import bundled_models
+from batch_emotion.model.card import Card
 from batch_emotion.model.model_card import human_card
 from batch_emotion.records import InputSpec
 

@@ -1,0 +1,105 @@
+"""What a bundle says of itself: class names, preprocessing, figures, recipe."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, get_args, get_type_hints
+
+from batch_emotion.errors import BundleError
+from batch_emotion.model.card_metrics import CardMetrics, rename_left_out
+from batch_emotion.records import UNCERTAIN, InputSpec
+
+FORMAT_VERSION = 2
+"""2 has ``predicted`` where 1 has ``said`` in ``metrics["left_out"]``."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a bundle says of itself, in ``card.json``.
+
+    Attributes:
+        name: the bundle's name.
+        summary: one line for a list of models.
+        architecture: the name of the network.
+        class_names: the classes in the order of the network's outputs.
+        input: what the network wants to be shown.
+        parameters: how many weights it has.
+        class_prior: the mix of classes that the probabilities hold for, name to share; empty where it is not known.
+        metrics: scores by data set, such as ``{"validation": {"accuracy": 0.63, "images": 2982}}``, with agreement,
+            calibration and speed beside them.
+        training: the recipe: data, options, epochs, the command to run it again.
+        layers: the layer table.
+        versions: of the packages it was made with.
+        files: sha256 of each other file of the bundle.
+        format_version: of this format.
+    """
+
+    name: str
+    summary: str
+    architecture: str
+    class_names: tuple[str, ...]
+    input: InputSpec
+    parameters: int
+    class_prior: dict[str, float] = field(default_factory=dict)
+    metrics: CardMetrics = field(default_factory=CardMetrics)
+    training: dict[str, Any] = field(default_factory=dict)
+    layers: list[dict[str, Any]] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+    def to_json(self) -> str:
+        """The content of ``card.json``."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Card:
+        """Read ``card.json``.
+
+        Raises:
+            BundleError: it is of a newer format, or not a card.
+        """
+        try:
+            fields = json.loads(text)
+            version = fields["format_version"]
+            if version not in (1, FORMAT_VERSION):
+                raise BundleError(f"the card has format version {version}; this version reads up to {FORMAT_VERSION}")
+            if version == 1 and "left_out" in fields.get("metrics", {}):
+                fields["metrics"]["left_out"] = rename_left_out(fields["metrics"]["left_out"])
+            spec = fields["input"] | {"image_size": tuple(fields["input"]["image_size"])}
+            fields |= {"class_names": tuple(fields["class_names"]), "input": InputSpec(**spec)}
+            fields["format_version"] = FORMAT_VERSION
+            card = cls(**fields)
+            card.check()
+        except (ValueError, KeyError, TypeError) as error:
+            raise BundleError(f"card.json is not a model card: {error!r}") from None
+        return card
+
+    def check(self) -> None:
+        """Refuse a card that cannot be of any model.
+
+        Raises:
+            BundleError: by its class names.
+            ValueError: by something else.
+        """
+        check_class_names(self.class_names)
+        if len(self.input.image_size) != 2 or not all(type(side) is int and side > 0 for side in self.input.image_size):
+            raise ValueError(f"image_size: {self.input.image_size}")
+        for name, choices in get_type_hints(InputSpec).items():
+            if name != "image_size" and getattr(self.input, name) not in get_args(choices):
+                raise ValueError(f"{name}: {getattr(self.input, name)!r}")
+        if not isinstance(self.files, dict) or not all(isinstance(sha256, str) for sha256 in self.files.values()):
+            raise ValueError(f"files: {self.files}")
+
+
+def check_class_names(class_names: tuple[str, ...]) -> None:
+    """Refuse class names that could not be told apart in the results.
+
+    Raises:
+        BundleError: fewer than two, one twice, or the reserved ``uncertain``.
+    """
+    if len(class_names) < 2 or len(set(class_names)) != len(class_names) or "" in class_names:
+        raise BundleError(f"at least two different classes are needed, but got: {', '.join(class_names) or 'none'}")
+    if UNCERTAIN in class_names:
+        raise BundleError(f"{UNCERTAIN!r} marks predictions of low confidence and cannot be a class")
