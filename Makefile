@@ -1,7 +1,7 @@
 # The checks, as CI runs them. PYTHON is the environment that has ".[dev]" installed.
 PYTHON ?= .venv/bin/python
 
-.PHONY: check test lint types imports readme soak bench wheel
+.PHONY: check test lint types imports readme pictures soak bench wheel
 
 check: test lint types imports readme
 
@@ -19,7 +19,11 @@ imports:
 	$(dir $(PYTHON))lint-imports
 
 readme:
-	$(PYTHON) -m cogapp --check README.md
+	$(PYTHON) -m cogapp --check README.md jobs/README.md models/README.md
+
+# The pictures in jobs/pictures, from drawn faces; wants Chromium.
+pictures:
+	$(PYTHON) -m tests.support.pictures
 
 # What takes long: a hundred kills, mutated images by the thousand, and data of full size.
 soak:

@@ -2,20 +2,20 @@
 
 from ._version import DEFAULT_MODEL as DEFAULT_MODEL
 from ._version import __version__ as __version__
-from .commands.evaluate import EvaluateOptions as EvaluateOptions
+from .options.evaluate import EvaluateOptions as EvaluateOptions
 from .commands.evaluate import EvaluateResult as EvaluateResult
 from .commands.evaluate import evaluate as evaluate
-from .commands.explain import ExplainOptions as ExplainOptions
+from .options.explain import ExplainOptions as ExplainOptions
 from .commands.explain import Explanation as Explanation
 from .commands.explain import explain as explain
 from .commands.export import export as export
 from .commands.merge import merge as merge
 from .commands.predict import PredictResult as PredictResult
 from .commands.predict import predict as predict
-from .commands.report import ReportOptions as ReportOptions
+from .options.report import ReportOptions as ReportOptions
 from .commands.report import report as report
 from .commands.sample import sample as sample
-from .commands.train import TrainOptions as TrainOptions
+from .options.train import TrainOptions as TrainOptions
 from .commands.train import TrainResult as TrainResult
 from .commands.train import train as train
 from .errors import BatchEmotionError as BatchEmotionError
@@ -31,7 +31,7 @@ from .errors import TimeLimitReached as TimeLimitReached
 from .errors import UsageError as UsageError
 from .evaluation.document import Evaluation as Evaluation
 from .evaluation.recording import record_evaluation as record_evaluation
-from .labels.training import LabelOptions as LabelOptions
+from .options.train import LabelOptions as LabelOptions
 from .model.about import About as About
 from .model.about import DataAbout as DataAbout
 from .model.bundle import Bundle as Bundle
@@ -55,5 +55,5 @@ from .records import Status as Status
 from .reporting.document import ReportDocument as ReportDocument
 from .results.summary import Summary as Summary
 from .runs.output import Progress as Progress
-from .training.augmentation import Augmentation as Augmentation
-from .training.fit import Recipe as Recipe
+from .options.train import Augmentation as Augmentation
+from .options.train import Recipe as Recipe

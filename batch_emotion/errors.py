@@ -9,7 +9,7 @@
     │   │   └── PruneRefused               too many images vanished to believe it
     │   ├── JobFileError                   a job file that makes no sense
     │   └── BundleError                    no such model, or one that is damaged
-    ├── TimeLimitReached          exit 4   stopped at --time-limit; the same command carries on
+    ├── TimeLimitReached          exit 4   stopped at `time_limit`; the same command carries on
     └── OutputBusy                exit 75  another run holds this output
 
     Interrupted (BaseException)   exit 129, 130 or 143   SIGHUP, SIGINT or SIGTERM arrived
@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import ClassVar
 
@@ -31,6 +33,27 @@ _NOISE = re.compile(
 def one_line(error: BaseException | str) -> str:
     """What an error says, on one line, without a URL's signed query and what Google's client adds to all."""
     return _NOISE.sub("", " ".join(str(error).split()))
+
+
+class _Spelling:
+    """How messages name options: as they stand, in backquotes, until a command line names them by its flags."""
+
+    spell: Callable[[str], str] = staticmethod(str)
+
+
+def spelled(message: str) -> str:
+    """A message with the options in it named as the caller knows them."""
+    return _Spelling.spell(message)
+
+
+@contextmanager
+def spelling(spell: Callable[[str], str]) -> Iterator[None]:
+    """Have options named in another way for the block."""
+    before, _Spelling.spell = _Spelling.spell, staticmethod(spell)
+    try:
+        yield
+    finally:
+        _Spelling.spell = staticmethod(before)
 
 
 class ExitCode(IntEnum):
@@ -51,6 +74,9 @@ class BatchEmotionError(Exception):
     """A run that cannot go on; its text says what happened, what was expected and what to do."""
 
     exit_code = ExitCode.FAILED
+
+    def __str__(self) -> str:
+        return spelled(super().__str__())
 
 
 class UsageError(BatchEmotionError):

@@ -23,6 +23,9 @@ UNCERTAIN = "uncertain"
 CHECKSUM = "sha256"
 """The column of the files' contents, in plans and results of runs with ``--checksum``."""
 
+FACE_ROLL = "face_roll"
+"""The column of how faces are turned; earlier versions did not write it."""
+
 ColorMode = Literal["rgb", "grayscale"]
 
 FACE_SCHEMA = pa.schema(
@@ -33,6 +36,7 @@ FACE_SCHEMA = pa.schema(
         pa.field("box_w", pa.int32()),
         pa.field("box_h", pa.int32()),
         pa.field("face_score", pa.float32()),
+        pa.field(FACE_ROLL, pa.float32()),
     ]
 )
 """The columns that say which face a row is of; null in rows that are of none."""
@@ -89,7 +93,7 @@ class Face(NamedTuple):
     """Where a face is.
 
     ``number`` is its place by size, the largest being 0; the box is in pixels of the upright original; ``score``
-    is the detector's.
+    is the detector's; ``roll`` is by how many degrees the face is turned clockwise, None where that is not known.
     """
 
     number: int
@@ -98,6 +102,7 @@ class Face(NamedTuple):
     width: int
     height: int
     score: float
+    roll: float | None = None
 
 
 class DecodedImage(NamedTuple):
@@ -105,8 +110,8 @@ class DecodedImage(NamedTuple):
 
     ``pixels`` is uint8 (H, W, C) where ``status`` is ok, else None; ``width`` and ``height`` are those of the upright
     original, None where even the header could not be read; ``size`` (bytes) and ``mtime_ns`` (ns since the epoch) are
-    those of the file that was read, None where there was none; ``read_s`` is how long reading it took; ``face`` is
-    what of the image the pixels show, None where they show all of it.
+    those of the file that was read, None where there was none; ``read_s`` and ``detect_s`` are how long reading it and
+    finding faces in it took; ``face`` is what of the image the pixels show, None where they show all of it.
     """
 
     pixels: NDArray[np.uint8] | None
@@ -117,6 +122,7 @@ class DecodedImage(NamedTuple):
     size: int | None = None
     mtime_ns: int | None = None
     read_s: float = 0.0
+    detect_s: float = 0.0
     face: Face | None = None
 
 
@@ -130,7 +136,8 @@ class ImageBatch:
         facts: an Arrow batch of B rows with the columns ``status, width, height, error, size, mtime_ns``, and with
             faces those of ``FACE_SCHEMA``.
         read_s: seconds it took to read the files.
-        decode_s: seconds it took to decode them, and to find faces in them.
+        decode_s: seconds it took to decode them.
+        detect_s: seconds it took to find the faces in them.
     """
 
     image_index: NDArray[np.int64]
@@ -138,6 +145,7 @@ class ImageBatch:
     facts: pa.RecordBatch
     read_s: float = 0.0
     decode_s: float = 0.0
+    detect_s: float = 0.0
 
     @cached_property
     def image_rows(self) -> NDArray[np.int64]:
@@ -161,6 +169,7 @@ class Profile:
         compare: finding the rows of an earlier run that can stay.
         read: reading image files.
         decode: bytes to pixels of the model's size.
+        detect: finding faces.
         infer: pixels to probabilities.
         write: committing shards and putting the final output together.
     """
@@ -170,6 +179,7 @@ class Profile:
     compare: float = 0.0
     read: float = 0.0
     decode: float = 0.0
+    detect: float = 0.0
     infer: float = 0.0
     write: float = 0.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
 from batch_emotion.errors import BundleError
+from batch_emotion.images.feeding import Feeder
 from batch_emotion.images.framing import PhotoWatch
 from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
@@ -30,7 +31,7 @@ from batch_emotion.records import ImageBatch, InputSpec, Profile, pixel_digests
 from batch_emotion.results.schema import assemble
 
 _IN_FLIGHT = 3
-_PHOTOS = 32
+_PHOTOS = 4
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,6 @@ class ScorerSpec:
             BundleError: there is no such model, or it is another one.
         """
         with profile.timing("start"):
-            import tensorflow  # noqa: F401 - loading it is start-up, not scoring
-
             bundle = bundle or load_bundle(self.model, self.class_names, self.trust_pickle)
             if bundle.sha256 != self.sha256:
                 raise BundleError(
@@ -94,7 +93,7 @@ class ScorerSpec:
             profile,
             faces=self.faces,
             kept=self.kept,
-            look=PhotoWatch() if self.faces is None else None,
+            look=partial(PhotoWatch, limits=self.limits) if self.faces is None else None,
         )
 
 
@@ -115,7 +114,8 @@ class Scorer:
         profile: to which the seconds of each stage are added.
         faces: which faces to find in each image; None takes every image whole.
         kept: the classes to choose among, in the network's order; all of them where None.
-        look: shown every batch of images once it is decoded; None where nobody looks.
+        look: of a plan, what is shown its batches once they are decoded; None where nobody looks.
+        feeder: what drives the loader; chosen by the number of images where None.
     """
 
     runtime: Runtime
@@ -130,7 +130,8 @@ class Scorer:
     with_digests: bool = False
     faces: FaceOptions | None = None
     kept: tuple[str, ...] | None = None
-    look: Callable[[ImageBatch], None] | None = None
+    look: Callable[[Plan], Callable[[ImageBatch], None]] | None = None
+    feeder: Feeder | None = None
 
     def score(
         self,
@@ -147,7 +148,7 @@ class Scorer:
             plan: the slice.
             isolated: decode in a child process, slower, for images that may kill the process.
             shard_size: no batch of rows reaches over a multiple of so many images of the slice.
-            on_start: told the first row in the slice of each batch before it is read, in another thread.
+            on_start: called with the first row in the slice of each batch before it is read, in another thread.
         """
         pool = ThreadPoolExecutor(_IN_FLIGHT, "score")
         waiting: deque[tuple[ImageBatch, Future[NDArray[np.float32]]]] = deque()
@@ -167,6 +168,7 @@ class Scorer:
                 scored = scored.append_column("pixel_digest", pa.array(pixel_digests(batch.pixels), pa.string()))
             self.profile.read += batch.read_s
             self.profile.decode += batch.decode_s
+            self.profile.detect += batch.detect_s
             self.profile.infer += self.runtime.busy_s - busy_s
             busy_s = self.runtime.busy_s
             return scored
@@ -184,13 +186,16 @@ class Scorer:
                     with_faces=self.faces is not None,
                     shard_size=shard_size,
                     on_start=on_start,
+                    feeder=self.feeder,
                 )
-                for batch in batches:
-                    if self.look is not None:
-                        self.look(batch)
-                    waiting.append((batch, pool.submit(self._predict, batch.pixels)))
-                    if len(waiting) > _IN_FLIGHT:
-                        yield finish()
+                look = None if self.look is None else self.look(plan)
+                with closing(batches):
+                    for batch in batches:
+                        if look is not None:
+                            look(batch)
+                        waiting.append((batch, pool.submit(self._predict, batch.pixels)))
+                        while len(waiting) > _IN_FLIGHT or (waiting and waiting[0][1].done()):
+                            yield finish()
                 while waiting:
                     yield finish()
         finally:

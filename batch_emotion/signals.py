@@ -1,7 +1,7 @@
 """Signals that stop the process: an exception where Python is running, the end where native code does not come back.
 
 Python's own handler waits until the main thread leaves native code, which can be a whole batch of large images or the
-loading of a library; a thread that is told at once ends the process when the exception has not.
+loading of a library; a thread that hears of it at once ends the process when the exception has not.
 """
 
 from __future__ import annotations

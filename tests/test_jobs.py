@@ -9,13 +9,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
 
-from batch_emotion.cli import app, main
-
-JOBS = Path(__file__).parents[1] / "jobs"
-PROGRAM = "batch-emotion"
+from batch_emotion.cli import main
+from tests.support.command_lines import JOBS, PROGRAM, parse
+from tests.support.pictures import NAMES
 
 
 @pytest.fixture
@@ -25,17 +23,6 @@ def place(tmp_path: Path, faces: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PHOTOS", str(faces))
     monkeypatch.setenv("RESULTS", str(tmp_path / "results"))
     return tmp_path
-
-
-def _parses(words: list[str]) -> None:
-    """Run a command line of a job with --check, or parse it where it is not ``run``."""
-    assert Path(words[0]).name == PROGRAM
-    if words[1] == "run":
-        assert Path(words[2]).name == "nightly.toml"
-        assert main(["run", str(JOBS / "nightly.toml"), *words[3:], "--check"]) == 0
-    else:
-        command = typer.main.get_command(app).commands[words[1]]  # type: ignore[attr-defined]
-        command.make_context(words[1], words[2:])
 
 
 def test_the_job_file_is_valid_and_shows_its_plan(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,7 +52,7 @@ def test_the_crontab_has_five_fields_and_commands_that_parse() -> None:
         for text, (low, high) in zip(when, bounds, strict=True):
             assert text == "*" or low <= int(text) <= high
         assert "%" not in command, "cron takes it for a newline"
-        _parses(shlex.split(command.rpartition("&& ")[2]))
+        parse(shlex.split(command.rpartition("&& ")[2]))
         commands += 1
     assert commands == 2
 
@@ -80,7 +67,7 @@ def _unit(name: str) -> configparser.ConfigParser:
 @pytest.mark.usefixtures("place")
 def test_the_unit_runs_a_command_that_parses_and_is_hardened() -> None:
     service = _unit("batch-emotion.service")["Service"]
-    _parses(shlex.split(service["ExecStart"]))
+    parse(shlex.split(service["ExecStart"]))
     assert service["Type"] == "oneshot"
     assert service["SuccessExitStatus"].split() == ["4", "75"]
     for key in ("NoNewPrivileges", "PrivateNetwork", "PrivateTmp", "ProtectKernelTunables"):
@@ -171,7 +158,7 @@ def test_the_cronjob_has_what_kubernetes_requires() -> None:
     for mount in container["volumeMounts"]:
         _fits("VolumeMount", mount)
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
-    _parses([*container["command"], *container["args"]])
+    parse([*container["command"], *container["args"]])
 
 
 def test_the_array_job_and_its_merge_make_the_whole_result(place: Path) -> None:
@@ -193,14 +180,14 @@ def test_the_array_job_and_its_merge_make_the_whole_result(place: Path) -> None:
         }
         subprocess.run(["sh", str(JOBS / "slurm" / "array.sh")], env=environment, check=True)
         words = (place / "noted").read_text().splitlines()
-        _parses([PROGRAM, *words])
+        parse([PROGRAM, *words])
         tasks.append(int(words[words.index("--task-index") + 1]))
         (place / "results" / f"task-{task}.parquet").touch()
         assert words[words.index("--out") + 1] == str(place / "results" / f"task-{task}.parquet")
     assert tasks == list(range(int(words[words.index("--task-count") + 1])))
     subprocess.run(["sh", str(JOBS / "slurm" / "merge.sh")], env=environment, check=True)
     words = (place / "noted").read_text().splitlines()
-    _parses([PROGRAM, *words])
+    parse([PROGRAM, *words])
     assert sum(word.endswith(".parquet") for word in words) == len(tasks) + 1
 
 
@@ -209,4 +196,5 @@ def test_every_file_is_tested_and_none_is_python() -> None:
     assert files == {
         *("nightly.toml", "crontab", "systemd/batch-emotion.service", "systemd/batch-emotion.timer"),
         *("kubernetes/cronjob.yaml", "slurm/array.sh", "slurm/merge.sh"),
+        *("README.md", *(f"pictures/{name}" for name in NAMES)),
     }

@@ -4,6 +4,7 @@ import json
 import signal
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import PredictOptions, predict
@@ -25,23 +26,23 @@ SourceFileLoader.exec_module = slow
 
 
 @pytest.mark.parametrize(
-    ("module", "seconds", "signum"),
+    ("module", "seconds", "signum", "runtime"),
     [
-        ("typer", 0.5, signal.SIGTERM),  # the arguments are not known yet
-        ("pyarrow", 0.5, signal.SIGINT),
-        ("cv2", 0.5, signal.SIGHUP),
-        ("tensorflow", 0.5, signal.SIGTERM),
-        ("tensorflow", 60, signal.SIGTERM),  # the process is ended by force
-        ("onnxruntime", 0.5, signal.SIGINT),  # the model is being opened
+        ("typer", 0.5, signal.SIGTERM, "auto"),  # the arguments are not known yet
+        ("pyarrow", 0.5, signal.SIGINT, "auto"),
+        ("cv2", 0.5, signal.SIGHUP, "auto"),
+        ("tensorflow", 0.5, signal.SIGTERM, "tensorflow"),
+        ("tensorflow", 60, signal.SIGTERM, "tensorflow"),  # the process is ended by force
+        ("onnxruntime", 0.5, signal.SIGINT, "auto"),  # the model is being opened
     ],
 )
 def test_a_signal_while_libraries_load_leaves_a_record_and_metrics_and_the_same_command_carries_on(
-    module: str, seconds: float, signum: signal.Signals, faces: Path, tmp_path: Path
+    module: str, seconds: float, signum: signal.Signals, runtime: str, faces: Path, tmp_path: Path
 ) -> None:
     out, metrics, reached = tmp_path / "r.parquet", tmp_path / "job.prom", tmp_path / "reached"
     variables = {"SLOW_IMPORT": module, "SECONDS": str(seconds), "REACHED": str(reached)}
     process = start(
-        command("predict", faces, "--out", out, "--metrics-file", metrics),
+        command("predict", faces, "--out", out, "--metrics-file", metrics, "--runtime", runtime),
         environment(path_with(tmp_path / "site", SLOW_IMPORT), **variables),
     )
     wait_for(reached, process)
@@ -54,7 +55,48 @@ def test_a_signal_while_libraries_load_leaves_a_record_and_metrics_and_the_same_
     assert (run["exit_code"], run["error"], run["outcome"]) == (128 + signum, signum.name, "failed")
     assert f'last_run_exit_code{{job="r"}} {128 + signum}.0\n' in metrics.read_text()
     assert not out.exists()
-    assert predict(PredictOptions((str(faces),), out)).exit_code == ExitCode.OK
+    assert predict(PredictOptions((str(faces),), out, runtime=runtime)).exit_code == ExitCode.OK
+
+
+SLOW_DECODE = """
+import batch_emotion.images.decode as decode
+decode_fast = decode.decode
+def decode_slowly(data, *how):
+    time.sleep(0.2)
+    return decode_fast(data, *how)
+decode.decode = decode_slowly
+"""
+
+
+def test_work_goes_on_while_tensorflow_loads_and_a_signal_meanwhile_loses_nothing(faces: Path, tmp_path: Path) -> None:
+    out, reached = tmp_path / "r.parquet", tmp_path / "reached"
+    variables = {"SLOW_IMPORT": "tensorflow", "SECONDS": "60", "REACHED": str(reached)}
+    process = start(
+        command("predict", faces, "--out", out, "--shard-size", 6, "--batch-size", 3),
+        environment(path_with(tmp_path / "site", SLOW_IMPORT + SLOW_DECODE), **variables),
+    )
+    wait_for(reached, process)
+    wait_for(tmp_path / "r.parquet.work" / "part-000001.parquet", process)
+    process.send_signal(signal.SIGTERM)
+    _, lines = process.communicate(timeout=20)
+    assert process.returncode == 143, lines
+    assert lines.count("\n") == 2
+    done = predict(PredictOptions((str(faces),), out, shard_size=6, batch_size=3))
+    assert 12 <= done.summary.images - done.summary.scored < 48
+    assert pq.read_table(out).equals(predict(PredictOptions((str(faces),))).table.cast(pq.read_schema(out)))
+
+
+def test_a_run_that_ends_before_tensorflow_is_loaded_does_not_wait_for_it(faces: Path, tmp_path: Path) -> None:
+    out, reached = tmp_path / "r.parquet", tmp_path / "reached"
+    variables = {"SLOW_IMPORT": "tensorflow", "SECONDS": "60", "REACHED": str(reached)}
+    process = start(
+        command("predict", faces, "--out", out, "--shard-size", 6, "--batch-size", 3, "--quiet"),
+        environment(path_with(tmp_path / "site", SLOW_IMPORT), **variables),
+    )
+    _, lines = process.communicate(timeout=40)
+    assert (process.returncode, lines) == (0, "")
+    assert reached.exists()
+    assert len(pq.read_table(out)) == 48
 
 
 def test_ctrl_c_in_a_python_program_leaves_a_record(faces: Path, tmp_path: Path) -> None:

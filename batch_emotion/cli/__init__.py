@@ -10,7 +10,8 @@ from batch_emotion.cli import predict, run, merge, report, explain, train, evalu
 # isort: on
 from batch_emotion.cli.app import app
 from batch_emotion.cli.logs import LOG, begin_log
-from batch_emotion.errors import BatchEmotionError, ExitCode, one_line
+from batch_emotion.cli.options import in_flags
+from batch_emotion.errors import BatchEmotionError, ExitCode, one_line, spelling
 
 __all__ = ["app", "main"]
 
@@ -18,6 +19,11 @@ __all__ = ["app", "main"]
 def main(arguments: list[str]) -> int:
     """Run the command line and give its exit code; a failed run is one line on stderr."""
     begin_log()
+    with spelling(in_flags):
+        return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
     try:
         code = app(arguments, prog_name="batch-emotion", standalone_mode=True)
     except SystemExit as stop:

@@ -17,12 +17,10 @@ from batch_emotion._version import __version__
 from batch_emotion.cli.logs import LOG
 from batch_emotion.cli.options import sections
 from batch_emotion.errors import BatchEmotionError, UsageError
-from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP
-from batch_emotion.options.models import CLASSES_HELP, MODEL_HELP, PICKLE_HELP, RUNTIME_HELP, RuntimeName
 from batch_emotion.signals import accept_signals
 
 if TYPE_CHECKING:
-    from batch_emotion.storage.places import Place
+    pass
 
 app = typer.Typer(
     name="batch-emotion",
@@ -34,13 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Model = Annotated[str, typer.Option(help=MODEL_HELP)]
-Classes = Annotated[str | None, typer.Option(help=CLASSES_HELP)]
-TrustPickle = Annotated[bool, typer.Option("--trust-pickle", help=PICKLE_HELP)]
-Runtime = Annotated[RuntimeName, typer.Option(help=RUNTIME_HELP)]
-Encoding = Annotated[str | None, typer.Option(help=ENCODING_HELP)]
-Delimiter = Annotated[str | None, typer.Option(help=DELIMITER_HELP)]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing unless something is wrong.")]
 
 
 def _version(wanted: bool) -> None:
@@ -134,8 +126,6 @@ def command_again(*without: str) -> str:
     return shlex.join(["batch-emotion", *(argument for argument in sys.argv[1:] if argument not in without)])
 
 
-def root_of(text: str | None) -> Place | None:
-    """The folder, here or on a store, that --root names."""
-    from batch_emotion.storage.places import place
-
-    return None if text is None else place(text)
+def line_printer(quiet: bool) -> Callable[[str], None]:
+    """What prints a line on standard error, or nothing."""
+    return (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True))

@@ -33,6 +33,13 @@ def mix_lines(counts: Counter[str], stream: TextIO) -> list[str]:
     return [f"{line}  {bar}" for line, bar in zip(lines, bars, strict=True)]
 
 
+def bar_of(share: float, width: int, stream: TextIO) -> str:
+    """A bar of at most ``width`` characters; of number signs where the stream's encoding has no blocks."""
+    if _can_write(stream, _EIGHTHS):
+        return _bar(share, width)
+    return "#" * max(1, round(share * width))
+
+
 def _bar(share: float, width: int) -> str:
     eighths = max(1, round(share * width * 8))
     return _EIGHTHS[8] * (eighths // 8) + _EIGHTHS[eighths % 8].strip()

@@ -59,7 +59,7 @@ class ProgressBar:
             unit=" images",
             file=sys.stderr,
             mininterval=10 if plain else 0.2,
-            delay=10 if plain else 0,  # a run of some seconds is told by its summary
+            delay=10 if plain else 0,  # a run of some seconds has its summary
             ascii=plain,
             bar_format="{n_fmt}/{total_fmt} images after {elapsed}{postfix}\n" if plain else None,
             dynamic_ncols=not plain,
@@ -77,30 +77,37 @@ def show_summary(options: PredictOptions, result: PredictResult) -> None:
         return
     counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
     faces = "" if summary.faces is None else f"; {summary.faces} faces"
-    say = [f"{summary.images} images: {counts or 'there is nothing in the manifest'}{faces}"]
+    lines = [f"{summary.images} images: {counts or 'there is nothing in the manifest'}{faces}"]
     if summary.emotions:
-        say += mix_lines(summary.emotions, sys.stderr)
+        lines += mix_lines(summary.emotions, sys.stderr)
         if summary.estimated_mix:
-            say += _estimate_lines(summary.emotions, summary.estimated_mix)
+            lines += _estimate_lines(summary.emotions, summary.estimated_mix)
         if summary.class_prior:
-            say.append(f"Assumed class mix: {prior_in_words(summary.class_prior)}")
+            lines.append(f"Assumed class mix: {prior_in_words(summary.class_prior)}")
     if result.left_out:
-        say.append(f"{result.left_out} files were left out for their extension")
+        lines.append(f"{result.left_out} files were left out for their extension")
     if summary.scored:
-        say.append(
+        lines.append(
             f"{summary.images_per_second:,.0f} images/s over {summary.seconds:.1f} s, {summary.runtime}, {summary.threads} threads{' in each worker' if summary.workers else ''}"
         )
-        say += [
+        lines += [
             f"  {each.worker}: {each.images} images, {each.images_per_second:,.0f} images/s" for each in summary.workers
         ]
-        say.append("seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in vars(summary.profile).items()))
+        lines.append("seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in vars(summary.profile).items()))
     if summary.update:
-        told = {name: count for name, count in asdict(summary.update).items() if count}
-        say.append("Update: " + ", ".join(f"{count} {name}" for name, count in told.items()))
+        updated = asdict(summary.update).items()
+        lines.append("Update: " + ", ".join(f"{count} {name}" for name, count in updated if count))
     if summary.drift:
-        say.append(f"Drift from {options.monitoring.baseline}: {summary.drift.largest:.3f}")
-    say.append(f"Written to {options.out}")
-    typer.echo("\n".join(say), err=True)
+        lines.append(f"Drift from {options.monitoring.baseline}: {summary.drift.largest:.3f}")
+    lines.append(f"Written to {options.out}")
+    typer.echo("\n".join(lines), err=True)
+
+
+def show_answers(rows: list[dict[str, Any]], *, err: bool = False) -> None:
+    """Print the rows of several images as a table, on standard output or standard error."""
+    from batch_emotion.cli.answers import answer_lines
+
+    typer.echo("\n".join(answer_lines(rows, sys.stderr if err else sys.stdout)), err=err)
 
 
 def _estimate_lines(emotions: Counter[str], estimated: EstimatedMix) -> list[str]:

@@ -12,7 +12,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Literal
 
-from batch_emotion.errors import UsageError
+from batch_emotion.errors import UsageError, spelled
 
 LogFormat = Literal["text", "json"]
 
@@ -90,24 +90,24 @@ class _RotatingFile(RotatingFileHandler):
 
 class _Errors(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return f"batch-emotion: {record.levelname.lower()}: {record.getMessage()}"
+        return f"batch-emotion: {record.levelname.lower()}: {spelled(record.getMessage())}"
 
 
 class _TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in _fields(record).items())
-        return f"{_time(record)} {_run_id} {record.levelname} {record.getMessage()} {fields}".rstrip()
+        return f"{_time(record)} {_run_id} {record.levelname} {spelled(record.getMessage())} {fields}".rstrip()
 
 
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        said = {
+        line = {
             "time": _time(record),
             "level": record.levelname.lower(),
             "run_id": _run_id,
-            "message": record.getMessage(),
+            "message": spelled(record.getMessage()),
         }
-        return json.dumps(said | _fields(record), ensure_ascii=False)
+        return json.dumps(line | _fields(record), ensure_ascii=False)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, fields
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, get_args, get_type_hints
@@ -123,7 +123,7 @@ def _is_on(own: Mapping[tuple[str, ...], Leaf], path: tuple[str, ...], values: M
 
 def _read(leaf: Leaf, value: Any) -> Any:
     if value is None:
-        return None
+        return None if leaf.default is MISSING else leaf.default
     match leaf.declaration.written:
         case "place":
             from batch_emotion.storage.places import output_place
@@ -131,6 +131,8 @@ def _read(leaf: Leaf, value: Any) -> Any:
             return output_place(value)
         case "names":
             return names_of(value)
+        case "texts":
+            return tuple(filter(None, map(str.strip, value.split(","))))
         case "duration":
             return seconds_of(f"--{leaf.flag}", value)
         case "words":
@@ -155,6 +157,34 @@ def seconds_of(option: str, text: str) -> float:
     return sum(float(number) * units[unit] for number, unit in re.findall(rf"({_NUMBER})([smhd]?)", text))
 
 
+@cache
+def _flags() -> dict[str, str]:
+    return {leaf.name: leaf.flag for leaf in option_leaves() if not leaf.declaration.argument}
+
+
+def option_leaves() -> list[Leaf]:
+    """Every option of every command."""
+    from batch_emotion.options.evaluate import EvaluateOptions
+    from batch_emotion.options.explain import ExplainOptions
+    from batch_emotion.options.export import ExportOptions
+    from batch_emotion.options.merge import MergeOptions
+    from batch_emotion.options.predict import PredictOptions
+    from batch_emotion.options.report import ReportOptions
+    from batch_emotion.options.runs import MessageOptions
+    from batch_emotion.options.sample import SampleOptions
+    from batch_emotion.options.train import TrainOptions
+
+    commands = (PredictOptions, MessageOptions, MergeOptions, ReportOptions, ExplainOptions, TrainOptions)
+    return [leaf for each in (*commands, EvaluateOptions, ExportOptions, SampleOptions) for leaf in leaves(each)]
+
+
+def in_flags(message: str) -> str:
+    """A message whose options, named in backquotes, are named by their flags."""
+    return re.sub(
+        r"`([a-z_.]+)`", lambda match: f"--{_flags()[match[1]]}" if match[1] in _flags() else match[0], message
+    )
+
+
 def given_keys(context: typer.Context, keys: Collection[str]) -> frozenset[str]:
     """Those of the options that the command line or a job file gives; what the environment or a default says is not."""
     return frozenset(
@@ -168,8 +198,8 @@ def _kind(leaf: Leaf) -> Any:
     match leaf.declaration.written:
         case "words" | "places":
             return list[str]
-        case "text" | "place" | "names" | "duration":
-            return str | None if leaf.default in (None, MISSING) else str
+        case "text" | "texts" | "place" | "names" | "duration":
+            return str | None if leaf.default in (None, MISSING, ()) else str
     hints = get_type_hints(leaf.owner, localns={"Place": object, "BinaryIO": object})
     kind = hints[leaf.path[-1]]
     return kind | None if leaf.default is MISSING else kind
@@ -186,6 +216,8 @@ def _shown_default(leaf: Leaf) -> Any:
     """The default on the command line: what must be given within a group that may be left out is None there."""
     if leaf.default is MISSING:
         return MISSING if len(leaf.path) == 1 else None
+    if isinstance(leaf.default, tuple):
+        return ",".join(leaf.default) or None
     return leaf.default
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from batch_emotion.cli.app import RecordedCommand, command
-from batch_emotion.cli.console import ProgressBar, show_rows, show_summary
+from batch_emotion.cli.console import ProgressBar, show_answers, show_rows, show_summary
 from batch_emotion.cli.logs import LOG, begin_log, run_id
 from batch_emotion.cli.options import given_keys, takes
 from batch_emotion.errors import ExitCode, UsageError
@@ -19,6 +19,7 @@ from batch_emotion.options.runs import Caller, MessageOptions
 from batch_emotion.signals import accept_signals
 
 if TYPE_CHECKING:
+    from batch_emotion.commands.predict import PredictResult
     from batch_emotion.runs.job import Listing
 
 _MIB = 2**20
@@ -43,7 +44,6 @@ def predict(options: PredictOptions, messages: MessageOptions, context: typer.Co
     from batch_emotion.commands.predict import predict as run_predict
     from batch_emotion.runs.checks import check_options
     from batch_emotion.runs.job import list_images
-    from batch_emotion.sources.planning import is_one_image
 
     begin_log(messages.log_format, messages.log_file, messages.quiet, messages.dry_run)
     given = given_keys(context, values(options))
@@ -53,14 +53,15 @@ def predict(options: PredictOptions, messages: MessageOptions, context: typer.Co
         check_options(options)
         _show_plan(list_images(options), options.shard_size)
         return
-    if options.out is None and not is_one_image(options.sources):
-        raise UsageError("--out is needed for more than one image; for example --out results.parquet")
+    options = options if options.out is not None else _answered_here(options)
     has_text = messages.log_format == "text"
     with ProgressBar(messages.quiet or options.out is None or not has_text) as bar:
         result = run_predict(options, bar)
     if result.table is not None:
-        show_rows(result.table.to_pylist())
+        show = show_rows if result.summary.images == 1 else show_answers
+        show(result.table.to_pylist())
     elif not messages.quiet and has_text:
+        _show_few(options, result)
         show_summary(options, result)
     if options.report is not None and not messages.quiet:
         typer.echo(f"Report: {options.report}", err=True)
@@ -68,6 +69,43 @@ def predict(options: PredictOptions, messages: MessageOptions, context: typer.Co
     for complaint in result.complaints:
         log(complaint)
     raise typer.Exit(int(result.exit_code))
+
+
+def _answered_here(options: PredictOptions) -> PredictOptions:
+    """The options of a run without an output, which finds faces where the images are photos.
+
+    Raises:
+        UsageError: the sources make no sense, or there are too many images for a terminal.
+    """
+    from batch_emotion.cli.answers import MOST_ANSWERED
+    from batch_emotion.images.framing import are_crops
+    from batch_emotion.options.images import FaceOptions
+    from batch_emotion.runs.checks import check_options
+    from batch_emotion.runs.job import list_images
+    from batch_emotion.sources.planning import is_manifest
+
+    if any(source == "-" or is_manifest(source) for source in options.sources):
+        raise UsageError("--out is needed for a list or manifest of images; for example --out results.parquet")
+    accept_signals()
+    check_options(options)
+    plan = list_images(options).plan
+    if len(plan) > MOST_ANSWERED:
+        raise UsageError(
+            f"--out is needed for more than {MOST_ANSWERED} images, and there are {len(plan)}; for example "
+            "--out results.parquet"
+        )
+    if options.faces is not None or are_crops(plan.images["location"].to_pylist(), options.limits):
+        return options
+    LOG.info("these are photos; looking for the faces in them")
+    return replace(options, faces=FaceOptions())
+
+
+def _show_few(options: PredictOptions, result: PredictResult) -> None:
+    from batch_emotion.cli.answers import MOST_SHOWN
+    from batch_emotion.results.reader import read_result
+
+    if options.out is not None and result.outcome == "done" and 0 < result.summary.images <= MOST_SHOWN:
+        show_answers(read_result(options.out).to_pylist(), err=True)
 
 
 def _show_plan(listing: Listing, shard_size: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from batch_emotion._version import DEFAULT_MODEL
@@ -16,64 +16,19 @@ from batch_emotion.evaluation.page import evaluation_page
 from batch_emotion.images.decode import load_image
 from batch_emotion.labels.votes import read_votes
 from batch_emotion.model.bundle import load_bundle
+from batch_emotion.options.declared import check_ranges
+from batch_emotion.options.evaluate import EvaluateOptions
 from batch_emotion.options.images import Limits, SourceOptions
-from batch_emotion.options.models import RuntimeName
 from batch_emotion.records import InputSpec
 from batch_emotion.runs.output import OnProgress, Progress
 from batch_emotion.storage.commits import committing_folder, restore_output
 from batch_emotion.storage.locks import output_lock
-from batch_emotion.storage.places import Place
 from batch_emotion.visualization.charts import confusion_chart, reliability_chart
 from batch_emotion.visualization.html import Picture
 from batch_emotion.visualization.palette import DARK, LIGHT
 
 FILES = ("evaluation.json", "evaluation.html", "confusion_matrix.png", "reliability.png", "mistakes.png")
 _THUMBNAIL = InputSpec((96, 96))
-
-
-@dataclass(frozen=True)
-class EvaluateOptions:
-    """What to evaluate, by what labels, and where to.
-
-    Attributes:
-        data: labelled images as ``train`` takes them, or a result of ``predict``.
-        out: the folder of the evaluation.
-        model: a bundled model's name, a bundle's folder, or a Keras file; the default model where None, and for a
-            result the model that made it.
-        class_names: the classes of a bare Keras file.
-        trust_pickle: load a pickled model, which can run any code.
-        runtime: what runs the network.
-        only: the classes to choose among; all of the model's where None.
-        labels: for a result, a manifest with path and label, or ``folders``; where None, the result's column ``label``,
-            else the folders in its paths.
-        path_column: a manifest's column that holds the paths.
-        root: where relative paths start; a manifest's own folder, for a result the working directory, where None.
-        votes: a table of how many people chose each class for each image.
-        encoding: of a CSV manifest or of votes; found from its bytes where None.
-        delimiter: of a CSV manifest or of votes; found from its header where None.
-        limits: what is refused.
-        batch_size: images shown to the network at a time.
-        seed: random seed of the bootstrap.
-        overwrite: replace an existing evaluation.
-    """
-
-    data: Path
-    out: Path
-    model: str | Path | None = None
-    class_names: tuple[str, ...] | None = None
-    trust_pickle: bool = False
-    runtime: RuntimeName = "auto"
-    only: tuple[str, ...] | None = None
-    labels: str | None = None
-    path_column: str = "path"
-    root: Place | None = None
-    votes: Path | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    limits: Limits = field(default_factory=Limits)
-    batch_size: int = 256
-    seed: int = 0
-    overwrite: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +56,7 @@ def evaluate(
         OutputBusy: another run holds the output.
         BatchEmotionError: no image of the model's classes could be scored.
     """
+    check_ranges(options)
     out = options.out
     if not out.absolute().parent.is_dir():
         raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
@@ -125,12 +81,12 @@ def _check_target(out: Path, overwrite: bool) -> None:
     if not out.exists():
         return
     if not out.is_dir():
-        raise OutputMismatch(f"{out} is a file; --out is a folder")
+        raise OutputMismatch(f"{out} is a file; `out` is a folder")
     foreign = sorted(child.name for child in out.iterdir() if child.name not in FILES)
     if foreign:
         raise OutputMismatch(f"the folder {out} holds other things ({foreign[0]}, …); choose a new one")
     if any(out.iterdir()) and not overwrite:
-        raise OutputMismatch(f"{out} holds an evaluation already; choose another --out or give --overwrite")
+        raise OutputMismatch(f"{out} holds an evaluation already; choose another `out` or give `overwrite`")
 
 
 def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
@@ -146,7 +102,7 @@ def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
             options.delimiter,
         )
     if options.labels is not None:
-        raise UsageError(f"--labels goes with a result of predict, which {options.data} is not")
+        raise UsageError(f"`labels` goes with a result of predict, which {options.data} is not")
     bundle = load_bundle(options.model or DEFAULT_MODEL, options.class_names, options.trust_pickle)
     return gather_images(
         options.data,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
-from batch_emotion.images.decode import load_image
+from batch_emotion.images.loading import make_loader
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.gradcam import GradCam
-from batch_emotion.options.images import Limits, SourceOptions
+from batch_emotion.options.explain import ExplainOptions
+from batch_emotion.options.images import SourceOptions
 from batch_emotion.records import Status
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.commits import committing
@@ -24,39 +25,8 @@ _FOLDER_MOST = 1_000
 
 
 @dataclass(frozen=True)
-class ExplainOptions:
-    """Which images to explain, with which model, and where to.
-
-    Attributes:
-        sources: image files, directories, globs, or one manifest, as for ``predict``.
-        out: a folder for the pictures, or a ``.png`` for one image.
-        model: a bundled model's name, a bundle's folder, or a Keras file.
-        class_names: the classes of a bare Keras file.
-        trust_pickle: load a pickled model, which can run any code.
-        target: the class to explain; the predicted one where None.
-        layer: the layer whose maps are used; the last one that keeps height and width where None.
-        limits: what is refused.
-        overwrite: replace existing pictures.
-        encoding: of a CSV manifest; found from its bytes where None.
-        delimiter: of a CSV manifest; found from its header where None.
-    """
-
-    sources: tuple[str, ...]
-    out: Path
-    model: str | Path = DEFAULT_MODEL
-    class_names: tuple[str, ...] | None = None
-    trust_pickle: bool = False
-    target: str | None = None
-    layer: str | None = None
-    limits: Limits = field(default_factory=Limits)
-    overwrite: bool = False
-    encoding: str | None = None
-    delimiter: str | None = None
-
-
-@dataclass(frozen=True)
 class Explanation:
-    """The explanation of one image.
+    """The explanation of one image, or of one face in it.
 
     Attributes:
         path: as the source has it.
@@ -78,7 +48,9 @@ class Explanation:
 
 
 def explain(options: ExplainOptions) -> list[Explanation]:
-    """Write one picture for each image: the image, where the model looks, and all probabilities.
+    """Write one picture for each image or face: the pixels, where the model looks, and all probabilities.
+
+    The pictures of an image with several faces are numbered, the largest face being 0.
 
     Raises:
         UsageError: the sources, the model, the class or the layer make no sense, or a picture is in the way.
@@ -88,18 +60,23 @@ def explain(options: ExplainOptions) -> list[Explanation]:
     if len(plan) > _FOLDER_MOST:
         raise UsageError(f"{len(plan)} images are too many; explain takes up to {_FOLDER_MOST}")
     bundle = load_bundle(options.model, options.class_names, options.trust_pickle)
+    options = replace(options, target=options.target and options.target.strip().lower())
     if options.target is not None and options.target not in bundle.card.class_names:
         raise UsageError(f"no class {options.target!r}: the model has {', '.join(bundle.card.class_names)}")
     paths = plan.images["path"].to_pylist()
     pictures = _names(paths, options.out)
     taken = [picture for picture in pictures if picture.exists() and not options.overwrite]
     if taken:
-        raise OutputMismatch(f"{taken[0]} is there already; choose another --out or give --overwrite")
+        raise OutputMismatch(_taken(taken[0]))
     locations = plan.images["location"].to_pylist()
     found = _explain_all(options, bundle, paths, locations, pictures)
     if not any(each.picture for each in found):
         raise BatchEmotionError(f"no image could be explained: {found[0].path} is {found[0].status}: {found[0].error}")
     return found
+
+
+def _taken(picture: Path) -> str:
+    return f"{picture} is there already; choose another `out` or give `overwrite`"
 
 
 def _names(paths: Sequence[str], out: Path) -> list[Path]:
@@ -111,7 +88,7 @@ def _names(paths: Sequence[str], out: Path) -> list[Path]:
             raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
         return [out]
     if out.suffix or (out.exists() and not out.is_dir()):
-        raise UsageError(f"--out must be a folder (no extension), or end in .png for one image, and {out} is neither")
+        raise UsageError(f"`out` must be a folder (no extension), or end in .png for one image, and {out} is neither")
     out.mkdir(parents=True, exist_ok=True)
     if len(paths) == 1:
         return [out / f"{Path(unescape_name(paths[0])).stem[:100]}.png"]
@@ -122,35 +99,36 @@ def _explain_all(
     options: ExplainOptions, bundle: Bundle, paths: Sequence[str], locations: Sequence[str], pictures: Sequence[Path]
 ) -> list[Explanation]:
     card = bundle.card
-    model = bundle.keras_model()
-    cam = GradCam(model, options.layer)
+    cam = GradCam(bundle.keras_model(), options.layer)
+    load = make_loader(card.input, options.limits, faces=options.faces)
     found = []
     for path, location, picture in zip(paths, locations, pictures, strict=True):
-        image = load_image(location, card.input, options.limits)
-        if image.pixels is None:
-            found.append(Explanation(path, image.status, image.error))
-            continue
-        probabilities = np.asarray(model(image.pixels[None].astype(np.float32), training=False))[0]
-        predicted = int(probabilities.argmax())
-        target = card.class_names.index(options.target) if options.target else predicted
-        heat = cam.heat(image.pixels[None], np.array([target]))[0]
-        chart = explanation_chart(
-            as_rgb(image.pixels),
-            heat_over(image.pixels, heat, side=384),
-            dict(zip(card.class_names, probabilities.tolist(), strict=True)),
-            card.class_names[target],
-        )
-        with committing(picture) as temporary:
-            temporary.write_bytes(chart)
-        found.append(
-            Explanation(
-                path,
-                Status.OK,
-                None,
-                card.class_names[predicted],
-                float(probabilities[predicted]),
-                card.class_names[target],
-                picture,
-            )
-        )
+        images = load(location)
+        for number, image in enumerate(images):
+            file = picture if len(images) == 1 else picture.with_stem(f"{picture.stem}-face-{number}")
+            if file.exists() and not options.overwrite:
+                raise OutputMismatch(_taken(file))
+            if image.pixels is None:
+                error = "no face was found" if image.status is Status.NO_FACE else image.error
+                found.append(Explanation(path, image.status, error))
+            else:
+                found.append(_explain(path, image.pixels, file, options, card.class_names, cam))
     return found
+
+
+def _explain(
+    path: str, pixels: NDArray[np.uint8], picture: Path, options: ExplainOptions, names: Sequence[str], cam: GradCam
+) -> Explanation:
+    probabilities = np.asarray(cam.model(pixels[None].astype(np.float32), training=False))[0]
+    predicted = int(probabilities.argmax())
+    target = names.index(options.target) if options.target else predicted
+    heat = cam.heat(pixels[None], np.array([target]))[0]
+    chart = explanation_chart(
+        as_rgb(pixels),
+        heat_over(pixels, heat, side=384),
+        dict(zip(names, probabilities.tolist(), strict=True)),
+        names[target],
+    )
+    with committing(picture) as temporary:
+        temporary.write_bytes(chart)
+    return Explanation(path, Status.OK, None, names[predicted], float(probabilities[predicted]), names[target], picture)

@@ -24,9 +24,9 @@ def export(options: ExportOptions) -> None:
     if not out.absolute().parent.is_dir():
         raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
     if out.exists() and not options.overwrite:
-        raise OutputMismatch(f"{out} is there already; choose another --out or give --overwrite")
+        raise OutputMismatch(f"{out} is there already; choose another `out` or give `overwrite`")
     if out.is_dir() != (options.format == "savedmodel") and out.exists():
-        raise OutputMismatch(f"{out} is {'a directory' if out.is_dir() else 'a file'}; choose another --out")
+        raise OutputMismatch(f"{out} is {'a directory' if out.is_dir() else 'a file'}; choose another `out`")
     bundle = load_bundle(options.model)
     if options.format == "savedmodel":
         from batch_emotion.model.runtime import save_savedmodel
@@ -51,7 +51,7 @@ def export(options: ExportOptions) -> None:
                 if is_mirrored(model):  # by operations that are no layers, which Keras cannot read back from HDF5
                     raise UsageError(
                         f"an h5 file cannot hold {bundle.card.name}, which sees mirror images too; "
-                        "choose another --format"
+                        "choose another `format`"
                     )
                 partial = temporary.with_suffix(".h5")
                 model.save(partial)

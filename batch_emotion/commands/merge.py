@@ -53,7 +53,7 @@ def _write(options: MergeOptions, recorder: Recorder, parts: list[StoredResult],
     with recorder.recording_failures(), recorder.holding_output():
         restore_parts(options.out)
         if options.out.exists() and not options.overwrite:
-            raise OutputMismatch(f"{options.out} is there already; give --overwrite to replace it")
+            raise OutputMismatch(f"{options.out} is there already; give `overwrite` to replace it")
         with summary.profile.timing("write"):
             prior = ClassPrior.from_footer(first.footer)
             joined = _rows(parts, fingerprint.images)
@@ -88,7 +88,7 @@ def _open_part(path: Place) -> StoredResult:
     part = open_result(path)
     if "fingerprint" not in part.footer:
         raise SourceError(
-            f"{path} is not a Parquet result of predict; merge joins those of --task-index and --task-count"
+            f"{path} is not a Parquet result of predict; merge joins those of `task.index` and `task.count`"
         )
     return part
 

@@ -1,4 +1,4 @@
-"""``models --verify``: whether models are whole and say what they said."""
+"""``models --verify``: whether models are whole and predict what they did."""
 
 from __future__ import annotations
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from batch_emotion.commands.report import ReportOptions, check_page_target, report
 from batch_emotion.errors import ExitCode
 from batch_emotion.metrics.quantification import estimated_mix
 from batch_emotion.model.held_out import held_out_moments
 from batch_emotion.options.predict import PredictOptions
+from batch_emotion.options.report import ReportOptions
 from batch_emotion.records import Profile
 from batch_emotion.results.class_prior import MixCounter
 from batch_emotion.results.reader import open_result
@@ -75,6 +75,8 @@ def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: 
     with recorder.recording_interruption():
         check_options(options)
         if options.report is not None:
+            from batch_emotion.commands.report import check_page_target, report  # most runs make no page
+
             check_page_target(options.report)
         result = _to_output(options.out, options, recorder, on_progress)
     if options.report is not None:

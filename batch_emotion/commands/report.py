@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
@@ -12,60 +12,21 @@ from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.labels.results import find_labels
 from batch_emotion.metrics.quantification import Moments
 from batch_emotion.model.held_out import held_out_moments
-from batch_emotion.options.images import Limits
+from batch_emotion.options.report import ReportOptions
 from batch_emotion.reporting.charts import CHART_NAMES, report_charts
 from batch_emotion.reporting.document import ReportDocument, report_document
 from batch_emotion.reporting.page import report_page
+from batch_emotion.reporting.photos import marked_photos
 from batch_emotion.reporting.saliency import Saliency, heat_maps
 from batch_emotion.reporting.samples import Sample, Samples
 from batch_emotion.reporting.thumbnails import SampleImages
 from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.storage.commits import commit_text, committing_folder, restore_output
-from batch_emotion.storage.places import Place
-from batch_emotion.visualization.charts import Kind
 from batch_emotion.visualization.html import GENERATOR, Picture
-from batch_emotion.visualization.palette import DARK, LIGHT
+from batch_emotion.visualization.palette import DARK, LIGHT, class_colours
 
 _PAGE_SUFFIXES = (".html", ".htm")
 _HEAT_MAPS = 12
-
-
-@dataclass(frozen=True)
-class ReportOptions:
-    """Which result to report on, and where to.
-
-    Attributes:
-        result: what ``predict`` wrote: a Parquet file, a CSV file or a directory of parts.
-        out: the page, ``.html``.
-        labels: a manifest with path and label, ``folders`` or ``none``; where None the result's column ``label`` is
-            taken, else the folders in its paths where most are named like classes.
-        root: where the result's relative paths start; the working directory where None.
-        compare: another result of the same images.
-        group_by: a column of the result whose values are counted apart.
-        figures: a folder for the charts.
-        figure_kind: of those files.
-        json: a file for the numbers.
-        model: the one that made the result, to show where it looks; the bundled one that the result names where None.
-        explain: show where the model looks.
-        limits: what is refused when images are read.
-        encoding: of a CSV manifest of labels; told by its bytes where None.
-        delimiter: of a CSV manifest of labels; told by its header where None.
-    """
-
-    result: Place
-    out: Path
-    labels: str | None = None
-    root: Place | None = None
-    compare: Place | None = None
-    group_by: str | None = None
-    figures: Path | None = None
-    figure_kind: Kind = "png"
-    json: Path | None = None
-    model: str | Path | None = None
-    explain: bool = True
-    limits: Limits = field(default_factory=Limits)
-    encoding: str | None = None
-    delimiter: str | None = None
 
 
 def report(options: ReportOptions, log: Callable[[str], None] = lambda line: None) -> ReportDocument:
@@ -92,21 +53,23 @@ def report(options: ReportOptions, log: Callable[[str], None] = lambda line: Non
     if labels is not None:
         log(f"labels: {labels.origin}")
     document, samples = report_document(result, labels, options.group_by, other, _held_out(result, options.model))
-    images = SampleImages(root, options.limits)
+    images = SampleImages(root, options.limits, float(document["made_by"].get("face_margin", 0)))
+    photos = marked_photos(samples.photos, images, class_colours(result.class_names))
     thumbnails = images.thumbnails(sample for kind, each in samples.named() if kind != "failure" for sample in each)
     saliency = _saliency(options, result, samples, images)
     if saliency.by_heading is None:
         log(f"where the model looks is not shown: {saliency.reason}")
     charts = [report_charts(document, scheme) for scheme in (LIGHT, DARK)]
     pairs = {name: Picture(charts[0][name], charts[1][name]) for name in charts[0]}
-    commit_text(options.out, report_page(document, samples, thumbnails, pairs, saliency))
+    link = images.linked_from(options.out.parent)
+    commit_text(options.out, report_page(document, samples, thumbnails, pairs, saliency, photos, link))
     if options.json is not None:
         commit_text(options.json, _as_json(document, samples))
     if options.figures is not None:
-        drawn = charts[0] if options.figure_kind == "png" else report_charts(document, LIGHT, options.figure_kind)
+        drawn = charts[0] if options.figure_format == "png" else report_charts(document, LIGHT, options.figure_format)
         with committing_folder(options.figures) as folder:
             for name, data in drawn.items():
-                (folder / f"{name}.{options.figure_kind}").write_bytes(data)
+                (folder / f"{name}.{options.figure_format}").write_bytes(data)
     return document
 
 
@@ -133,7 +96,7 @@ def _check_figures_target(folder: Path) -> None:
     _check_folder(folder)
     restore_output(folder)
     if folder.exists() and not folder.is_dir():
-        raise OutputMismatch(f"{folder} is a file; --figures is a folder")
+        raise OutputMismatch(f"{folder} is a file; `figures` is a folder")
     names = {f"{name}.{kind}" for name in CHART_NAMES for kind in ("png", "svg")}
     foreign = sorted(child.name for child in folder.iterdir() if child.name not in names) if folder.exists() else []
     if foreign:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,65 +15,24 @@ from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.pipeline import stream
 from batch_emotion.images.synthetic import golden_pixels
-from batch_emotion.labels.training import LabelledPlan, LabelOptions, labelled_splits, read_labelled, split
-from batch_emotion.model.about import About
+from batch_emotion.labels.training import LabelledPlan, labelled_splits, read_labelled, split
+from batch_emotion.model.about import About, read_about
 from batch_emotion.model.architectures import ARCHITECTURES, start_from
 from batch_emotion.model.bundle import Bundle, check_class_names, load_bundle
+from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.images import Limits
+from batch_emotion.options.train import Recipe, TrainOptions
 from batch_emotion.records import InputSpec, Status, pixel_digests
 from batch_emotion.storage.commits import commit_text
 from batch_emotion.storage.locks import output_lock
 from batch_emotion.training.assessment import answers, assess, calibrate
 from batch_emotion.training.checkpoints import Epoch
-from batch_emotion.training.fit import LabelledPixels, Recipe, fit
-from batch_emotion.training.sampling import class_prior, class_shares, shift_prior
+from batch_emotion.training.fit import LabelledPixels, fit, predict_proba
+from batch_emotion.training.sampling import class_prior, class_shares, matching_shift, shift_logits
 from batch_emotion.training.save import write_bundle
 from batch_emotion.training.teaching import check_teachers, teach
 
 SIX_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise")
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What to train and how.
-
-    Attributes:
-        data: one folder per class, ``train/`` and ``val/`` with those inside, or a manifest with path and label.
-        out: the bundle's folder to be.
-        architecture: a name of ``ARCHITECTURES``.
-        class_names: which classes, in the order of the network's outputs.
-        validation: labelled data to watch; a part of ``data`` where None.
-        validation_split: the fraction of every class put aside where there is no other validation data.
-        labels: how manifests say what their images show.
-        initial: a model whose weights to start from, of the same architecture; its outputs are matched by class name.
-        recipe: how to train.
-        teachers: models whose probabilities for the training images become a part of the targets.
-        teacher_weight: that part.
-        limits: what is refused.
-        resume: carry on from the last checkpoint.
-        overwrite: replace a bundle that is there.
-        summary: the card's one line; made from the figures where empty.
-        about: what the card says of the data and the weights.
-        command: how to do it again, for the card.
-    """
-
-    data: Path
-    out: Path
-    architecture: str = "seed-cnn"
-    class_names: tuple[str, ...] = SIX_EMOTIONS
-    validation: Path | None = None
-    validation_split: float = 0.2
-    labels: LabelOptions = field(default_factory=LabelOptions)
-    initial: str | None = None
-    recipe: Recipe = field(default_factory=Recipe)
-    teachers: tuple[str, ...] = ()
-    teacher_weight: float = 0.5
-    limits: Limits = field(default_factory=Limits)
-    resume: bool = False
-    overwrite: bool = False
-    summary: str = ""
-    about: About = field(default_factory=About)
-    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,22 +55,22 @@ def train(options: TrainOptions, log: Callable[[str], None] = lambda line: None)
         UsageError: the options or the data make no sense, or the output is in the way.
         BatchEmotionError: too little could be decoded, or the exported network differs from the trained one.
     """
+    check_ranges(options)
+    about = read_about(options.about) if options.about is not None else About()
     if options.architecture not in ARCHITECTURES:
         raise UsageError(f"no architecture {options.architecture!r}; there are: {', '.join(ARCHITECTURES)}")
     check_class_names(options.class_names)
-    if options.recipe.prior == "drawn" and not options.recipe.balance:
-        raise UsageError("--prior drawn is the mix that --balance draws; give both or none of them")
     if options.recipe.balance and options.recipe.class_weights:
-        raise UsageError("--balance and --class-weights both make up for rare classes; give one of them")
+        raise UsageError("`balance` and `class_weights` both make up for rare classes; give one of them")
     if not options.out.absolute().parent.is_dir():
         raise UsageError(f"the folder {options.out.absolute().parent} does not exist; make it first")
     with output_lock(options.out.with_name(options.out.name + ".lock")):
         if options.out.exists() and not options.overwrite:
-            raise OutputMismatch(f"{options.out} is there already; choose another --out or give --overwrite")
-        return _train(options, log)
+            raise OutputMismatch(f"{options.out} is there already; choose another `out` or give `overwrite`")
+        return _train(options, about, log)
 
 
-def _train(options: TrainOptions, log: Callable[[str], None]) -> TrainResult:
+def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> TrainResult:
     spec = ARCHITECTURES[options.architecture].spec
     teachers = [load_bundle(name) for name in options.teachers]
     check_teachers(teachers, options.class_names, spec)
@@ -139,13 +98,11 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> TrainResult:
         work,
         lambda line: log(_progress(line, options.recipe.epochs)),
     )
-    recipe = options.recipe
-    if recipe.balance and recipe.prior == "data":
-        shift_prior(model, class_shares(learn.targets, recipe.balance), class_shares(learn.targets))
-    assumed = recipe.balance if recipe.prior == "drawn" else float(recipe.class_weights)
-    shares = class_prior(learn.targets, assumed).round(6).tolist()
     log("calibrating, measuring and exporting")
+    if options.recipe.balance:
+        shift_logits(model, matching_shift(predict_proba(model, learn.pixels), class_shares(learn.targets)))
     calibration = calibrate(model, watch)
+    prior = class_prior(learn.targets, float(options.recipe.class_weights))
     metrics = assess(model, learn, watch, options.class_names) | {"calibration": calibration}
     write_bundle(
         options.out,
@@ -153,9 +110,9 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> TrainResult:
         architecture=options.architecture,
         class_names=options.class_names,
         spec=spec,
-        class_prior=dict(zip(options.class_names, shares, strict=True)),
+        class_prior=dict(zip(options.class_names, prior.round(6).tolist(), strict=True)),
         metrics=metrics,
-        training=_recipe(options, len(unusable)),
+        training=_recipe(options, about, len(unusable)),
         history=history,
         train_hashes=pixel_digests(learn.pixels),
         held_out=answers(model, watch, options.class_names),
@@ -205,7 +162,7 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
         if differing:
             raise OutputMismatch(
                 f"the checkpoints in {work} were made with another {', '.join(differing)}; "
-                "give the same options again, or leave --resume out to start over"
+                "give the same options again, or leave `resume` out to start over"
             )
     else:
         _clear(work)
@@ -216,7 +173,7 @@ def _open_work(options: TrainOptions, training: LabelledPlan, validation: Labell
 
 def _lasting(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe a resumed training must share; a constant rate may go on for longer than was first asked."""
-    free = {"patience", "mirror", "prior"} | (set() if recipe.schedule == "cosine" else {"epochs"})
+    free = {"patience", "mirror"} | (set() if recipe.schedule == "cosine" else {"epochs"})
     return {key: value for key, value in asdict(recipe).items() if key not in free}
 
 
@@ -248,11 +205,11 @@ def _decode_all(
     return LabelledPixels(pixels[:count], np.concatenate(targets))
 
 
-def _recipe(options: TrainOptions, unusable: int) -> dict[str, Any]:
+def _recipe(options: TrainOptions, about: About, unusable: int) -> dict[str, Any]:
     return {
         "command": options.command,
-        "about_data": asdict(options.about.data),
-        "licence": options.about.licence,
+        "about_data": asdict(about.data),
+        "licence": about.licence,
         "data": options.data.name,
         "validation": options.validation.name if options.validation else f"split {options.validation_split:g}",
         "initial": load_bundle(options.initial).card.name if options.initial else None,

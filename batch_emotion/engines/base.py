@@ -94,5 +94,5 @@ class Engine(Protocol):
 def time_limit_reached(done: int, images: int) -> TimeLimitReached:
     """The error of a run that stops in time."""
     return TimeLimitReached(
-        f"stopped at --time-limit, {done} of {images} images are scored; the same command carries on"
+        f"stopped at `time_limit`, {done} of {images} images are scored; the same command carries on"
     )

@@ -18,6 +18,7 @@ import pyarrow as pa
 from batch_emotion._version import __version__
 from batch_emotion.engines.base import Assignment, Shard, ShardReport
 from batch_emotion.errors import BatchEmotionError, one_line
+from batch_emotion.images.feeding import by_tf_data
 from batch_emotion.records import Profile
 from batch_emotion.results.summary import Summary
 
@@ -44,8 +45,8 @@ class ShardWorker:
     def __call__(self, shard: Shard) -> ShardReport:
         """Score a shard, unless it is committed already or it is too late.
 
-        A failure is told and not raised, so that no engine takes it for a worker's death and tries again. The mark of
-        a shard stays where the process dies; whoever finds it decodes in a child process.
+        A failure is reported and not raised, so that no engine takes it for a worker's death and tries again. The mark
+        of a shard stays where the process dies; whoever finds it decodes in a child process.
         """
         deadline = self._run.deadline
         if self._workspace.has(shard.number):
@@ -101,12 +102,15 @@ class ShardWorker:
                 f"{socket.gethostname()} has batch-emotion {__version__}, and the run began with {self._run.version}; "
                 "install the same one everywhere"
             )
-        return self._run.scorer.open(self._profile)
+        with self._profile.timing("start"):
+            import tensorflow  # noqa: F401 - it feeds every shard, and loading it is start-up
+
+        return replace(self._run.scorer.open(self._profile), feeder=by_tf_data)
 
 
 @contextmanager
 def _caught_warnings() -> Iterator[list[str]]:
-    """Collect what the log is told: a worker's own standard error is seen by nobody."""
+    """Collect the warnings of the log: a worker's own standard error is seen by nobody."""
     messages: list[str] = []
 
     class Collecting(logging.Handler):

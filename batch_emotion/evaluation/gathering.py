@@ -17,12 +17,13 @@ from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.pipeline import stream
 from batch_emotion.labels.results import FOLDERS, find_labels
-from batch_emotion.labels.training import LabelOptions, evaluation_folder, read_labelled
+from batch_emotion.labels.training import evaluation_folder, read_labelled
 from batch_emotion.model.bundle import Bundle
 from batch_emotion.model.kept_classes import keep_classes, kept_classes
 from batch_emotion.model.runtime import open_runtime
 from batch_emotion.options.images import Limits, SourceOptions
 from batch_emotion.options.models import RuntimeName
+from batch_emotion.options.train import LabelOptions
 from batch_emotion.plan import Plan
 from batch_emotion.records import Status, pixel_digests
 from batch_emotion.results.reader import StoredResult, open_result, result_probabilities
@@ -234,7 +235,7 @@ def _labels_of_rows(
     labels = find_labels(result, wanted, root, batches, encoding=encoding, delimiter=delimiter)
     if labels is None:
         raise UsageError(
-            "nothing can be evaluated without labels; --labels takes a manifest with path and label, or folders"
+            "nothing can be evaluated without labels; `labels` takes a manifest with path and label, or folders"
         )
     return [label or "" for batch in batches for label in labels.of(batch).to_pylist()]
 
@@ -253,7 +254,7 @@ def _read_again(
         lost += sum(status != Status.OK for status in batch.facts["status"].to_pylist())
     lost -= sum(status != Status.OK for status in statuses)
     if lost > 0:
-        return None, f"{lost} images of the result were not found; --root names the folder that its paths start in"
+        return None, f"{lost} images of the result were not found; `root` names the folder that its paths start in"
     return np.isin(digests, list(known)), ""
 
 

@@ -19,7 +19,7 @@ def load_maker(result: StoredResult, model: str | Path | None) -> tuple[Bundle |
     if model is None:
         named = load_bundle(maker.name) if maker.name in bundled_models() else None
         if named is None or named.sha256 != maker.sha256:
-            return None, "the model that made the result is not a bundled one; name it with --model"
+            return None, "the model that made the result is not a bundled one; name it with `model`"
         return named, ""
     bundle = load_bundle(model)
     if tuple(name for name in bundle.card.class_names if name in result.class_names) != result.class_names:

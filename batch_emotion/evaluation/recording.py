@@ -31,7 +31,7 @@ def record_evaluation(folder: Path, evaluation: Mapping[str, Any]) -> Card:
     if current["model"]["sha256"] != bundle.sha256:
         raise UsageError(f"the evaluation is of another network than that in {folder}; evaluate this one")
     if current["model"]["class_names"] != list(bundle.card.class_names):
-        raise UsageError("the evaluation is of some of the model's classes alone (--only); evaluate all of them")
+        raise UsageError("the evaluation is of some of the model's classes alone (`only`); evaluate all of them")
     metrics: CardMetrics = {**bundle.card.metrics}
     metrics.pop("evaluation_without_duplicates", None)
     metrics.pop("agreement", None)

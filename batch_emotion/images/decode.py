@@ -27,7 +27,7 @@ from batch_emotion.records import DecodedImage, InputSpec, Status
 from batch_emotion.storage.reading import FileBytes, read_file
 
 DECODER = f"opencv {cv2.__version__}"
-"""What decoded the pixels, as the fingerprint has it: runs and results of earlier versions say no more.
+"""What decoded the pixels, as the fingerprint has it: runs and results of earlier versions have no more.
 
 ``run.json`` has the versions of Pillow and pillow-heif too.
 """
@@ -116,13 +116,13 @@ def _see(
     except Exception as error:  # a header that is cut or makes no sense is found in many ways
         return _refused(error, "the header cannot be read")
     width, height = size = facts.size
+    if width < 1 or height < 1:
+        return DecodedImage(None, Status.CORRUPT, error=f"the header says {width}x{height} pixels")
     if width * height > limits.max_pixels or width > LARGEST_SIDE or height > LARGEST_SIDE:
         reason = f"{width}x{height} pixels, more than the limit of {limits.max_pixels}"
         if max(size) > LARGEST_SIDE:
             return DecodedImage(None, Status.TOO_LARGE, error=reason)
         return DecodedImage(None, Status.TOO_LARGE, width, height, reason)
-    if not width or not height:
-        return DecodedImage(None, Status.CORRUPT, error=f"the header says {width}x{height} pixels")
     try:
         if known is JPEG:
             divided_by = divisor(size, facts.orientation == 1)
@@ -166,14 +166,14 @@ def _check_size(samples: Samples, facts: ImageFacts, divided_by: int) -> None:
 
 
 def _refused(error: Exception, reason: str, width: int | None = None, height: int | None = None) -> DecodedImage:
-    """What is said of an image that an error stopped."""
+    """The image that an error stopped."""
     if isinstance(error, ImageRefused):
         return DecodedImage(None, error.status, width, height, str(error)[:_LONGEST_REASON])
     if isinstance(error, (MemoryError, Image.DecompressionBombError)):
         return DecodedImage(None, Status.TOO_LARGE, width, height, f"{error or 'more memory than there is'}")
     is_cut = isinstance(error, (IndexError, OverflowError, struct.error))
-    said = f"{reason}: {'it is cut short or points outside itself' if is_cut else error or type(error).__name__}"
-    return DecodedImage(None, Status.CORRUPT, width, height, said[:_LONGEST_REASON])
+    message = f"{reason}: {'it is cut short or points outside itself' if is_cut else error or type(error).__name__}"
+    return DecodedImage(None, Status.CORRUPT, width, height, message[:_LONGEST_REASON])
 
 
 def reduction(size: tuple[int, int], spec: InputSpec, upright: bool = True) -> int:

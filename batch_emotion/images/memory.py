@@ -19,6 +19,8 @@ UNCOUNTED_PIXELS = 2**17
 """Images of no more pixels are decoded without asking: most have fewer, and asking takes time."""
 
 _BUDGET = ByteBudget(max(2**30, available_cores() * 256 * 2**20))
+"""What all may take together; an image that needs more is decoded alone."""
+
 _LEAN = frozenset(("JPEG", "PNG", "WebP"))
 """Formats of which no library holds a copy of the samples beside ours."""
 

@@ -22,8 +22,8 @@ _FLIPS = {2: 1, 4: 0, 7: -1}
 
 def orientation_of(exif: Iterable[bytes], xmp: Iterable[bytes]) -> int:
     """The orientation, 1 to 8, of the first metadata that says one, EXIF before XMP; 1 where none does."""
-    said = next(filter(None, map(exif_orientation, exif)), None)
-    return said or next(filter(None, map(_xmp_orientation, xmp)), 1)
+    stated = next(filter(None, map(exif_orientation, exif)), None)
+    return stated or next(filter(None, map(_xmp_orientation, xmp)), 1)
 
 
 def exif_orientation(exif: bytes) -> int | None:

@@ -1,18 +1,18 @@
-"""A slice of the plan to batches of pixels, through tf.data: reading and decoding go on while the model works."""
+"""A slice of the plan to batches of pixels: reading and decoding go on while the model works."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, nullcontext
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from batch_emotion.errors import Interrupted
+from batch_emotion.images.feeding import Batches, Feeder, Span, by_threads, by_threads_at_first
 from batch_emotion.images.loading import Loader, make_loader
 from batch_emotion.images.memory import Counted, release
 from batch_emotion.options.images import Limits
@@ -22,12 +22,15 @@ from batch_emotion.storage.budget import ByteBudget
 from batch_emotion.storage.prefetch import ReadAhead
 
 _STATUSES = tuple(status.value for status in Status)
+_TYPES = ("int64", "float64", "uint8", "int8", "int32", "int32", "string", "int64", "int64")
+_FACE_TYPES = ("int32", "float32")
 _UNKNOWN = -1
 _BATCH_BYTES = 8 * 2**20
 _TINY_BYTES = 3 * 2**10
 _LARGE_FILE = 4 * 2**20
+_FEW = 4096
 _FILES = ByteBudget(512 * 2**20)
-"""What local files take that are read whole and not yet decoded; all threads together, large files alone."""
+"""What large local files may take together while they are decoded; one that needs more is read alone."""
 
 
 def stream(
@@ -41,8 +44,11 @@ def stream(
     with_faces: bool = False,
     shard_size: int | None = None,
     on_start: Callable[[int], None] = lambda row: None,
-) -> Iterator[ImageBatch]:
+    feeder: Feeder | None = None,
+) -> Generator[ImageBatch]:
     """Read, decode and batch every image of the plan, in its order.
+
+    No more images than a shard has are fed by threads, for which TensorFlow need not be loaded, more by tf.data.
 
     Args:
         plan: the slice to read.
@@ -54,76 +60,44 @@ def stream(
             to decode only wait for each other at Python's interpreter lock.
         with_faces: the loader finds faces, and the batches have the columns that say where.
         shard_size: no batch reaches over a multiple of so many rows of the slice.
-        on_start: told the first row in the slice of each batch before any of its files is opened, in a worker's thread.
+        on_start: called with the first row in the slice of each batch before any of its files is opened, in a worker's
+            thread.
+        feeder: what drives the loader instead.
 
     Raises:
         OSError: the process is out of memory or file descriptors; and whatever ``loader`` and ``on_start`` raise.
     """
-    import tensorflow as tf
-
     load = loader or make_loader(spec, limits)
     locations, sizes, indices = plan.images["location"], plan.images["size"], plan.images["index"].to_numpy()
-    bounds = _bounds(plan, batch_size, shard_size)
     ahead = ReadAhead(limits.max_bytes) if is_far(plan) else None
 
-    failures: list[Exception] = []
+    def decode_batch(first: int, last: int) -> list[np.ndarray]:
+        on_start(first)
+        started = time.perf_counter()
+        names, bytes_of = (column.slice(first, last - first).to_pylist() for column in (locations, sizes))
+        with Counted():
+            if ahead:
+                images, waited_s = _load_ahead(load, ahead, names, bytes_of)
+            else:
+                images, waited_s = _load_near(load, names, bytes_of), 0.0
+        rows = [row for image in images for row in image]
+        read_s, detect_s = waited_s + sum(row.read_s for row in rows), sum(row.detect_s for row in rows)
+        return [
+            np.array([len(image) for image in images], np.int64),
+            np.array([read_s, time.perf_counter() - started - read_s - detect_s, detect_s]),
+            *_columns(rows, spec),
+            *(_face_columns([row.face for row in rows]) if with_faces else []),
+        ]
 
-    def decode_batch(first: np.int64, last: np.int64) -> list[np.ndarray]:
-        try:
-            on_start(int(first))
-            started = time.perf_counter()
-            names, bytes_of = (column.slice(first, last - first).to_pylist() for column in (locations, sizes))
-            with Counted():
-                if ahead:
-                    images, waited_s = _load_ahead(load, ahead, names, bytes_of)
-                else:
-                    images, waited_s = _load_near(load, names, bytes_of), 0.0
-            rows = [row for image in images for row in image]
-            read_s = waited_s + sum(row.read_s for row in rows)
-            return [
-                np.array([len(image) for image in images], np.int64),
-                np.array([read_s, time.perf_counter() - started - read_s]),
-                *_columns(rows, spec),
-                *(_face_columns([row.face for row in rows]) if with_faces else []),
-            ]
-        except Exception as error:
-            failures.append(error)
-            raise
-
-    types = [tf.int64, tf.float64, tf.uint8, tf.int8, tf.int32, tf.int32, tf.string, tf.int64, tf.int64]
-    types += [tf.int32, tf.float32] if with_faces else []
     if not (with_faces or ahead) and _mean_bytes(plan) <= _TINY_BYTES:
         workers = 1
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    options.threading.private_threadpool_size = workers + 1
-    dataset = (
-        tf.data.Dataset.from_tensor_slices((bounds[:-1], bounds[1:]))
-        .map(
-            tf.autograph.experimental.do_not_convert(  # it would leave a file in /tmp
-                lambda first, last: (first, last, *tf.numpy_function(decode_batch, [first, last], types))
-            ),
-            num_parallel_calls=workers,
-            deterministic=True,
-        )
-        .prefetch(2)
-        .with_options(options)
-    )
-    try:
-        for first, last, rows, (read_s, decode_s), pixels, *columns in dataset.as_numpy_iterator():
+    feeder = feeder or (by_threads if len(plan) <= (shard_size or _FEW) else by_threads_at_first)
+    types = _TYPES + _FACE_TYPES if with_faces else _TYPES
+    batches = feeder(Batches(decode_batch, _spans(plan, batch_size, shard_size), types, workers))
+    with closing(batches), closing(ahead) if ahead else nullcontext():
+        for first, last, (rows, seconds, pixels, *columns) in batches:
             index = np.repeat(indices[first:last], rows)
-            yield ImageBatch(index, pixels, _facts(columns), float(read_s), float(decode_s))
-    except tf.errors.OpError:
-        if failures:
-            raise failures[0] from None  # tf.data keeps the text of an exception, not its type
-        raise
-    except RuntimeError:
-        if Interrupted.arrived is not None:
-            raise Interrupted.arrived from None  # pybind11 puts an error of its own in the place of an interruption
-        raise
-    finally:
-        if ahead:
-            ahead.close()
+            yield ImageBatch(index, pixels, _facts(columns), *seconds.tolist())
 
 
 def is_far(plan: Plan) -> bool:
@@ -166,17 +140,15 @@ def _mean_bytes(plan: Plan) -> float:
     return plan.total_bytes / known if known else math.inf
 
 
-def _bounds(plan: Plan, batch_size: int, shard_size: int | None) -> NDArray[np.int64]:
-    """Where each batch begins, and the end; batches of large files are small, so that workers end at the same time."""
+def _spans(plan: Plan, batch_size: int, shard_size: int | None) -> list[Span]:
+    """The rows of each batch; batches of large files are small, so that workers end at the same time."""
     mean_bytes = _mean_bytes(plan)
     if math.isfinite(mean_bytes):
         batch_size = max(1, min(batch_size, int(_BATCH_BYTES // max(1, mean_bytes))))
     shard_size = shard_size or max(1, len(plan))
     shards = range(0, len(plan), shard_size)
-    return np.array(
-        [row for shard in shards for row in range(shard, min(shard + shard_size, len(plan)), batch_size)] + [len(plan)],
-        np.int64,
-    )
+    starts = [row for shard in shards for row in range(shard, min(shard + shard_size, len(plan)), batch_size)]
+    return list(pairwise([*starts, len(plan)]))
 
 
 def _columns(images: Sequence[DecodedImage], spec: InputSpec) -> list[np.ndarray]:
@@ -200,8 +172,10 @@ def _columns(images: Sequence[DecodedImage], spec: InputSpec) -> list[np.ndarray
 
 
 def _face_columns(faces: Sequence[Face | None]) -> list[np.ndarray]:
-    places = [face[:-1] if face else (_UNKNOWN,) * (len(FACE_SCHEMA) - 1) for face in faces]
-    return [np.array(places, np.int32), np.array([face.score if face else 0 for face in faces], np.float32)]
+    """int32 (B, 5), the number and box of each face, and float32 (B, 2), its score and roll, NaN where not known."""
+    places = [face[:5] if face else (_UNKNOWN,) * 5 for face in faces]
+    values = [(face.score, math.nan if face.roll is None else face.roll) if face else (math.nan,) * 2 for face in faces]
+    return [np.array(places, np.int32), np.array(values, np.float32)]
 
 
 def _facts(columns: Sequence[np.ndarray]) -> pa.RecordBatch:
@@ -223,9 +197,9 @@ def _facts(columns: Sequence[np.ndarray]) -> pa.RecordBatch:
     )
 
 
-def _face_facts(places: np.ndarray, scores: np.ndarray) -> dict[str, pa.Array]:
+def _face_facts(places: np.ndarray, values: np.ndarray) -> dict[str, pa.Array]:
     none = places[:, 0] == _UNKNOWN
     return {
-        name: pa.array(np.ascontiguousarray(column), FACE_SCHEMA.field(name).type, mask=none)
-        for name, column in zip(FACE_SCHEMA.names, [*places.T, scores], strict=True)
+        name: pa.array(np.ascontiguousarray(column), FACE_SCHEMA.field(name).type, mask=none | np.isnan(column))
+        for name, column in zip(FACE_SCHEMA.names, [*places.T, *values.T], strict=True)
     }

@@ -70,7 +70,7 @@ def find_labels(
     if wanted == FOLDERS and not share:
         raise UsageError(
             f"no path of {result.path} has a folder named like one of {', '.join(result.class_names)}; "
-            "--labels takes a manifest with path and label"
+            "`labels` takes a manifest with path and label"
         )
     return ByFolder(level) if share and (wanted == FOLDERS or share >= 0.5) else None
 
@@ -138,17 +138,17 @@ def _by_manifest(
     delimiter: str | None,
 ) -> ByManifest:
     if manifest.suffix.lower() not in MANIFEST_SUFFIXES or not manifest.is_file():
-        raise UsageError(f"--labels: there is no .csv, .tsv or .parquet file {manifest}; give one with path and label")
+        raise UsageError(f"`labels`: there is no .csv, .tsv or .parquet file {manifest}; give one with path and label")
     paths, columns = read_manifest(manifest, "path", encoding, delimiter)
     if "label" not in columns.column_names:
         raise SourceError(
-            f"{manifest} has no column 'label'; --labels takes a manifest with the columns path and label"
+            f"{manifest} has no column 'label'; `labels` takes a manifest with the columns path and label"
         )
     labels = ByManifest(manifest, paths.combine_chunks(), clean_labels(columns["label"]), root)
     if not any(len(found := labels.of(batch)) > found.null_count for batch in rows):
         raise UsageError(
             f"{manifest} has a label for none of the paths of {result.path}; "
-            "--root names the folder that relative paths start in"
+            "`root` names the folder that relative paths start in"
         )
     return labels
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
 from batch_emotion.labels.text import clean_labels, clean_names
-from batch_emotion.options.images import SourceOptions
+from batch_emotion.options.train import LabelOptions
 from batch_emotion.plan import Plan
-from batch_emotion.sources.planning import make_plan
+from batch_emotion.sources.planning import make_plan, plan_manifest
+from batch_emotion.storage.places import place
 
 TRAIN_FOLDERS = ("train", "training")
 VALIDATION_FOLDERS = ("val", "valid", "validation", "test")
@@ -44,19 +45,6 @@ class LabelledPlan:
         images = self.plan.images.take(pa.array(rows))
         images = images.set_column(0, "index", pa.array(range(len(rows)), pa.int64()))
         return LabelledPlan(Plan(images, self.plan.attributes.take(pa.array(rows))), self.targets[rows], self.ignored)
-
-
-@dataclass(frozen=True)
-class LabelOptions:
-    """Which columns of a manifest hold its labels; a folder per class needs none of it.
-
-    Attributes:
-        source: the path column, and what its paths are relative to.
-        label_weight: where a manifest has both votes and labels, the part of a target that the label decides.
-    """
-
-    source: SourceOptions = field(default_factory=SourceOptions)
-    label_weight: float = 0.0
 
 
 def labelled_splits(
@@ -109,13 +97,15 @@ def read_labelled(
     else:
         if not data.is_file():
             raise SourceError(f"no such file or directory: {data}")
-        plan = make_plan([str(data)], options.source)
+        plan = plan_manifest(place(str(data)), options.source)
         targets, ignored = _manifest_targets(data, plan.attributes, class_names, options.label_weight)
     chosen = np.flatnonzero(targets.sum(axis=1) > 0)
     labelled = LabelledPlan(plan, targets, ignored).take(chosen)
     absent = [name for name, total in zip(class_names, labelled.targets.sum(axis=0), strict=True) if not total]
     if absent and (len(absent) == len(class_names) or not absent_ok):
-        raise SourceError(f"{data} has no images of: {', '.join(absent)}; choose the classes there are with --classes")
+        raise SourceError(
+            f"{data} has no images of: {', '.join(absent)}; choose the classes there are with `class_names`"
+        )
     return labelled
 
 
@@ -131,7 +121,7 @@ def _manifest_targets(
             f"beside the path it has: {found}"
         )
     if label_weight and not (has_votes and "label" in columns):
-        raise SourceError(f"--label-weight needs both votes and labels, but {manifest} has only one of them")
+        raise SourceError(f"`label_weight` needs both votes and labels, but {manifest} has only one of them")
     if not has_votes:
         return _one_hot(_labels(attributes[columns["label"]]), class_names)
     try:

@@ -48,14 +48,14 @@ def read_votes(
     Args:
         path: the table.
         class_names: the classes that need a column.
-        encoding: of CSV; told by its bytes where None.
-        delimiter: of CSV; told by its header where None.
+        encoding: of CSV; found from its bytes where None.
+        delimiter: of CSV; found from its header where None.
 
     Raises:
         SourceError: it cannot be read, a class has no column, or a count is not a number.
     """
     if not path.is_file():
-        raise SourceError(f"no such file: {path}; --votes wants a table with a file and the votes for each class")
+        raise SourceError(f"no such file: {path}; `votes` wants a table with a file and the votes for each class")
     files, columns = read_manifest(path, "file", encoding, delimiter)
     choices = tuple(clean_names(columns.column_names))
     lacking = [name for name in class_names if name not in choices]

@@ -37,7 +37,7 @@ def read_about(file: Path) -> About:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}; --about is a TOML file") from None
+        raise UsageError(f"{file}: {error.strerror}; `about` is a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: not TOML: {error}") from None
     data = content.pop("data", {})

@@ -141,7 +141,7 @@ def start_from(model: Any, class_names: Sequence[str], other: Any, other_class_n
     *other_body, other_head = [layer for layer in other.layers if layer.weights]
     shapes = [[weight.shape for weight in layer.weights] for layer in body]
     if shapes != [[weight.shape for weight in layer.weights] for layer in other_body]:
-        raise BundleError("the network to start from is built differently; give one of the same --arch")
+        raise BundleError("the network to start from is built differently; give one of the same `architecture`")
     for layer, source in zip(body, other_body, strict=True):
         layer.set_weights(source.get_weights())
     shared = [name for name in class_names if name in other_class_names]

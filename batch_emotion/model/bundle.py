@@ -223,12 +223,12 @@ def load_bundle(
     suffix = path.suffix.lower()
     if suffix in PICKLE_SUFFIXES and not trust_pickle:
         raise BundleError(
-            f"{path.name} is a pickle, which can run any code when loaded: give --trust-pickle if you made it"
+            f"{path.name} is a pickle, which can run any code when loaded: give `trust_pickle` if you made it"
         )
     if suffix in KERAS_SUFFIXES | PICKLE_SUFFIXES:
         return _bare_keras_file(path, class_names)
     if class_names is not None:
-        raise BundleError("a bundle names its own classes; --classes goes with a .keras or .h5 file only")
+        raise BundleError("a bundle names its own classes; `class_names` goes with a .keras or .h5 file only")
     known = bundled_models()
     folder = models_folder() / model if str(model) in known else path
     if not (folder / "card.json").is_file():
@@ -245,7 +245,7 @@ def _bare_keras_file(path: Path, class_names: tuple[str, ...] | None) -> Bundle:
     if not path.is_file():
         raise BundleError(f"no model file {path}")
     if not class_names:
-        raise BundleError(f"{path.name} does not say what its outputs mean: give --classes, in their order")
+        raise BundleError(f"{path.name} does not say what its outputs mean: give `class_names`, in their order")
     check_class_names(class_names)
     unknown = Card(path.name, "a bare Keras file", "unknown", class_names, InputSpec((0, 0)), 0)
     model = Bundle(unknown, path).keras_model()

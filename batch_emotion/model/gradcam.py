@@ -30,6 +30,8 @@ class GradCam:
     def __init__(self, model: Any, layer: str | None = None) -> None:
         import keras
 
+        self.model = model
+        """The whole network."""
         inputs, steps = _graph(model)
         self._mirrored = is_mirrored(model)
         found = _find_step(model, steps, layer)

@@ -24,10 +24,10 @@ def kept_classes(class_names: Sequence[str], only: Sequence[str] | None) -> tupl
         return tuple(class_names)
     unknown = [name for name in only if name not in class_names]
     if unknown:
-        raise UsageError(f"--only: the model has no class {unknown[0]!r}; it has {', '.join(class_names)}")
+        raise UsageError(f"`only`: the model has no class {unknown[0]!r}; it has {', '.join(class_names)}")
     kept = tuple(name for name in class_names if name in only)
     if len(kept) < 2:
-        raise UsageError(f"--only needs at least two classes, not {kept[0] if kept else 'none'} alone")
+        raise UsageError(f"`only` needs at least two classes, not {kept[0] if kept else 'none'} alone")
     return kept
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -187,7 +188,7 @@ def open_runtime(
     runtime: Runtime
     spec = bundle.card.input
     if resolve_runtime(bundle, name, precision) == "onnx" and bundle.onnx_file is not None:
-        if os.path.exists(_NVIDIA):
+        if os.path.exists(_NVIDIA) and "tensorflow" in sys.modules:
             _configure_tensorflow(threads, gpu=False)
         file = bundle.checked(bundle.onnx_file)
         try:
@@ -210,11 +211,11 @@ def resolve_runtime(
 ) -> Literal["onnx", "tensorflow"]:
     """Which runtime ``name`` means for this bundle on this machine."""
     if name == "onnx" and bundle.onnx_file is None:
-        raise BundleError(f"{bundle.card.name} has no model.onnx; use --runtime tensorflow")
+        raise BundleError(f"{bundle.card.name} has no model.onnx; use `runtime` tensorflow")
     if name == "auto":
         name = "onnx" if bundle.onnx_file is not None and not _has_gpu() else "tensorflow"
     if name == "onnx" and precision == "mixed":
-        raise UsageError("--precision mixed is for TensorFlow on a GPU, and this run is to use ONNX Runtime on the CPU")
+        raise UsageError("`precision` mixed is for TensorFlow on a GPU, and this run is to use ONNX Runtime on the CPU")
     return name
 
 
@@ -222,7 +223,7 @@ def _configure_tensorflow(threads: int, gpu: bool = True) -> None:
     """Have TensorFlow use the cores it is meant to and take a GPU's memory as it needs it, or leave the GPU alone."""
     import tensorflow as tf
 
-    with suppress(RuntimeError):  # it has started already, with what it was told then
+    with suppress(RuntimeError):  # it has started already, with the settings of then
         tf.config.threading.set_intra_op_parallelism_threads(threads or available_cores())
         for device in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(device, True)

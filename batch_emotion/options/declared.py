@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, field, fields
+from keyword import iskeyword
 from typing import Any, Literal
 
 from batch_emotion.errors import UsageError
@@ -21,8 +22,9 @@ from batch_emotion.errors import UsageError
 Effect = Literal["scores", "labels", "cut"]
 """What of a result an option changes: the probabilities, only what is made of them, or only the cut into shards."""
 
-Notation = Literal["text", "place", "places", "names", "duration", "words"]
-"""How a value is written that is not a number, a word or a local path: a path or URI, names with commas, ``1h30m``.
+Notation = Literal["text", "texts", "place", "places", "names", "duration", "words"]
+"""How a value is written that is not a number, a word or a local path: a path or URI, names or texts with commas,
+``1h30m``.
 
 ``words`` and ``places`` are any number of words, or of paths and URIs.
 """
@@ -90,9 +92,15 @@ class Leaf:
         return self.declaration.flag or self.path[-1].replace("_", "-")
 
     @property
+    def name(self) -> str:
+        """What a Python program calls it, as messages have it in backquotes: ``max_drift``, or ``faces.min_size``."""
+        return self.path[-1] if self.path[-1] == self.key else ".".join(self.path)
+
+    @property
     def key(self) -> str:
         """The flag as an identifier: the name of the parameter, of the environment variable and in fingerprints."""
-        return self.flag.replace("-", "_")
+        name = self.flag.replace("-", "_")
+        return f"{name}_" if iskeyword(name) else name
 
 
 def option(default: Any = MISSING, help: str = "", *, needs: str | tuple[str, ...] = (), **declared: Any) -> Any:
@@ -164,4 +172,4 @@ def check_ranges(options: Any) -> None:
         least, most = leaf.declaration.at_least, leaf.declaration.at_most
         if math.isnan(value) or (least is not None and value < least) or (most is not None and value > most):
             bounds = f"at least {least:g}" if most is None else f"between {least:g} and {most:g}"
-            raise UsageError(f"--{leaf.flag} must be {bounds}, not {value:g}")
+            raise UsageError(f"`{leaf.name}` must be {bounds}, not {value:g}")

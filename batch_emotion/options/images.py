@@ -4,42 +4,54 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from batch_emotion.options.declared import option
 
 if TYPE_CHECKING:
     from batch_emotion.storage.places import Place
 
+DetectorName = Literal["auto", "centerface", "yunet", "haar"]
 
 ENCODING_HELP = "Encoding of a CSV manifest, such as cp1252; default: UTF-8, or what its byte order mark says."
 DELIMITER_HELP = "Separator of a CSV manifest's cells; default: the comma, semicolon or tab of its header."
 
 
+PATH_COLUMN_HELP = "The manifest's column of paths."
+
+
 @dataclass(frozen=True)
-class SourceOptions:
-    """How sources are read.
+class ManifestOptions:
+    """How a manifest is read.
 
     Attributes:
-        path_column: the manifest's column of paths.
-        root: the folder, here or on a store, that relative paths of a manifest or a list start from; the manifest's
-            own folder, or the working directory, where None.
-        null: names on standard input end in NUL, not in a newline.
-        encoding: of a CSV manifest; UTF-8, or what its byte order mark says, where None.
-        delimiter: between the cells of a CSV manifest; as its header has it where None.
-        stdin: where ``-`` is read from; the process's standard input where None.
+        path_column: its column of paths.
+        root: the folder, here or on a store, that its relative paths start from; its own folder where None.
+        encoding: of CSV; UTF-8, or what its byte order mark says, where None.
+        delimiter: between the cells of CSV; as its header has it where None.
     """
 
-    path_column: str = option("path", "The manifest's column of paths.", needs="manifest")
+    path_column: str = option("path", PATH_COLUMN_HELP, needs="manifest")
     root: Place | None = option(
         None,
         "Where relative paths of a manifest or list start; default: the manifest's folder.",
         written="place",
         needs=("manifest", "list"),
     )
-    null: bool = option(False, "Names on standard input end in NUL, as from find -print0.", needs="list")
     encoding: str | None = option(None, ENCODING_HELP, needs="manifest")
     delimiter: str | None = option(None, DELIMITER_HELP, needs="manifest")
+
+
+@dataclass(frozen=True)
+class SourceOptions(ManifestOptions):
+    """How sources are read: manifests, and lists on standard input, which start from the same root.
+
+    Attributes:
+        null: names on standard input end in NUL, not in a newline.
+        stdin: where ``-`` is read from; the process's standard input where None.
+    """
+
+    null: bool = option(False, "Names on standard input end in NUL, as from find -print0.", needs="list")
     stdin: BinaryIO | None = None
 
 
@@ -66,24 +78,36 @@ class FaceOptions:
     """That faces are to be found in each image, and which.
 
     Attributes:
-        detector_model: a YuNet model, an ONNX file; OpenCV's Haar cascade where None.
-        min_size: the width of the smallest face, in pixels of the upright original.
+        detector: what finds them: ``centerface``, which comes with the tool; ``yunet``, from ``detector_model``;
+            ``haar``, OpenCV's cascade for frontal faces; or ``auto``: YuNet where its model is given, else CenterFace.
+        detector_model: YuNet's model, an ONNX file.
+        min_score: the least score; the detector's own where None.
+        min_size: the longer side of the smallest face, in pixels of the upright original; the detector's own where
+            None.
         max_faces: of an image with more, the largest are taken.
         margin: by how much a box is widened on each side, as a part of its longer side; may be negative. What the
             detector's boxes need to be like the training faces where None.
     """
 
+    detector: DetectorName = option("auto", "What finds faces; auto: YuNet where its model is given, else CenterFace.")
     detector_model: Path | None = option(
-        None, "Find faces with this YuNet model (.onnx); default: OpenCV's Haar cascade."
+        None, "YuNet's model, face_detection_yunet_2023mar.onnx from the repository opencv_zoo on GitHub."
     )
-    min_size: int = option(
-        48,
-        "The smallest face, in pixels of the image; larger is faster.",
+    min_score: float | None = option(
+        None,
+        "Least score of a face; default: CenterFace 0.5, YuNet 0.7. Haar's is a number of hits, 2 to 3.",
+        flag="min-face-score",
+        at_least=0,
+        effect="scores",
+    )
+    min_size: int | None = option(
+        None,
+        "Longer side of the smallest face, in pixels of the image; default: 36, Haar 48. Larger is faster.",
         flag="min-face-size",
         at_least=1,
         effect="scores",
     )
-    max_faces: int = option(100, "Take at most this many faces of an image, the largest.", at_least=1, effect="scores")
+    max_faces: int = option(100, "Maximum number of faces of an image, the largest.", at_least=1, effect="scores")
     margin: float | None = option(
         None,
         "Widen boxes on each side by this part of their side; default: as the training faces are cropped.",

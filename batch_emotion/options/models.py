@@ -11,7 +11,7 @@ MODEL_HELP = "A bundled model's name, a bundle's folder, or a .keras or .h5 file
 ONLY_HELP = "Choose among these classes of the model alone, such as happy,sad,angry; at least two."
 CLASS_PRIOR_HELP = (
     "The mix of classes that the probabilities assume: training, uniform, auto (estimated from these images), or the "
-    "share of every class: angry=0.1,…"
+    "share of every class, as in angry=0.1,happy=0.9."
 )
 CLASSES_HELP = "The classes of a .keras or .h5 file, in the order of its outputs, separated by commas."
 PICKLE_HELP = "Load a pickled model, which can run any code."

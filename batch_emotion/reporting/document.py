@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypedDict
 
@@ -12,6 +13,7 @@ from batch_emotion.metrics.quantification import FEWEST, EstimatedMix, Moments, 
 from batch_emotion.reporting.comparison import Comparison, ResultComparer
 from batch_emotion.reporting.counts import LabelScorer, LabelScores, ResultCounter, ResultCounts
 from batch_emotion.reporting.groups import GroupCounter, Groups
+from batch_emotion.reporting.photos import PhotoChooser
 from batch_emotion.reporting.predicted_rows import read_predicted_rows
 from batch_emotion.reporting.samples import SampleChooser, Samples
 from batch_emotion.results.class_prior import ClassPrior
@@ -37,7 +39,7 @@ class ReportLabels(LabelScores):
 
 
 class ReportDocument(ResultCounts):
-    """The numbers of a report; ``made_by`` is the footer of the result, ``run`` its last run where that is known.
+    """The numbers of a report; ``made_by`` are the facts of the result, ``run`` its last run where that is known.
 
     ``estimated_mix`` is the mix of the classes, corrected for what the model takes for what; None for the reason that
     ``no_estimate`` gives, which is empty otherwise; ``apart`` names the classes whose count is far from it.
@@ -80,6 +82,7 @@ def report_document(
         UsageError: the column cannot be grouped by, or the other result has other images.
     """
     names = result.class_names
+    photos = PhotoChooser(names) if result.has_faces else None
     counter, scorer, chooser = ResultCounter(names), LabelScorer(names), SampleChooser(result)
     groups = GroupCounter(group_by, names, held_out) if group_by else None
     comparer = ResultComparer(result, other) if other else None
@@ -95,6 +98,8 @@ def report_document(
         probabilities = prior.training_probabilities(rows.table, names)
         seen.add(probabilities[rows.scored])
         chooser.add(rows, numbers, texts)
+        if photos:
+            photos.add(rows)
         if groups:
             groups.add(rows, probabilities)
         if comparer:
@@ -115,10 +120,11 @@ def report_document(
         "no_estimate": "" if mix else _no_estimate(seen.count, held_out),
         "apart": widely_apart(counted, mix) if mix else [],
         "class_prior": result.class_prior,
-        "made_by": {key: value for key, value in result.footer.items() if key != "class_prior"},
+        "made_by": {key: value for key, value in result.facts.items() if key != "class_prior"},
         "run": result.run.get("last_run"),
     }
-    return document, chooser.samples(counts, comparer.changed.samples if comparer else [])
+    samples = chooser.samples(counts, comparer.changed.samples if comparer else [])
+    return document, replace(samples, photos=photos.chosen, photo_count=photos.photos) if photos else samples
 
 
 def _no_estimate(scored: int, held_out: Sequence[Moments] | None) -> str:

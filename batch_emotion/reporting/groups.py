@@ -94,7 +94,7 @@ class GroupCounter:
         if len(self._counts) > MOST_VALUES:
             raise UsageError(
                 f"the column {self._column!r} has more than {MOST_VALUES:,} different values; "
-                "--group-by wants one such as a camera or a day"
+                "`group_by` wants one such as a camera or a day"
             )
 
     def groups(self) -> Groups:
@@ -130,7 +130,7 @@ class GroupCounter:
             texts = pc.cast(values, pa.string())
         except pa.ArrowException:
             raise UsageError(
-                f"the column {self._column!r} holds {values.type}; --group-by wants text, numbers or dates"
+                f"the column {self._column!r} holds {values.type}; `group_by` wants text, numbers or dates"
             ) from None
         if self._dates is None and len(texts) > texts.null_count:
             self._dates = bool(pc.all(pc.match_substring_regex(texts, _DATE)).as_py())

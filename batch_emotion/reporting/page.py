@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.reporting.document import ReportDocument
+from batch_emotion.reporting.photos import Photo
 from batch_emotion.reporting.saliency import HeatMap, Saliency
 from batch_emotion.reporting.samples import Sample, Samples
 from batch_emotion.results.class_prior import prior_in_words
@@ -17,7 +18,7 @@ from batch_emotion.visualization.html import Picture, percent, render, script, s
 from batch_emotion.visualization.palette import class_colours
 
 PICTURE_BYTES = 2_500_000
-"""The most that all thumbnails of a page may take up, as text."""
+"""The most that all thumbnails of a page may take up, as text; and all whole photos."""
 
 Thumbnails = Mapping[int, NDArray[np.uint8]]
 
@@ -30,6 +31,7 @@ class _Face:
     alt: str
     gone: str
     lines: tuple[str, ...]
+    link: str | None
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,23 @@ class _Pair:
     lines: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Whole:
+    """A whole photo as a data URI, and a link to its file where there is one."""
+
+    path: str
+    uri: str | None
+    alt: str
+    faces: int
+    link: str | None
+
+
 class _Faces:
     """Turns samples into captioned pictures, until these take up too much."""
 
-    def __init__(self, thumbnails: Thumbnails) -> None:
-        self._thumbnails = thumbnails
-        self._left = PICTURE_BYTES
+    def __init__(self, thumbnails: Thumbnails, link: Callable[[str], str | None]) -> None:
+        self._thumbnails, self._link = thumbnails, link
+        self._left, self._left_for_photos = PICTURE_BYTES, PICTURE_BYTES
         self.hidden = 0
         self.anchors: dict[int, str] = {}
 
@@ -82,11 +95,36 @@ class _Faces:
             self.anchors[sample.row] = anchor
         pixels = self._thumbnails.get(sample.row)
         gone = "image not found" if pixels is None else "left out"
-        return _Face(sample, self.uri(pixels), anchor, _alt(sample), gone, _caption(sample, labelled))
+        caption = _caption(sample, labelled)
+        return _Face(
+            sample,
+            self.uri(pixels),
+            anchor,
+            _alt(sample),
+            gone,
+            caption,
+            self._link(sample.path) if pixels is not None else None,
+        )
+
+    def of_photo(self, photo: Photo) -> _Whole:
+        """A whole photo, its faces marked."""
+        first = photo.faces[0]
+        alt = "A photo with its faces marked: " + ", ".join(str(face.predicted) for face in photo.faces)
+        uri = thumbnail_uri(photo.pixels)
+        if uri and len(uri) > self._left_for_photos:
+            uri = None
+        self._left_for_photos -= len(uri or "")
+        return _Whole(first.path, uri, shorten(alt, 300), len(photo.faces), self._link(first.path))
 
 
 def report_page(
-    report: ReportDocument, samples: Samples, thumbnails: Thumbnails, charts: Mapping[str, Picture], saliency: Saliency
+    report: ReportDocument,
+    samples: Samples,
+    thumbnails: Thumbnails,
+    charts: Mapping[str, Picture],
+    saliency: Saliency,
+    photos: Sequence[Photo] = (),
+    link: Callable[[str], str | None] = lambda path: None,
 ) -> str:
     """The page.
 
@@ -96,15 +134,19 @@ def report_page(
         thumbnails: by row number.
         charts: by name, those of ``CHART_NAMES`` that there are.
         saliency: where the model looks.
+        photos: whole photos with their faces marked.
+        link: gives a path of the result as a link to its file.
     """
     class_names = report["result"]["class_names"]
-    faces = _Faces(thumbnails)
+    faces = _Faces(thumbnails, link)
+    shows_all = report["scored"] <= len(samples.random)
+    by_class = {} if shows_all else samples.surest
     sheets = {
         "mistakes": faces.of(samples.mistakes, labelled=True),
         "changed": faces.of(samples.changed),
         "random": faces.of(samples.random),
-        "surest": {name: faces.of(each) for name, each in samples.surest.items()},
-        "least_sure": {name: faces.of(each) for name, each in samples.least_sure.items()},
+        "surest": {name: faces.of(each) for name, each in by_class.items()},
+        "least_sure": {name: faces.of(samples.least_sure[name]) for name in by_class},
         "failures": samples.failures,
     }
     pairs = None
@@ -121,6 +163,9 @@ def report_page(
         colours=class_colours(class_names),
         charts=charts,
         sheets=sheets,
+        shows_all=shows_all,
+        photos=[faces.of_photo(photo) for photo in photos],
+        photo_count=samples.photo_count,
         mix=sorted(report["classes"].items(), key=lambda pair: -pair[1]["rows"]),
         saliency=pairs,
         no_saliency=saliency.reason,
@@ -180,6 +225,7 @@ def _sections(report: ReportDocument) -> list[tuple[str, str]]:
         ("labels", "Labels", report["labels"]),
         ("comparison", "Comparison", report["comparison"]),
         ("groups", "Groups", report["groups"]),
+        ("photos", "Photos", report["scored"] and report["result"]["with_faces"]),
         ("faces", "Faces", report["scored"]),
         ("saliency", "Where it looks", report["scored"]),
         ("failures", "Failures", True),
@@ -200,6 +246,8 @@ def _facts(report: ReportDocument) -> list[tuple[str, str]]:
         "jpeg_decoding": "JPEG decoding",
         "runtime": "runtime",
         "precision": "precision",
+        "detector": "face detector",
+        "detector_sha256": "face detector sha256",
         "plan": "digest of the image list",
     }
     made_by, run = report["made_by"], report["run"]

@@ -26,6 +26,7 @@ _COLUMNS = (
     "box_y",
     "box_w",
     "box_h",
+    "face_roll",
 )
 
 

@@ -35,6 +35,7 @@ class Sample:
         error: what is wrong with the image.
         size: (width, height) of the upright image in pixels, where known.
         box: (x, y, width, height) of the face in pixels, None where the whole image was scored.
+        roll: by how many degrees the face is turned clockwise, None where that is not known.
         score: what the row was chosen by.
         other: the predicted class in the result that it is compared with, where the two differ.
         other_confidence: and the confidence there.
@@ -49,6 +50,7 @@ class Sample:
     error: str | None = None
     size: tuple[int, int] | None = None
     box: tuple[int, int, int, int] | None = None
+    roll: float | None = None
     score: float = 0.0
     other: str | None = None
     other_confidence: float | None = None
@@ -96,7 +98,7 @@ class TopSamples:
         def cells(*names: str) -> list[Any]:
             return [rows.table[name][at].as_py() if name in rows.table.schema.names else None for name in names]
 
-        path, status, error = cells("path", "status", "error")
+        path, status, error, roll = cells("path", "status", "error", "face_roll")
         size, box = tuple(cells("width", "height")), tuple(cells(*_BOX))
         scored = rows.predicted[at] >= 0
         return Sample(
@@ -108,6 +110,7 @@ class TopSamples:
             error=error,
             size=None if None in size else size,
             box=None if None in box else box,
+            roll=roll,
             score=score,
             **{name: column[at].as_py() for name, column in columns.items()},
         )
@@ -125,6 +128,8 @@ class Samples:
         mistakes: of another class than their label, the highest confidence first.
         changed: of another class than in the other result.
         failures: by status, the first ones.
+        photos: the faces of some whole photos, or of all where there are few; the largest face first.
+        photo_count: how many photos with faces there are.
     """
 
     random: list[Sample] = field(default_factory=list)
@@ -134,6 +139,8 @@ class Samples:
     mistakes: list[Sample] = field(default_factory=list)
     changed: list[Sample] = field(default_factory=list)
     failures: dict[str, list[Sample]] = field(default_factory=dict)
+    photos: list[list[Sample]] = field(default_factory=list)
+    photo_count: int = 0
 
     def named(self) -> Iterator[tuple[str, list[Sample]]]:
         """Each list with its name."""

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
 from batch_emotion.images.decode import load_image, resize
+from batch_emotion.images.faces import crop_face
 from batch_emotion.options.images import Limits
-from batch_emotion.records import InputSpec
+from batch_emotion.records import Face, InputSpec
 from batch_emotion.reporting.samples import Sample
 from batch_emotion.storage.escaping import unescape_name
 from batch_emotion.storage.locations import locate
-from batch_emotion.storage.places import Place
+from batch_emotion.storage.places import Place, is_uri
 
 THUMBNAIL = 96
 _LONGEST = 2048
@@ -24,10 +29,11 @@ _LONGEST = 2048
 
 @dataclass(frozen=True)
 class SampleImages:
-    """Where the images of a result are, and which are refused."""
+    """Where the images of a result are, which are refused, and by how much the boxes of faces were widened."""
 
     root: Place
     limits: Limits
+    face_margin: float = 0.0
 
     def thumbnails(self, samples: Iterable[Sample]) -> dict[int, NDArray[np.uint8]]:
         """By row number, uint8 (H, W, 3) of at most 96 pixels a side; images that are gone have none."""
@@ -36,25 +42,48 @@ class SampleImages:
             pictures = pool.map(self._thumbnail, distinct.values())
             return {row: pixels for row, pixels in zip(distinct, pictures, strict=True) if pixels is not None}
 
+    def linked_from(self, folder: Path) -> Callable[[str], str | None]:
+        """What gives a result's path as a link on a page in ``folder``; None for what is on a store."""
+
+        def link(path: str) -> str | None:
+            location = locate(self.root, unescape_name(path))
+            if not location or is_uri(location):
+                return None
+            return quote(os.path.relpath(os.fsencode(unescape_name(location)), os.fsencode(folder.absolute())))
+
+        return link
+
     def inputs(self, samples: Sequence[Sample], spec: InputSpec) -> list[NDArray[np.uint8] | None]:
         """Each image as the model sees it, uint8 ``spec.shape``; None where it is gone."""
-        return [self._shown(sample, spec) for sample in samples]
+        return [self._input(sample, spec) for sample in samples]
+
+    def photo(self, sample: Sample, longest: int) -> NDArray[np.uint8] | None:
+        """The whole image of a sample, uint8 (H, W, 3), its longer side at most ``longest``; None where it is gone."""
+        width, height = sample.size or (1, 1)
+        scale = min(1.0, longest / max(width, height))
+        return self._whole(sample, InputSpec((max(1, round(height * scale)), max(1, round(width * scale)))))
 
     def _thumbnail(self, sample: Sample) -> NDArray[np.uint8] | None:
         width, height = sample.box[2:] if sample.box else sample.size or (1, 1)
         scale = THUMBNAIL / max(width, height, 1)
         spec = InputSpec((max(1, round(height * scale)), max(1, round(width * scale))))
-        return self._shown(sample, spec)
-
-    def _shown(self, sample: Sample, spec: InputSpec) -> NDArray[np.uint8] | None:
-        location = locate(self.root, unescape_name(sample.path))
         if not sample.box or not sample.size:
-            return load_image(location, spec, self.limits).pixels
-        width, height = sample.size
-        scale = min(1.0, _LONGEST / max(width, height))
-        whole = InputSpec((round(height * scale), round(width * scale)), spec.color_mode)
-        pixels = load_image(location, whole, self.limits).pixels
-        return None if pixels is None else resize(_crop(pixels, sample.box, scale), spec)
+            return self._whole(sample, spec)
+        pixels = self.photo(sample, _LONGEST)
+        return None if pixels is None else resize(_crop(pixels, sample.box, pixels.shape[1] / sample.size[0]), spec)
+
+    def _input(self, sample: Sample, spec: InputSpec) -> NDArray[np.uint8] | None:
+        if not sample.box or not sample.size:
+            return self._whole(sample, spec)
+        pixels = self.photo(sample, _LONGEST)
+        if pixels is None:
+            return None
+        face = Face(0, *sample.box, 0.0, sample.roll)
+        crop = crop_face(pixels, face, self.face_margin, pixels.shape[1] / sample.size[0])
+        return resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) if spec.color_mode == "grayscale" else crop, spec)
+
+    def _whole(self, sample: Sample, spec: InputSpec) -> NDArray[np.uint8] | None:
+        return load_image(locate(self.root, unescape_name(sample.path)), spec, self.limits).pixels
 
 
 def _crop(pixels: NDArray[np.uint8], box: tuple[int, int, int, int], scale: float) -> NDArray[np.uint8]:

@@ -68,8 +68,8 @@ class ClassPrior:
             return cls(text, training, training)
         if training is None:
             raise UsageError(
-                f"--class-prior {text} needs the mix of classes that the model was trained on, and its card does not "
-                "give it; use --class-prior training, or another model"
+                f"`class_prior` {text} needs the mix of classes that the model was trained on, and its card does not "
+                "give it; use `class_prior` training, or another model"
             )
         if stated is not None:
             return cls(",".join(f"{name}={share:.6g}" for name, share in stated.items()), training, stated)
@@ -167,13 +167,13 @@ def _stated(text: str, class_names: Sequence[str]) -> dict[str, float]:
         shares = {name.strip(): float(share) for name, _, share in pairs}
     except ValueError:
         raise UsageError(
-            f"--class-prior must be training, uniform, auto, or shares such as {class_names[0]}=0.1,…, not {text!r}"
+            f"`class_prior` must be training, uniform, auto, or shares such as {class_names[0]}=0.1,…, not {text!r}"
         ) from None
     if len(shares) != len(pairs) or shares.keys() != set(class_names):
-        raise UsageError(f"--class-prior must give each class one share: {', '.join(class_names)}")
+        raise UsageError(f"`class_prior` must give each class one share: {', '.join(class_names)}")
     total = sum(shares.values())
     if not all(0 < share < np.inf and share / total >= _LEAST for share in shares.values()):
-        raise UsageError(f"--class-prior: every share must be at least {_LEAST:g}; --only leaves classes out")
+        raise UsageError(f"`class_prior`: every share must be at least {_LEAST:g}; `only` leaves classes out")
     return _shares({name: shares[name] for name in class_names})
 
 

@@ -82,11 +82,11 @@ def read_mix(baseline: Place) -> Mix:
         try:
             return Mix.from_counts(json.loads(baseline.read_text(encoding="utf-8"))["result"]["counts"])
         except (OSError, ValueError, KeyError, TypeError):
-            raise UsageError(f"--baseline: {baseline} is not the run.json of a finished result") from None
+            raise UsageError(f"`baseline`: {baseline} is not the run.json of a finished result") from None
     try:
         rows = read_result(baseline)
     except SourceError as error:
-        raise UsageError(f"--baseline: {error}") from None
+        raise UsageError(f"`baseline`: {error}") from None
     emotions = Counter(count_values(rows["emotion"]))
     return Mix(Counter(count_values(first_rows(rows)["status"])), emotions, pc.mean(rows["confidence"]).as_py() or 0.0)
 

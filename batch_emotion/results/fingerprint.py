@@ -13,7 +13,7 @@ from batch_emotion.options.predict import PredictOptions
 from batch_emotion.options.runs import Task
 
 _NOT_OF_ONE_IMAGE = frozenset({"plan", "images", "model_name"})
-_OF_FACES = ("detector", "detector_sha256", "min_face_size", "max_faces", "face_margin")
+_OF_FACES = ("detector", "detector_sha256", "min_face_score", "min_face_size", "max_faces", "face_margin")
 
 
 def deciding_options(options: PredictOptions) -> dict[str, Any]:

@@ -71,6 +71,17 @@ class StoredResult:
         return read_run(self.path)
 
     @property
+    def facts(self) -> dict[str, str]:
+        """The facts of its footer, or where it has none those that its ``run.json`` holds, by the same names."""
+        record = self.run.get("result") if not self.footer else None
+        if not record:
+            return self.footer
+        fingerprint = record.get("fingerprint") or {}
+        named = fingerprint | {"model_sha256": fingerprint.get("model"), "model": fingerprint.get("model_name")}
+        version = {"version": str(record.get("tool", "")).rpartition(" ")[2]}
+        return version | {key: str(value) for key, value in named.items() if value is not None}
+
+    @property
     def maker(self) -> Maker:
         """The model that made it."""
         if "model_sha256" in self.footer:

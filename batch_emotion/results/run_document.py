@@ -7,7 +7,8 @@ from typing import NotRequired, TypedDict, cast
 
 from batch_emotion.metrics.quantification import EstimatedMix
 from batch_emotion.storage.commits import commit_text
-from batch_emotion.storage.places import Place, RemotePath
+from batch_emotion.storage.places import Place
+from batch_emotion.storage.remote import RemotePath
 
 
 class ClassPriorRecord(TypedDict):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from batch_emotion.columns import check_writable
 from batch_emotion.errors import SourceError
 from batch_emotion.plan import Plan
-from batch_emotion.records import CHECKSUM, FACE_SCHEMA, UNCERTAIN, ImageBatch, Status
+from batch_emotion.records import CHECKSUM, FACE_ROLL, FACE_SCHEMA, UNCERTAIN, ImageBatch, Status
 
 
 def result_schema(
@@ -158,3 +158,11 @@ def count_values(column: Iterable[str | None] | pa.ChunkedArray) -> dict[str, in
         key=lambda pair: (-pair[1], pair[0]),
     )
     return dict(pairs)
+
+
+def with_rolls(rows: pa.Table) -> pa.Table:
+    """Rows of faces with the column that says how each is turned; null in what earlier versions wrote."""
+    if FACE_ROLL in rows.column_names:
+        return rows
+    field = FACE_SCHEMA.field(FACE_ROLL)
+    return rows.append_column(field, pa.nulls(len(rows), field.type))

@@ -17,9 +17,9 @@ from batch_emotion.columns import plain_field
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, PruneRefused
 from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.plan import Plan
-from batch_emotion.records import CHECKSUM, Status
+from batch_emotion.records import CHECKSUM, FACE_ROLL, Status
 from batch_emotion.results.image_rows import ImageRows, Numbers
-from batch_emotion.results.schema import name_emotions, whole_column
+from batch_emotion.results.schema import name_emotions, whole_column, with_rolls
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def merged(
     rows = rows.take(order)
     index = rows["index"].to_numpy()
     if len(np.unique(index)) != len(plan):
-        raise BatchEmotionError("images have no row; give --overwrite to make the result anew")
+        raise BatchEmotionError("images have no row; give `overwrite` to make the result anew")
     edges = np.searchsorted(index, [*range(0, len(plan), shard_size), len(plan)])
     for first, last in pairwise(edges):
         attributes = plan.attributes.take(index[first:last])
@@ -186,12 +186,12 @@ def _vanished(plan: Plan, result: pa.Table, options: UpdateOptions, same_model: 
     if options.prune and count and (count == before or count > options.max_prune * before):
         raise PruneRefused(
             f"{count} of {before} images are no longer there, too many to believe it (a disk that is not mounted?); "
-            + ("give --overwrite to start over" if count == before else "raise --max-prune if it is right")
+            + ("give `overwrite` to start over" if count == before else "raise `max_prune` if it is right")
         )
     if count and not options.prune and not same_model:
         raise OutputMismatch(
             f"{count} images are no longer there, and their rows were scored by another model or with other options; "
-            "give --prune to drop them or --overwrite to start over"
+            "give `prune` to drop them or `overwrite` to start over"
         )
     return gone, count
 
@@ -200,6 +200,8 @@ def _in_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The rows in these columns; of a run without checksums they are null."""
     if CHECKSUM in schema.names and CHECKSUM not in table.column_names:
         table = table.append_column(CHECKSUM, pa.nulls(len(table), pa.string()))
+    if FACE_ROLL in schema.names:
+        table = with_rolls(table)
     return table.select(schema.names).cast(schema)
 
 
@@ -216,7 +218,7 @@ def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
         except pa.ArrowException:
             raise OutputMismatch(
                 f"the manifest's column {field.name} is now {field.type}, and rows of images that are no longer there "
-                f"hold {table.schema.field(field.name).type}; give --prune to drop them"
+                f"hold {table.schema.field(field.name).type}; give `prune` to drop them"
             ) from None
     return pa.table(columns, schema=schema)
 

@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch
 from batch_emotion.plan import Plan
+from batch_emotion.records import FACE_SCHEMA
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.run_document import ResultRecord
+from batch_emotion.results.schema import with_rolls
 from batch_emotion.storage.commits import commit_text, committing, remove_folder, rename_file
 from batch_emotion.storage.places import Place, readable
 
@@ -58,7 +60,7 @@ class Workspace:
             if not overwrite:
                 raise OutputMismatch(
                     f"{self.folder} holds the parts of an unfinished run that differs in {'; '.join(differing)}; "
-                    "give the same options to carry it on, or --overwrite to start over"
+                    "give the same options to carry it on, or `overwrite` to start over"
                 )
         self.remove()
         self._start(fingerprint, plan)
@@ -136,7 +138,7 @@ class Workspace:
         )
         if images is None:
             raise BatchEmotionError(
-                f"{socket.gethostname()} sees no {self.folder}; all workers must see the folder of --out by this path"
+                f"{socket.gethostname()} sees no {self.folder}; all workers must see the folder of `out` by this path"
             )
         return Plan(images, images.select([]) if attributes is None else attributes)
 
@@ -217,7 +219,8 @@ def _mapped(file: Place) -> Any:
 
 
 def _read(part: Place) -> pa.Table:
-    return pq.read_table(readable(part), partitioning=None)
+    table = pq.read_table(readable(part), partitioning=None)
+    return with_rolls(table) if FACE_SCHEMA.names[0] in table.column_names else table
 
 
 def shards(images: int, shard_size: int) -> Iterator[tuple[int, int, int]]:

@@ -27,11 +27,11 @@ def output_kind(out: Place) -> OutputKind:
     """
     kinds: dict[str, OutputKind] = {".parquet": "parquet", ".csv": "csv", "": "directory"}
     if out.name in ("", ".."):
-        raise UsageError(f"--out must name a new file or directory, such as results.parquet, not {str(out)!r}")
+        raise UsageError(f"`out` must name a new file or directory, such as results.parquet, not {str(out)!r}")
     suffix = out.suffix.lower()
     if suffix not in kinds:
         raise UsageError(
-            f"cannot write {suffix} files: --out must end in .parquet or .csv, or have no extension (a directory)"
+            f"cannot write {suffix} files: `out` must end in .parquet or .csv, or have no extension (a directory)"
         )
     return kinds[suffix]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
@@ -22,6 +23,7 @@ COLUMNS = ("status", "emotion", "confidence", "face_index", "box_x", "box_y", "b
 """What must be known of each row."""
 
 _UNCERTAIN = "#bbbbbb"
+_LOG = logging.getLogger("batch_emotion")
 _NAME = re.compile(r"\d{6,}-.*\.jpg", re.DOTALL)
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 
@@ -39,6 +41,8 @@ def annotate(
     limits: Limits,
 ) -> int:
     """Write the copies, ``000042-<name>.jpg`` for the image of row 42 of the plan; gives how many.
+
+    A warning says where the limit left out images with faces.
 
     An image that has changed so much since that it cannot be decoded is passed over.
 
@@ -58,7 +62,14 @@ def annotate(
         restore_output(options.folder)
         with committing_folder(options.folder) as folder:
             for row, faces in _images(rows):
-                if row >= len(plan) or written == options.limit:
+                if row >= len(plan):
+                    break
+                if written == options.limit:
+                    if not faces:
+                        continue
+                    _LOG.warning(
+                        f"only the first {written} images with a face were annotated; raise `annotate.limit` for more"
+                    )
                     break
                 image = load(
                     plan.images["location"][row].as_py(),

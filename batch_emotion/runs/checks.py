@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from batch_emotion.errors import OutputMismatch, UsageError, one_line
 from batch_emotion.options.declared import Leaf, check_ranges, leaves, values
@@ -19,13 +18,14 @@ from batch_emotion.results.writer import output_kind
 from batch_emotion.runs.annotate import is_annotated
 from batch_emotion.sources.planning import is_manifest
 from batch_emotion.storage.commits import check_parent, store_advice
-from batch_emotion.storage.places import Place, RemotePath
+from batch_emotion.storage.places import Place
+from batch_emotion.storage.remote import RemotePath
 
 CONDITIONS: dict[str, tuple[str, Callable[[PredictOptions], bool]]] = {
     "manifest": ("a manifest (.csv, .tsv or .parquet) as the source", lambda o: any(map(is_manifest, o.sources))),
     "list": ("a list on standard input (the source -)", lambda o: "-" in o.sources),
-    "ray": ("--engine ray", lambda o: o.engine.name == "ray"),
-    "local": ("--engine local", lambda o: o.engine.name == "local"),
+    "ray": ("`engine.name` ray", lambda o: o.engine.name == "ray"),
+    "local": ("`engine.name` local", lambda o: o.engine.name == "local"),
 }
 """What an option may need beside other options: in words, and how it is found out."""
 
@@ -42,12 +42,12 @@ def check_options(options: PredictOptions) -> None:
         output_kind(options.out)
         check_parent(options.out)
     if isinstance(options.source.root, Path) and not options.source.root.is_dir():
-        raise UsageError(f"--root: there is no folder {options.source.root}")
+        raise UsageError(f"`root`: there is no folder {options.source.root}")
     if options.task is not None:
         if options.task.index >= options.task.count:
-            raise UsageError(f"--task-index must be from 0 to {options.task.count - 1}, one less than --task-count")
+            raise UsageError(f"`task.index` must be from 0 to {options.task.count - 1}, one less than `task.count`")
         if options.update is not None:
-            raise UsageError("--task-count splits a run that makes a result anew; it does not go with --update")
+            raise UsageError("`task.count` splits a run that makes a result anew; it does not go with `update`")
     _check_engine(options.engine, has_out=options.out is not None)
     if options.annotate is not None:
         _check_annotate(options.annotate)
@@ -64,29 +64,24 @@ def _check_needs(options: PredictOptions, given: Collection[str]) -> None:
     Raises:
         UsageError: naming the option and what it goes with.
     """
-    known = {leaf.key: leaf for leaf in leaves(PredictOptions)}
-    switches = {leaf.path: leaf for leaf in known.values() if leaf.is_switch}
+    by_flag = {leaf.flag: leaf for leaf in leaves(PredictOptions)}
+    switches = {leaf.path: leaf for leaf in by_flag.values() if leaf.is_switch}
     found = values(options)
-    for key, leaf in known.items():
-        if key not in given:
+
+    def holds(need: str) -> bool:
+        value = CONDITIONS[need][1](options) if need in CONDITIONS else found[by_flag[need].key]
+        return value is not None and value is not False
+
+    for leaf in by_flag.values():
+        if leaf.key not in given:
             continue
         switch = switches.get(leaf.path[:-1])
         needs = (switch.flag,) if switch else leaf.declaration.needs
         if switch and found[switch.key] and leaf.declaration.needs:
             needs = leaf.declaration.needs
-        if needs and not any(_holds(need, options, found) for need in needs):
-            raise UsageError(f"--{leaf.flag} goes with {' or '.join(map(_in_words, needs))}; give that too")
-
-
-def _holds(need: str, options: PredictOptions, found: dict[str, Any]) -> bool:
-    if need in CONDITIONS:
-        return CONDITIONS[need][1](options)
-    value = found[need.replace("-", "_")]
-    return value is not None and value is not False
-
-
-def _in_words(need: str) -> str:
-    return CONDITIONS[need][0] if need in CONDITIONS else f"--{need}"
+        if needs and not any(map(holds, needs)):
+            named = [CONDITIONS[need][0] if need in CONDITIONS else f"`{by_flag[need].name}`" for need in needs]
+            raise UsageError(f"`{leaf.name}` goes with {' or '.join(named)}; give that too")
 
 
 def _changed(options: PredictOptions) -> frozenset[str]:
@@ -103,21 +98,21 @@ def _check_engine(engine: EngineOptions, has_out: bool) -> None:
     if engine.name != "ray":
         return
     if not has_out:
-        raise UsageError("--engine ray needs --out: its workers commit what they scored beside it")
+        raise UsageError("`engine.name` ray needs `out`: its workers commit what they scored beside it")
     if find_spec("ray") is None:
-        raise UsageError('--engine ray needs Ray, which is not installed; pip install "batch-emotion[ray]"')
+        raise UsageError('`engine.name` ray needs Ray, which is not installed; pip install "batch-emotion[ray]"')
 
 
 def _check_annotate(options: AnnotateOptions) -> None:
     folder = options.folder
     if not folder.absolute().parent.is_dir():
-        raise UsageError(f"--annotate: the folder {folder.absolute().parent} does not exist; make it first")
+        raise UsageError(f"`annotate.folder`: the folder {folder.absolute().parent} does not exist; make it first")
     if folder.exists() and not folder.is_dir():
-        raise OutputMismatch(f"--annotate: {folder} is a file; name a folder")
+        raise OutputMismatch(f"`annotate.folder`: {folder} is a file; name a folder")
     foreign = [child.name for child in folder.iterdir() if not is_annotated(child.name)] if folder.is_dir() else []
     if foreign:
         raise OutputMismatch(
-            f"--annotate: {folder} holds other things ({foreign[0]}, …); choose an empty folder or a new one"
+            f"`annotate.folder`: {folder} holds other things ({foreign[0]}, …); choose an empty folder or a new one"
         )
 
 
@@ -128,12 +123,12 @@ def check_monitoring(options: MonitoringOptions) -> None:
         UsageError: naming the option.
     """
     if options.baseline is not None and not _exists(options.baseline):
-        raise UsageError(f"--baseline: there is no {options.baseline}")
+        raise UsageError(f"`baseline`: there is no {options.baseline}")
     if options.metrics_file is not None:
         if options.metrics_file.suffix != ".prom":
-            raise UsageError(f"--metrics-file must end in .prom, or it is not collected: {options.metrics_file}")
+            raise UsageError(f"`metrics_file` must end in .prom, or it is not collected: {options.metrics_file}")
         if not options.metrics_file.absolute().parent.is_dir():
-            raise UsageError(f"--metrics-file: the folder of {options.metrics_file} does not exist; make it first")
+            raise UsageError(f"`metrics_file`: the folder of {options.metrics_file} does not exist; make it first")
 
 
 def _exists(baseline: Place) -> bool:
@@ -141,7 +136,7 @@ def _exists(baseline: Place) -> bool:
         return baseline.exists()
     except OSError as error:
         if isinstance(baseline, RemotePath):
-            raise UsageError(f"--baseline: {store_advice(error, baseline)}") from None
+            raise UsageError(f"`baseline`: {store_advice(error, baseline)}") from None
         raise
 
 
@@ -160,6 +155,6 @@ def all_missing(plan: Plan, seen: Summary, made: Summary, *, updating: bool) -> 
         return ""
     first = one_line(plan.images["location"][0].as_py()) or "an empty path"
     return (
-        f"all {len(plan)} images are missing, the first at {first}: correct --root, where relative paths start, or "
-        f"mount what is not mounted, and run again{'' if updating else ' with --overwrite'}"
+        f"all {len(plan)} images are missing, the first at {first}: correct `root`, where relative paths start, or "
+        f"mount what is not mounted, and run again{'' if updating else ' with `overwrite`'}"
     )

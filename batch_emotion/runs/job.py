@@ -99,7 +99,7 @@ def make_job(options: PredictOptions, profile: Profile) -> Job:
     class_names = kept_classes(bundle.card.class_names, options.only)
     class_prior = ClassPrior.asked_for(options.class_prior, class_names, bundle.card.class_prior)
     check_attributes(plan.attributes.schema, class_names, flat, faces=options.faces is not None)
-    detector = None if options.faces is None else open_detector(options.faces.detector_model)
+    detector = None if options.faces is None else open_detector(options.faces)
     runtime = _runtime(options, bundle)
     fingerprint = Fingerprint(
         plan=digest,
@@ -120,8 +120,13 @@ def _resolved(options: PredictOptions, detector: Detector | None, bundle: Bundle
     deciding = deciding_options(options)
     kept = kept_classes(bundle.card.class_names, options.only)
     deciding["only"] = None if kept == bundle.card.class_names else ",".join(kept)
-    if detector is not None and deciding["face_margin"] is None:
-        deciding["face_margin"] = detector.margin
+    if detector is not None:
+        best = {
+            "min_face_score": detector.min_score,
+            "min_face_size": detector.min_size,
+            "face_margin": detector.margin,
+        }
+        deciding |= {key: value for key, value in best.items() if deciding[key] is None}
     return deciding
 
 

@@ -25,7 +25,7 @@ _OF_RUN = {
 
 
 def write_metrics(file: Path, job: str, last_run: LastRun, has_result: bool) -> None:
-    """Write the metrics of a run; what is told of the result is carried forward where this run made none.
+    """Write the metrics of a run; what they have of the result is carried forward where this run made none.
 
     Args:
         file: ends in ``.prom``.
@@ -41,17 +41,17 @@ def write_metrics(file: Path, job: str, last_run: LastRun, has_result: bool) -> 
     now = time.time()
     registry = CollectorRegistry()
     run = (now, last_run["seconds"], last_run["exit_code"], last_run["scored_in_this_run"])
-    for (name, told), value in zip(_OF_RUN.items(), run, strict=True):
-        Gauge(_PREFIX + name, told, ["job"], registry=registry).labels(job).set(value)
+    for (name, text), value in zip(_OF_RUN.items(), run, strict=True):
+        Gauge(_PREFIX + name, text, ["job"], registry=registry).labels(job).set(value)
     samples = _of_result(last_run) if has_result else _carried(file, job)
     if has_result and last_run["exit_code"] == 0:
         samples[_LAST_SUCCESS, None] = now
     elif has_result:
         samples |= {key: value for key, value in _carried(file, job).items() if key[0] == _LAST_SUCCESS}
-    for name, (told, label) in _OF_RESULT.items():
+    for name, (text, label) in _OF_RESULT.items():
         mine = {key: value for (sample, key), value in samples.items() if sample == name}
         if mine:
-            gauge = Gauge(_PREFIX + name, told, ["job", *([label] if label else [])], registry=registry)
+            gauge = Gauge(_PREFIX + name, text, ["job", *([label] if label else [])], registry=registry)
             for key, value in mine.items():
                 gauge.labels(job, *([key] if label else [])).set(value)
     write_to_textfile(str(file), registry)
@@ -71,7 +71,7 @@ def _of_result(counts: RunCounts) -> _Samples:
 
 
 def _carried(file: Path, job: str) -> _Samples:
-    """What the file told of the result before."""
+    """The samples of the result that the file has from before."""
     from prometheus_client.parser import text_string_to_metric_families
 
     try:

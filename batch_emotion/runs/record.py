@@ -1,4 +1,4 @@
-"""The record of one run: when, with what and how it ended; told in ``run.json`` however it ends."""
+"""The record of one run: when, with what and how it ended; it is written to ``run.json`` in any case."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ def peak_memory() -> int | None:
 
 def versions() -> dict[str, str]:
     """Of the tool, of Python and of the packages that decide the rows; none of them is imported."""
-    told = {"batch-emotion": __version__, "python": platform.python_version()}
+    found = {"batch-emotion": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            told[package] = version(package)
+            found[package] = version(package)
         except PackageNotFoundError:
             continue
-    return told
+    return found

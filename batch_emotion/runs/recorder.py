@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 
-from batch_emotion.errors import BatchEmotionError, ExitCode, Interrupted, OutputBusy, UsageError
+from batch_emotion.errors import BatchEmotionError, ExitCode, Interrupted, OutputBusy, UsageError, spelled
 from batch_emotion.options.runs import Caller, MonitoringOptions
 from batch_emotion.results.drift import Mix, drift, read_mix
 from batch_emotion.results.run_document import LastRun, ResultRecord, run_file, write_run
@@ -76,7 +76,7 @@ class Recorder:
         if failure:
             complaints, exit_code = (failure, *complaints), ExitCode.FAILED
         last_run: LastRun = {
-            **self.record.as_dict(exit_code, failure or None),
+            **self.record.as_dict(exit_code, spelled(failure) or None),
             "outcome": outcome,
             **summary.as_dict(),
         }
@@ -151,7 +151,7 @@ class Recorder:
     def _complaints(self, summary: Summary) -> Iterator[str]:
         failures, allowed = summary.failures, self._options.max_failures
         if allowed is not None and failures > allowed:
-            yield f"{failures} failures are more than --max-failures {allowed}"
+            yield f"{failures} failures are more than `max_failures` {allowed}"
         limit, moved = self._options.max_drift, summary.drift
         if limit is not None and moved is not None and moved.largest > limit:
-            yield f"a drift of {moved.largest:.3f} from {self._options.baseline} is more than --max-drift {limit:g}"
+            yield f"a drift of {moved.largest:.3f} from {self._options.baseline} is more than `max_drift` {limit:g}"

@@ -63,16 +63,16 @@ def _finished(out: Place, fingerprint: Fingerprint) -> Finished:
     if not record:
         raise OutputMismatch(
             f"{out} is there already, and no {run_file(out).name} says that a run made it; "
-            "give --overwrite to replace it"
+            "give `overwrite` to replace it"
         )
     differing = fingerprint.differences(record["fingerprint"])
     if differing:
         raise OutputMismatch(
-            f"{out} is there already and differs in {'; '.join(differing)}; give --update to bring it up to date or "
-            "--overwrite to replace it"
+            f"{out} is there already and differs in {'; '.join(differing)}; give `update` to bring it up to date or "
+            "`overwrite` to replace it"
         )
     if output_digest(out) != record["sha256"]:
-        raise OutputMismatch(f"{out} was changed after it was written; give --overwrite to make it anew")
+        raise OutputMismatch(f"{out} was changed after it was written; give `overwrite` to make it anew")
     return Finished(record, Summary.from_counts(record["counts"]))
 
 
@@ -130,5 +130,5 @@ def _attested(out: Place, workspace: Workspace) -> ResultRecord | None:
             return record
     raise OutputMismatch(
         f"{out} was changed after it was written, or has lost its {run_file(out).name}, and its rows cannot be kept; "
-        "give --overwrite to make it anew"
+        "give `overwrite` to make it anew"
     )

@@ -14,8 +14,8 @@ from batch_emotion.errors import SourceError, one_line
 from batch_emotion.sources.folder import CHUNK, Entry, is_image
 from batch_emotion.storage.escaping import escape_name
 from batch_emotion.storage.objects import find_object, patiently, whole_seconds
-from batch_emotion.storage.places import RemotePath
 from batch_emotion.storage.prefetch import IN_FLIGHT, work_ahead
+from batch_emotion.storage.remote import RemotePath
 
 
 class _Folder:

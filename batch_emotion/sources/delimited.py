@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from batch_emotion.errors import SourceError, UsageError, one_line
 from batch_emotion.storage.escaping import escape_name
-from batch_emotion.storage.places import Place, RemotePath
+from batch_emotion.storage.places import Place
+from batch_emotion.storage.remote import RemotePath
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -33,7 +34,7 @@ def read_delimited(file: Place, wanted: str, encoding: str | None = None, delimi
 
     Args:
         file: the table.
-        wanted: a column it should have, by which its separator is told.
+        wanted: a column it should have, by which its separator is found.
         encoding: of the text; what its byte order mark says, else UTF-8, where None. Bytes that are not UTF-8 are kept,
             escaped, only where ``utf-8`` is given.
         delimiter: what separates the cells; where None, that of the file's extension, or comma, semicolon or tab, if
@@ -45,7 +46,7 @@ def read_delimited(file: Place, wanted: str, encoding: str | None = None, delimi
     """
     with _open(file) as stream:
         sample = stream.read(_SAMPLE)
-    encoding = _known_encoding(encoding) if encoding else _told_encoding(file, sample)
+    encoding = _known_encoding(encoding) if encoding else _detected_encoding(file, sample)
     strict = encoding != "utf-8"
     if not strict:
         encoding = "utf-8-sig"
@@ -63,7 +64,7 @@ def read_delimited(file: Place, wanted: str, encoding: str | None = None, delimi
         named = _NAMES.get(delimiter or "", repr(delimiter))
         raise SourceError(
             f"the manifest {escape_name(str(file))} cannot be read: {one_line(error)} (its cells are taken to be "
-            f"separated by {named}; --delimiter names something else)"
+            f"separated by {named}; `delimiter` names something else)"
         ) from None
 
 
@@ -105,11 +106,11 @@ def _known_encoding(name: str) -> str:
         info = codecs.lookup(name)
         "".encode(info.name)
     except (LookupError, ValueError):
-        raise UsageError(f"--encoding: there is no encoding {name!r}; try utf-8, utf-16 or cp1252") from None
+        raise UsageError(f"`encoding`: there is no encoding {name!r}; try utf-8, utf-16 or cp1252") from None
     return info.name
 
 
-def _told_encoding(file: Place, sample: bytes) -> str:
+def _detected_encoding(file: Place, sample: bytes) -> str:
     for mark, encoding in _MARKS:
         if sample.startswith(mark):
             return encoding
@@ -117,7 +118,7 @@ def _told_encoding(file: Place, sample: bytes) -> str:
         likely = "utf-16-be" if sample.startswith(b"\0") else "utf-16-le"
         raise SourceError(
             f"the manifest {escape_name(str(file))} holds NUL bytes: it is UTF-16 without a byte order mark, "
-            f"to be read with --encoding {likely}, or no text at all"
+            f"to be read with `encoding` {likely}, or no text at all"
         )
     return "utf-8-sig"
 
@@ -125,21 +126,21 @@ def _told_encoding(file: Place, sample: bytes) -> str:
 def _not_of_encoding(file: Place, encoding: str, error: UnicodeError) -> str:
     shown = escape_name(str(file))
     if encoding != "utf-8-sig":
-        return f"the manifest {shown} is not {encoding}: {error}; --encoding names its encoding"
+        return f"the manifest {shown} is not {encoding}: {error}; `encoding` names its encoding"
     with io.TextIOWrapper(_open(file), encoding, "surrogateescape", newline="\n") as opened:
         number, foreign = next(
             (number, found) for number, line in enumerate(opened, 1) if (found := _FOREIGN.search(line))
         )
     return (
         f"the manifest {shown} is not UTF-8: line {number} holds the byte 0x{ord(foreign[0]) - 0xDC00:02x}; name its "
-        "encoding, such as --encoding cp1252 (Windows), or give --encoding utf-8 to take such bytes as they are"
+        "encoding, such as `encoding` cp1252 (Windows), or give `encoding` utf-8 to take such bytes as they are"
     )
 
 
 def _one_character(delimiter: str) -> str:
     character = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
     if len(character) != 1 or character in '"\r\n\0':
-        raise UsageError(f"--delimiter must be one character, such as ; or tab, not {delimiter!r}")
+        raise UsageError(f"`delimiter` must be one character, such as ; or tab, not {delimiter!r}")
     return character
 
 

@@ -26,7 +26,7 @@ CHUNK = 65_536
 
 
 class Entry(NamedTuple):
-    """One image to be: the path as the source says it, what to open, and its (size, mtime_ns) where a listing told."""
+    """One image to be: its path as in the source, what to open, and (size, mtime_ns) where a listing gives them."""
 
     path: str
     location: str

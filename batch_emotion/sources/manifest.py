@@ -23,8 +23,8 @@ def read_manifest(
     Args:
         manifest: ``.csv``, ``.tsv`` or ``.parquet``.
         path_column: the column that holds the paths.
-        encoding: of text; told by its bytes where None.
-        delimiter: of text; told by its header where None.
+        encoding: of text; found from its bytes where None.
+        delimiter: of text; found from its header where None.
 
     Returns:
         the paths as written, and the other columns in their order, in types that every stage can carry.
@@ -48,9 +48,9 @@ def read_manifest(
         )
     if path_column not in names:
         near = difflib.get_close_matches(path_column, names, 1, 0.3)
-        hint = f"; did you mean --path-column {near[0]}?" if near else ""
+        hint = f"; did you mean `path_column` {near[0]}?" if near else ""
         if len(names) == 1 and manifest.suffix.lower() in SEPARATORS:
-            hint = "; --delimiter says what separates its columns, --path-column which one holds the paths"
+            hint = "; `delimiter` says what separates its columns, `path_column` which one holds the paths"
         raise SourceError(f"the manifest has no column {path_column!r}, only: {', '.join(names) or 'none'}{hint}")
     return _paths(table[path_column], path_column), table.drop_columns([path_column])
 

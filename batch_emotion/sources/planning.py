@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import glob
 import os
-import stat
 import sys
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyarrow.lib import StringBuilder
 
 from batch_emotion.errors import SourceError, UsageError
-from batch_emotion.options.images import SourceOptions
-from batch_emotion.plan import PLAN_SCHEMA, Plan
+from batch_emotion.options.images import ManifestOptions, SourceOptions
+from batch_emotion.plan import Plan
 from batch_emotion.sources.folder import CHUNK, Entry, Walk, in_order, is_image, local_entry
 from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
+from batch_emotion.sources.plan_table import plan_table
 from batch_emotion.storage.escaping import escape_name, unescape_name
 from batch_emotion.storage.locations import locate
-from batch_emotion.storage.places import Place, RemotePath, is_uri, place
+from batch_emotion.storage.places import Place, is_uri, place
+from batch_emotion.storage.remote import RemotePath
 
 if TYPE_CHECKING:
     from batch_emotion.sources.bucket import StoreWalk
@@ -45,9 +42,9 @@ def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> P
     if manifests:
         if len(sources) > 1:
             raise SourceError(f"a manifest must be the only source, but {len(sources)} were given with {manifests[0]}")
-        return _plan_of_manifest(place(manifests[0]), options)
+        return plan_manifest(place(manifests[0]), options)
     walks = _Walks()
-    images = _plan_table(entry for source in sources for entry in _entries(source, options, walks))
+    images = plan_table(entry for source in sources for entry in _entries(source, options, walks))
     if not images.num_rows:
         passed = f" ({walks.left_out} files have other extensions)" if walks.left_out else ""
         raise SourceError(f"no images found in {', '.join(map(escape_name, sources))}{passed}")
@@ -172,7 +169,7 @@ def _pieces(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
     while block := _read(stream):
         *whole, rest = (rest + block).split(separator)
         if len(rest) > _LONGEST_NAME:
-            raise SourceError("standard input has no list of names, one a line, or with --null each ending in NUL")
+            raise SourceError("standard input has no list of names, one a line, or with `null` each ending in NUL")
         yield from whole
     yield rest
 
@@ -184,7 +181,12 @@ def _read(stream: BinaryIO) -> bytes:
         raise SourceError(f"standard input cannot be read: {error.strerror}") from None
 
 
-def _plan_of_manifest(manifest: Place, options: SourceOptions) -> Plan:
+def plan_manifest(manifest: Place, options: ManifestOptions) -> Plan:
+    """The plan of a manifest, whose other columns are its attributes.
+
+    Raises:
+        SourceError: it makes no sense, or a store that it names cannot be read.
+    """
     paths, attributes = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
     return plan_paths(paths, options.root or manifest.parent, attributes)
 
@@ -202,56 +204,4 @@ def plan_paths(paths: pa.ChunkedArray, root: Place, attributes: pa.Table) -> Pla
         for cell in chunk.slice(start, CHUNK).to_pylist()
     )
     named = ((cell, unescape_name(cell)) for cell in cells)
-    return Plan(_plan_table(_located(root, named)), attributes)
-
-
-def _plan_table(entries: Iterable[Entry]) -> pa.Table:
-    batches: list[pa.RecordBatch] = []
-    first = 0
-    remaining = iter(entries)
-    while not batches or len(batches[-1]) == CHUNK:
-        batches.append(_plan_batch(first, islice(remaining, CHUNK)))
-        first += len(batches[-1])
-    return pa.Table.from_batches(batches, PLAN_SCHEMA)
-
-
-def _plan_batch(first: int, entries: Iterable[Entry]) -> pa.RecordBatch:
-    paths, locations = StringBuilder(), StringBuilder()
-    sizes, mtimes = array("q"), array("q")
-    for path, location, facts in entries:
-        paths.append(path)
-        locations.append(location)
-        size, mtime_ns = facts or _file_facts(location)
-        sizes.append(size)
-        mtimes.append(mtime_ns)
-    count = len(paths)
-    path, location = paths.finish(), locations.finish()
-    known = np.packbits(np.array(sizes) != _UNKNOWN, bitorder="little")
-    return pa.RecordBatch.from_arrays(
-        [
-            _integers(np.arange(first, first + count, dtype=np.int64)),
-            path,
-            path if path.equals(location) else location,  # one copy in memory where they are the same
-            *(_integers(column, known) for column in (sizes, mtimes)),
-        ],
-        schema=PLAN_SCHEMA,
-    )
-
-
-def _integers(values: NDArray[np.int64] | array[int], known: NDArray[np.uint8] | None = None) -> pa.Array:
-    """An Arrow view of the values, with a bitmap of those that are known; ``pa.array`` would import pandas."""
-    bitmap = None if known is None else pa.py_buffer(known)
-    return pa.Array.from_buffers(pa.int64(), len(values), [bitmap, pa.py_buffer(values)])
-
-
-def _file_facts(location: str) -> tuple[int, int]:
-    """Size and modification time of a regular file; the size is -1 where there is none, and unasked on a store."""
-    if is_uri(location):
-        return _UNKNOWN, 0
-    try:
-        facts = os.stat(unescape_name(location))
-    except (OSError, ValueError):
-        return _UNKNOWN, 0
-    if not stat.S_ISREG(facts.st_mode):
-        return _UNKNOWN, 0
-    return facts.st_size, facts.st_mtime_ns
+    return Plan(plan_table(_located(root, named)), attributes)

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from batch_emotion.errors import UsageError, one_line
-from batch_emotion.storage.places import Place, RemotePath
+from batch_emotion.storage.places import Place
+from batch_emotion.storage.remote import RemotePath
 
 
 def fsync_folder(folder: Path) -> None:
@@ -130,19 +131,19 @@ def check_parent(out: Place) -> None:
     """
     if isinstance(out, Path):
         if not out.absolute().parent.is_dir():
-            raise UsageError(f"--out: the folder {out.absolute().parent} does not exist; make it first")
+            raise UsageError(f"`out`: the folder {out.absolute().parent} does not exist; make it first")
         return
     if not out.shows_whole:
         raise UsageError(
-            f"--out: {out} would be seen before it is whole, for a blob is empty while pyarrow writes it; "
+            f"`out`: {out} would be seen before it is whole, for a blob is empty while pyarrow writes it; "
             "write to this machine, or to s3:// or gs://, and copy the result"
         )
     try:
         if out.is_in_bucket() is False:
-            raise UsageError(f"--out: there is no bucket {out.root}; make it or correct its name")
+            raise UsageError(f"`out`: there is no bucket {out.root}; make it or correct its name")
         out.exists()
     except OSError as error:
-        raise UsageError(f"--out: {store_advice(error, out.parent)}") from None
+        raise UsageError(f"`out`: {store_advice(error, out.parent)}") from None
 
 
 def rename_file(file: Place, name: str) -> None:
@@ -169,7 +170,7 @@ def write_advice(error: OSError, folder: Place) -> str:
             # as pyarrow has it; others are of this machine
             return store_advice(error, folder)
         folder = Path(tempfile.gettempdir())
-    said = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
+    reason = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG):
         todo = f"free some space for {folder}, or have the quota raised,"
     elif not folder.is_dir():
@@ -178,14 +179,14 @@ def write_advice(error: OSError, folder: Place) -> str:
         todo = f"make {folder} writable"
     else:
         todo = "mend that"
-    return f"{said}; {todo} and run the same command again, what is committed is kept"
+    return f"{reason}; {todo} and run the same command again, what is committed is kept"
 
 
 def store_advice(error: OSError, place: RemotePath) -> str:
     """What a store's refusal means and what to do about it, in words for the user."""
-    said = one_line(error)
-    todo = next((todo for pattern, todo in _REFUSALS if re.search(pattern, said)), "mend that").format(place=place)
-    return f"{place} cannot be used: {said}; {todo} and run the same command again, what is committed is kept"
+    reason = one_line(error)
+    todo = next((todo for pattern, todo in _REFUSALS if re.search(pattern, reason)), "mend that").format(place=place)
+    return f"{place} cannot be used: {reason}; {todo} and run the same command again, what is committed is kept"
 
 
 _REFUSALS = (

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from batch_emotion.errors import UsageError
 from batch_emotion.storage.escaping import escape_name
-from batch_emotion.storage.places import Place, RemotePath, is_uri, place
+from batch_emotion.storage.places import Place, is_uri, place
+from batch_emotion.storage.remote import RemotePath
 
 
 def locate(root: Place, name: str) -> str:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from batch_emotion.errors import BatchEmotionError, Interrupted, SourceError, one_line
 from batch_emotion.records import Status
 from batch_emotion.storage.local import RUN_FAILURES, FileBytes
-from batch_emotion.storage.places import RemotePath
+from batch_emotion.storage.remote import RemotePath
 
 _T = TypeVar("_T")
 
@@ -156,8 +156,8 @@ def _read(there: RemotePath, max_bytes: int) -> FileBytes:
 
 def _written(file: Any) -> int | None:
     """When an object of S3 was written, ns since the epoch."""
-    told = (file.metadata() or {}).get("Last-Modified")
-    return None if told is None else int(datetime.fromisoformat(told.decode()).timestamp()) * 10**9
+    modified = (file.metadata() or {}).get("Last-Modified")
+    return None if modified is None else int(datetime.fromisoformat(modified.decode()).timestamp()) * 10**9
 
 
 def _bytes_of(read: Callable[[], bytes], size: int, mtime_ns: int | None, max_bytes: int) -> FileBytes:

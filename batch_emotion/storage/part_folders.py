@@ -13,7 +13,8 @@ from typing import Protocol
 
 from batch_emotion.errors import SourceError
 from batch_emotion.storage.commits import commit_text, committing, committing_folder, file_sha256, restore_output
-from batch_emotion.storage.places import Place, RemotePath
+from batch_emotion.storage.places import Place
+from batch_emotion.storage.remote import RemotePath
 
 MANIFEST = "_manifest.json"
 """Its name begins with an underscore, so that those who read a folder of Parquet files pass it over."""
@@ -54,9 +55,9 @@ def committing_parts(final: Place) -> Iterator[Parts]:
 def part_files(folder: Place) -> list[Place]:
     """The parts that count, in the order of their rows."""
     if isinstance(folder, RemotePath):
-        told = _told(folder)
-        if told is not None:
-            return [folder / part["name"] for part in told]
+        listed = _listed_parts(folder)
+        if listed is not None:
+            return [folder / part["name"] for part in listed]
     return sorted(folder.glob("part-*.parquet"), key=lambda part: part.name)
 
 
@@ -81,10 +82,10 @@ def restore_parts(final: Place) -> None:
     if isinstance(final, Path):
         restore_output(final)
         return
-    told = _told(final)
-    if told is None:
+    listed = _listed_parts(final)
+    if listed is None:
         return
-    counted = {part["name"] for part in told}
+    counted = {part["name"] for part in listed}
     for left in final.glob("part-*.parquet"):
         if _OF_A_RUN.fullmatch(left.name) and left.name not in counted:
             left.unlink(missing_ok=True)
@@ -124,20 +125,20 @@ class _StoreParts:
     def take_back(self) -> None:
         """Delete what was written, where the store still answers and the manifest does not name it."""
         with suppress(OSError, SourceError):
-            if self.written != _told(self._folder):
+            if self.written != _listed_parts(self._folder):
                 for part in self.written:
                     (self._folder / part["name"]).unlink(missing_ok=True)
 
 
-def _told(folder: RemotePath) -> list[dict[str, str]] | None:
+def _listed_parts(folder: RemotePath) -> list[dict[str, str]] | None:
     """What the manifest names; None where there is none."""
     try:
-        told: list[dict[str, str]] = json.loads((folder / MANIFEST).read_bytes())["parts"]
+        listed: list[dict[str, str]] = json.loads((folder / MANIFEST).read_bytes())["parts"]
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
         raise SourceError(f"{folder / MANIFEST} does not name the parts of a result; delete it") from None
-    return told
+    return listed
 
 
 def _content(part: Place) -> str:

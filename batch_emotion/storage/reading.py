@@ -6,7 +6,8 @@ from batch_emotion.errors import UsageError
 from batch_emotion.records import Status
 from batch_emotion.storage.escaping import unescape_name
 from batch_emotion.storage.local import FileBytes, read_local
-from batch_emotion.storage.places import RemotePath, is_uri, place
+from batch_emotion.storage.places import is_uri, place
+from batch_emotion.storage.remote import RemotePath
 
 __all__ = ["FileBytes", "read_file"]
 

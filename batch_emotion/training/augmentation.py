@@ -3,54 +3,28 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How far training images are varied; 0 turns a kind off.
-
-    Attributes:
-        flip: mirror every second image.
-        rotation: degrees to either side.
-        shift: fraction of the side, both ways.
-        zoom: fraction, in and out.
-        brightness: fraction of the pixel range, both ways.
-        contrast: fraction, both ways, around the image's mean.
-        erase: grey out a rectangle in every second image, each side up to this fraction of the image's
-            (Zhong et al., arXiv 1708.04896).
-        mixup: blend pairs of images and their targets by a share drawn from Beta(mixup, mixup)
-            (Zhang et al., arXiv 1710.09412).
-    """
-
-    flip: bool = True
-    rotation: float = 10.0
-    shift: float = 0.1
-    zoom: float = 0.1
-    brightness: float = 0.0
-    contrast: float = 0.0
-    erase: float = 0.0
-    mixup: float = 0.0
+from batch_emotion.options.train import Augmentation
 
 
-def augment(images: Any, how: Augmentation, seed: tuple[int, Any]) -> Any:
+def augment(images: Any, ranges: Augmentation, seed: tuple[int, Any]) -> Any:
     """Vary a float32 batch (B, H, W, C) of 0-255, each image by draws of its own.
 
     Args:
         images: the batch; what moves in from outside repeats the nearest pixel.
-        how: the ranges to draw from; ``mixup`` is not applied here.
+        ranges: what to draw from; ``mixup`` is not applied here.
         seed: two whole numbers; the same pair gives the same images.
     """
     import tensorflow as tf
 
     draws = tf.random.stateless_uniform((13, tf.shape(images)[0]), _seed(seed), -1.0, 1.0)
-    moved = _move(images, how, draws[:6])
+    moved = _move(images, ranges, draws[:6])
     mean = tf.reduce_mean(moved, axis=(1, 2, 3), keepdims=True)
     contrast, brightness = (draws[row][:, None, None, None] for row in (6, 7))
-    lit = (moved - mean) * (1 + contrast * how.contrast) + mean + brightness * (how.brightness * 255)
+    lit = (moved - mean) * (1 + contrast * ranges.contrast) + mean + brightness * (ranges.brightness * 255)
     images = tf.clip_by_value(lit, 0.0, 255.0)
-    return _erase(images, mean, how.erase, draws[8:]) if how.erase else images
+    return _erase(images, mean, ranges.erase, draws[8:]) if ranges.erase else images
 
 
 def mixup(images: Any, targets: Any, alpha: float, seed: tuple[int, Any]) -> tuple[Any, Any]:
@@ -75,19 +49,19 @@ def _seed(seed: tuple[int, Any]) -> list[Any]:
     return [seed[0], tf.cast(seed[1], tf.int32)]
 
 
-def _move(images: Any, how: Augmentation, draws: Any) -> Any:
+def _move(images: Any, ranges: Augmentation, draws: Any) -> Any:
     import tensorflow as tf
 
     height, width = images.shape[1], images.shape[2]
-    angle = draws[0] * (how.rotation * math.pi / 180)
-    scale_x, scale_y = 1 + draws[1] * how.zoom, 1 + draws[2] * how.zoom
-    mirror = tf.where((draws[3] < 0) & how.flip, -1.0, 1.0)
+    angle = draws[0] * (ranges.rotation * math.pi / 180)
+    scale_x, scale_y = 1 + draws[1] * ranges.zoom, 1 + draws[2] * ranges.zoom
+    mirror = tf.where((draws[3] < 0) & ranges.flip, -1.0, 1.0)
     cos, sin = tf.cos(angle), tf.sin(angle)
     a, b = cos * scale_x * mirror, -sin * scale_y
     c, d = sin * scale_x * mirror, cos * scale_y
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
-    offset_x = middle_x - a * middle_x - b * middle_y + draws[4] * how.shift * width
-    offset_y = middle_y - c * middle_x - d * middle_y + draws[5] * how.shift * height
+    offset_x = middle_x - a * middle_x - b * middle_y + draws[4] * ranges.shift * width
+    offset_y = middle_y - c * middle_x - d * middle_y + draws[5] * ranges.shift * height
     zero = tf.zeros_like(a)
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,

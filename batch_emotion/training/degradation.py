@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from batch_emotion.options.train import Degradation
 
 _LEAST_BLUR = 0.1
 
 
-@dataclass(frozen=True)
-class Degradation:
-    """How far training images are made worse; 0 turns a kind off.
-
-    Blur, shrinking and compression each fall on every second image, by draws of their own.
-
-    Attributes:
-        blur: the largest standard deviation of a Gaussian blur, in pixels of the network's input.
-        shrink: the largest part of each side that is lost; the image is brought back to its size.
-        jpeg: how far the quality of JPEG compression may fall below 100.
-        gamma: the largest exponent of the light, and 1 over the smallest; on every image. 0 and 1 change nothing.
-    """
-
-    blur: float = 0.0
-    shrink: float = 0.0
-    jpeg: int = 0
-    gamma: float = 0.0
-
-    @property
-    def is_on(self) -> bool:
-        """Whether any image is changed."""
-        return bool(self.blur or self.shrink or self.jpeg or self.gamma > 1)
-
-
-def degrade(pixels: NDArray[np.uint8], how: Degradation, rng: np.random.Generator) -> NDArray[np.uint8]:
+def degrade(pixels: NDArray[np.uint8], ranges: Degradation, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Make images (B, H, W, C) worse, each by draws of its own; the same state of ``rng`` gives the same images."""
     height, width = pixels.shape[1:3]
     count = len(pixels)
     chosen, drawn = rng.random((3, count)) < 0.5, rng.random((4, count))
-    blurs = np.where(chosen[0], drawn[0] * how.blur, 0)
-    scales = np.where(chosen[1], 1 - drawn[1] * how.shrink, 1)
-    qualities = np.where(chosen[2], 100 - np.rint(drawn[2] * how.jpeg), 0).astype(int) if how.jpeg else np.zeros(count)
-    exponents = max(how.gamma, 1.0) ** (2 * drawn[3] - 1)
+    blurs = np.where(chosen[0], drawn[0] * ranges.blur, 0)
+    scales = np.where(chosen[1], 1 - drawn[1] * ranges.shrink, 1)
+    qualities = (
+        np.where(chosen[2], 100 - np.rint(drawn[2] * ranges.jpeg), 0).astype(int) if ranges.jpeg else np.zeros(count)
+    )
+    exponents = max(ranges.gamma, 1.0) ** (2 * drawn[3] - 1)
     out = np.empty_like(pixels)
     for row, image in enumerate(pixels):
-        changed = _lit(image, exponents[row]) if how.gamma > 1 else image
+        changed = _lit(image, exponents[row]) if ranges.gamma > 1 else image
         if blurs[row] > _LEAST_BLUR:
             changed = _blurred(changed, blurs[row])
         if scales[row] < 1:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.model.architectures import with_mirror
-from batch_emotion.training.augmentation import Augmentation, augment, mixup
+from batch_emotion.options.train import Recipe
+from batch_emotion.training.augmentation import augment, mixup
 from batch_emotion.training.checkpoints import (
     Epoch,
     best_weights_file,
@@ -24,54 +25,9 @@ from batch_emotion.training.checkpoints import (
     read_history,
     weights_file,
 )
-from batch_emotion.training.degradation import Degradation, degrade
+from batch_emotion.training.degradation import degrade
 from batch_emotion.training.normalization import fuse_normalization, fused_batch_normalization
 from batch_emotion.training.sampling import epoch_order
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained; the defaults are the seed's recipe.
-
-    Attributes:
-        epochs: passes over the training images.
-        batch_size: images in a step.
-        optimizer: ``adam``, or ``sgd`` with Nesterov momentum 0.9.
-        learning_rate: of the optimizer, at its highest.
-        schedule: ``constant``; or ``cosine``: rises over the first epoch, then falls to 0 along half a cosine
-            (Loshchilov and Hutter, arXiv 1608.03983).
-        weight_decay: decoupled from the gradient, on kernels only (Loshchilov and Hutter, arXiv 1711.05101).
-        label_smoothing: the part of every target that is spread over all classes (Szegedy et al., arXiv 1512.00567).
-        ema: momentum of a running average of the weights, over steps; it is what is validated and kept. 0 is off.
-        augmentation: how far images are varied.
-        degradation: how far images are made worse before that.
-        balance: draw images of rare classes more often: 0 not at all, 1 until all classes are alike.
-        prior: the mix of classes that the finished network's probabilities hold for: that of the ``data``, or the one
-            ``drawn``.
-        class_weights: weigh every class alike, whatever its share of the images.
-        precision: ``float32``; or ``mixed``: bfloat16 arithmetic on float32 weights, faster on processors that have it.
-        mirror: make the finished network see each image and its mirror image, at twice the cost.
-        patience: stop after so many epochs without a better validation loss and keep the best; None never stops.
-        seed: of every random choice.
-    """
-
-    epochs: int = 25
-    batch_size: int = 32
-    optimizer: Literal["adam", "sgd"] = "adam"
-    learning_rate: float = 1e-3
-    schedule: Literal["constant", "cosine"] = "constant"
-    weight_decay: float = 0.0
-    label_smoothing: float = 0.0
-    ema: float = 0.0
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    degradation: Degradation = field(default_factory=Degradation)
-    balance: float = 0.0
-    prior: Literal["data", "drawn"] = "data"
-    class_weights: bool = False
-    precision: Literal["float32", "mixed"] = "float32"
-    mirror: bool = False
-    patience: int | None = None
-    seed: int = 0
 
 
 @dataclass(frozen=True)

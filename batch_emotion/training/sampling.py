@@ -1,8 +1,8 @@
 """Which training images an epoch draws, what mix of classes that makes, and how a network is brought back to another.
 
-A network's probabilities hold for the mix of classes that it was trained on. Where images of rare classes are drawn
-more often, dividing by the mix drawn and multiplying by the mix of the data, scaled to a sum of 1, undoes that
-(Saerens et al. 2002, doi 10.1162/089976602753284446); in a softmax it is a shift of the logits.
+A network's probabilities hold for the mix of classes that it was trained on. Multiplying them by a factor for each
+class, scaled to a sum of 1, brings them to another mix (Saerens et al. 2002, doi 10.1162/089976602753284446); in a
+softmax that is a shift of the logits.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.errors import BatchEmotionError
+
+_ROUNDS = 100
 
 
 def class_shares(targets: NDArray[np.float32], balance: float = 0.0) -> NDArray[np.float64]:
@@ -31,7 +33,7 @@ def class_prior(targets: NDArray[np.float32], balance: float = 0.0) -> NDArray[n
 
     Args:
         targets: (N, K), rows summing to 1.
-        balance: as in ``epoch_order``; 1 is also the mix under class weights.
+        balance: as in ``epoch_order``, where it is not put back; 1 is the mix under class weights.
     """
     weights = _draw_weights(targets, balance)
     return np.bincount(targets.argmax(axis=1), weights, targets.shape[1]).astype(np.float64)
@@ -63,28 +65,47 @@ def _draw_weights(targets: NDArray[np.float32], balance: float) -> NDArray[np.fl
     return np.asarray(weights / weights.sum(), np.float64)
 
 
-def shift_prior(model: Any, before: NDArray[np.floating], after: NDArray[np.floating]) -> None:
-    """Make a Keras model, which ends in a dense layer with a softmax, one for another mix of classes, in place.
+def matching_shift(probabilities: NDArray[np.floating], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The shift of logits, (K,), under which the mean of the probabilities is the mix wanted.
+
+    After training on images drawn by their targets, this brings a network back to the mix of the data. Dividing by
+    the ratio of the two mixes would do so for one-hot targets alone: the more of what an image shows stands in its own
+    soft target already, the less does drawing it more often change what the network makes of it.
 
     Args:
-        model: its probabilities hold for the mix ``before``.
-        before: (K,), every share above 0.
-        after: (K,), every share above 0.
+        probabilities: (N, K), of images as they come.
+        shares: (K,), the mean of their targets; a class without a share is left as it is.
+    """
+    known = shares > 0
+    logits = np.log(np.maximum(np.asarray(probabilities, np.float64), 1e-12))
+    shift = np.zeros(len(shares))
+    for _ in range(_ROUNDS):
+        rows = np.exp(logits + shift)
+        mean = (rows / rows.sum(axis=1, keepdims=True)).mean(axis=0)
+        shift[known] += np.log(shares[known] / mean[known])
+    return shift
+
+
+def shift_logits(model: Any, shift: NDArray[np.floating]) -> None:
+    """Add to the logits of a Keras model, which ends in a dense layer with a softmax, in place.
+
+    With the logarithm of (the mix wanted / the mix that its probabilities hold for), they hold for the mix wanted.
+
+    Args:
+        model: the network.
+        shift: (K,).
 
     Raises:
-        BatchEmotionError: the last layer is none that a prior can be folded into.
+        BatchEmotionError: the last layer has no bias to add it to.
     """
     import keras
 
     head = model.layers[-1]
-    if (
-        not isinstance(head, keras.layers.Dense)
-        or head.activation is not keras.activations.softmax
-        or not head.use_bias
-    ):
+    dense = isinstance(head, keras.layers.Dense) and head.use_bias
+    if not dense or head.activation is not keras.activations.softmax:
         raise BatchEmotionError(
             f"the network {model.name} does not end in a dense layer with a bias and a softmax, so no other mix of "
-            "classes can be folded in; leave --balance out"
+            "classes can be folded in; leave `balance` out"
         )
     kernel, bias = head.get_weights()
-    head.set_weights([kernel, bias + np.log(np.asarray(after) / np.asarray(before)).astype(bias.dtype)])
+    head.set_weights([kernel, bias + np.asarray(shift, bias.dtype)])

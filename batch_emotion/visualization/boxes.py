@@ -17,6 +17,9 @@ from batch_emotion.records import Face
 _SHORTEST, _LONGEST = 640, 2048
 _SMALLEST_TEXT = 9
 
+_Box = tuple[float, float, float, float]
+"""Left, top, right and bottom."""
+
 
 def draw_faces(
     pixels: NDArray[np.uint8], size: tuple[int, int], faces: Sequence[tuple[Face, str, str]]
@@ -36,10 +39,14 @@ def draw_faces(
     draw = ImageDraw.Draw(copy)
     across, down = width / size[0], height / size[1]
     line, letters = max(2, round(max(width, height) / 320)), max(16, round(max(width, height) / 40))
+    marks: list[tuple[_Box, str, str]] = []
     for face, label, colour in faces:
         box = (face.x * across, face.y * down, (face.x + face.width) * across, (face.y + face.height) * down)
         draw.rectangle(box, outline=colour, width=line)
-        _write(draw, drawable(label), box, colour, letters, (width, height))
+        marks.append((box, label, colour))
+    taken: list[_Box] = []
+    for box, label, colour in marks:
+        taken.append(_write(draw, drawable(label), box, colour, letters, (width, height), taken))
     return np.asarray(copy)
 
 
@@ -62,20 +69,31 @@ def drawable(text: str) -> str:
 def _write(
     draw: ImageDraw.ImageDraw,
     text: str,
-    box: tuple[float, float, float, float],
+    box: _Box,
     colour: str,
     letters: int,
     canvas: tuple[int, int],
-) -> None:
-    """Write above the box, or in it where it reaches the top, no wider than the image."""
+    taken: Sequence[_Box],
+) -> _Box:
+    """Write above the box, or where there is room for it in or under the box; gives where, no wider than the image."""
     pad = letters // 4
     while letters > _SMALLEST_TEXT and _font(letters).getlength(text) + 2 * pad > canvas[0]:
         letters -= 1
     wide, high = _font(letters).getlength(text) + 2 * pad, letters + 2 * pad
     left = max(0.0, min(box[0], canvas[0] - wide))
-    top = box[1] - high if box[1] >= high else min(box[1], canvas[1] - high)
-    draw.rectangle((left, top, left + wide, top + high), fill=colour)
-    draw.text((left + pad, top + high / 2), text, _ink(colour), _font(letters), anchor="lm")
+    above, inside, under, lowest = box[1] - high, box[1], box[3], canvas[1] - high
+    tops = [min(top, lowest) for top in (above, inside, under, box[3] - high) if top >= 0]
+    places = [(left, top, left + wide, top + high) for top in tops]
+    place = min(places, key=lambda each: sum(_shared(each, other) for other in taken))
+    draw.rectangle(place, fill=colour)
+    draw.text((left + pad, place[1] + high / 2), text, _ink(colour), _font(letters), anchor="lm")
+    return place
+
+
+def _shared(one: _Box, other: _Box) -> float:
+    """The area that two rectangles share."""
+    wide, high = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
+    return max(0.0, wide) * max(0.0, high)
 
 
 def _ink(colour: str) -> str:

@@ -42,14 +42,16 @@ def write(file: Path, rows: list[list[object]], columns: list[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--votes", type=Path, required=True)
-    parser.add_argument("--wild", type=Path, required=True)
+    parser.add_argument("--wild", type=Path, help="without it only training.csv and validation.csv are written")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
 
     with args.votes.open(newline="", encoding="utf-8") as file:
         votes = list(csv.DictReader(file))
-    with args.wild.open(newline="", encoding="utf-8") as file:
-        wild = list(csv.DictReader(file))
+    wild: list[dict[str, str]] = []
+    if args.wild:
+        with args.wild.open(newline="", encoding="utf-8") as file:
+            wild = list(csv.DictReader(file))
     every = list(votes[0])
     columns = ["file", *CLASSES]
 
@@ -61,11 +63,13 @@ def main() -> None:
         return [[row["path"], *(10 * (row["label"] == name) for name in CLASSES)] for row in rows]
 
     write(args.out / "training.csv", of_part("training", columns), columns)
+    write(args.out / "validation.csv", of_part("public_test", every), every)
+    if not wild:
+        return
     write(args.out / "mixed.csv", of_part("training", columns) + of_people(kept=False), columns)
     rare = [row for row in wild if row["label"] in RARE and not is_kept(row["person"])]
     more = [[row["path"], *(10 * (row["label"] == name) for name in CLASSES)] for row in rare] * (TIMES - 1)
     write(args.out / "evened.csv", of_part("training", columns) + of_people(kept=False) + more, columns)
-    write(args.out / "validation.csv", of_part("public_test", every), every)
     write(args.out / "kept.csv", of_people(kept=True), columns)
 
 

@@ -70,13 +70,13 @@ def test_detection_against_the_plain_cascade_at_full_size(tmp_path: Path) -> Non
     photos = _photos(tmp_path)
     detector = HaarDetector()
     cascade = detector._cascade
-    load = FaceLoader(InputSpec((64, 64)), Limits(), FaceOptions())
+    load = FaceLoader(InputSpec((64, 64)), Limits(), FaceOptions("haar"))
 
     def plainly(pixels: np.ndarray) -> list[Box]:
         return [tuple(box) for box in cascade.detectMultiScale(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))]
 
     def ours(pixels: np.ndarray) -> list[Box]:
-        return [face[1:5] for face in find_faces(pixels, (WIDTH, HEIGHT), detector, FaceOptions())]
+        return [face[1:5] for face in find_faces(pixels, (WIDTH, HEIGHT), detector, FaceOptions("haar"))]
 
     ways: dict[str, Callable[[np.ndarray], list[Box]]] = {"plain": plainly, "ours": ours}
     seconds: dict[str, list[float]] = {"decode": [], "whole": [], **{way: [] for way in ways}}

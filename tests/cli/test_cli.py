@@ -149,13 +149,6 @@ def test_without_opencv_one_line_says_what_to_install(tmp_path: Path) -> None:
     assert "apt-get install libgl1" in done.stderr
 
 
-def test_every_command_is_in_the_readme_with_its_help() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    for command in app.registered_commands:
-        name = command.name or command.callback.__name__  # type: ignore[union-attr]
-        assert f"Usage: batch-emotion {name} " in readme
-
-
 def test_the_public_names_can_be_imported() -> None:
     for name in batch_emotion.__all__:
         assert getattr(batch_emotion, name) is not None

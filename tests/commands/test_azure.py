@@ -13,7 +13,7 @@ from batch_emotion.cli import main
 from batch_emotion.options.images import SourceOptions
 from batch_emotion.results.run_document import run_file
 from batch_emotion.sources.planning import make_plan
-from batch_emotion.storage.places import open_filesystem
+from batch_emotion.storage.filesystems import open_filesystem
 from batch_emotion.storage.reading import read_file
 from tests.support.azurite import signature
 from tests.support.store import Bucket, only

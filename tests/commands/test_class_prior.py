@@ -140,6 +140,6 @@ def test_the_default_is_the_mix_of_the_training_and_is_said(
     record = _record(out)
     assert (record["assumed"], record["applied"]) == ("training", record["training"])
     assert record["training"] == pytest.approx(CARD.class_prior, abs=1e-5)
-    with pytest.raises(UsageError, match="--class-prior must be training, uniform, auto"):
+    with pytest.raises(UsageError, match="`class_prior` must be training, uniform, auto"):
         predict(_options(faces, tmp_path / "other.parquet", "even"))
     assert not (tmp_path / "other.parquet.run.json").exists()

@@ -175,7 +175,7 @@ def test_a_result_is_joined_with_given_labels(faces: Path, tmp_path: Path) -> No
 def test_a_result_without_any_label_is_refused(faces: Path, tmp_path: Path) -> None:
     shutil.copytree(faces / "happy", tmp_path / "photos")
     predict(PredictOptions((str(tmp_path / "photos"),), tmp_path / "r.parquet"))
-    with pytest.raises(UsageError, match="--labels"):
+    with pytest.raises(UsageError, match="`labels`"):
         evaluate(EvaluateOptions(tmp_path / "r.parquet", tmp_path / "e"))
     with pytest.raises(UsageError, match="without labels"):
         evaluate(EvaluateOptions(tmp_path / "r.parquet", tmp_path / "e", labels="none"))
@@ -269,7 +269,7 @@ def test_what_cannot_be_evaluated_is_refused_and_nothing_is_written(data: Path, 
     for source, error in (("broken", BatchEmotionError), ("others", SourceError), ("gone", SourceError)):
         with pytest.raises(error):
             evaluate(EvaluateOptions(tmp_path / source, tmp_path / "e"))
-    with pytest.raises(UsageError, match="--labels goes with a result"):
+    with pytest.raises(UsageError, match="`labels` goes with a result"):
         evaluate(EvaluateOptions(data, tmp_path / "e", labels=str(tmp_path / "l.csv")))
     with pytest.raises(UsageError, match="make it first"):
         evaluate(EvaluateOptions(data, tmp_path / "no" / "e"))
@@ -289,7 +289,7 @@ def test_only_an_evaluation_is_replaced_and_only_when_asked(data: Path, tmp_path
     assert (out / "thesis.txt").read_text() == "do not lose"
     (out / "thesis.txt").unlink()
     evaluate(EvaluateOptions(data, out))
-    with pytest.raises(OutputMismatch, match="--overwrite"):
+    with pytest.raises(OutputMismatch, match="`overwrite`"):
         evaluate(EvaluateOptions(data, out))
     evaluate(EvaluateOptions(data, out, overwrite=True, seed=1))
     assert json.loads((out / "evaluation.json").read_text())["method"]["seed"] == 1

@@ -8,6 +8,7 @@ from batch_emotion import ExplainOptions, PredictOptions, explain, predict
 from batch_emotion.cli import main
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.visualization.heat_map import heat_over
+from tests.support.composites import astronaut, backdrop, photo, write_photo
 
 
 def test_each_image_gets_its_picture_and_a_bad_one_its_reason(faces: Path, tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ def test_what_makes_no_sense_is_refused(faces: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="must be a folder"):
         explain(ExplainOptions((face,), tmp_path / "e.jpg"))
     out.write_bytes(b"precious")
-    with pytest.raises(OutputMismatch, match="--overwrite"):
+    with pytest.raises(OutputMismatch, match="`overwrite`"):
         explain(ExplainOptions((face,), out))
     (tmp_path / "a.jpg").write_bytes(b"")
     with pytest.raises(BatchEmotionError, match=r"a\.jpg is empty"):
@@ -68,3 +69,19 @@ def test_heat_is_bright_where_the_map_is_high() -> None:
     shown = heat_over(np.full((48, 32, 1), 100, np.uint8), heat, 96)
     assert shown.shape == (96, 64, 3)
     assert shown[2, 2].sum() > shown[90, 60].sum() + 100
+
+
+def test_each_face_of_a_photo_gets_its_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photos").mkdir()
+    write_photo(tmp_path / "photos" / "a.jpg", photo(900, 420, (70, 110))[0])
+    write_photo(tmp_path / "photos" / "b.png", astronaut())
+    write_photo(tmp_path / "photos" / "c.png", backdrop(300, 200))
+    command = ["explain", str(tmp_path / "photos"), "--faces", "--out", str(tmp_path / "e")]
+    assert main(command) == 0
+    names = ["0001-a-face-0.png", "0001-a-face-1.png", "0002-b.png"]
+    assert sorted(path.name for path in (tmp_path / "e").iterdir()) == names
+    captured = capsys.readouterr()
+    assert [Path(line.rsplit(", ", 1)[1]).name for line in captured.out.splitlines()] == names
+    assert "c.png is no_face: no face was found" in captured.err
+    assert main(command) == 2
+    assert main([*command, "--overwrite"]) == 0

@@ -44,7 +44,7 @@ def test_every_format_gives_the_bundles_predictions(tmp_path: Path, form: str, n
     options = ExportOptions(DEFAULT_MODEL, form, tmp_path / name)  # type: ignore[arg-type]
     export(options)
     assert np.abs(_reload(form, tmp_path / name, golden_pixels(bundle.card.input)) - bundle.golden()).max() <= 1e-4
-    with pytest.raises(UsageError, match="--overwrite"):
+    with pytest.raises(UsageError, match="`overwrite`"):
         export(options)
     if form in ("h5", "keras", "joblib"):
         bare = PredictOptions(

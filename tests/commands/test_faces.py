@@ -19,9 +19,10 @@ from batch_emotion.errors import OutputMismatch, SourceError, UsageError
 from batch_emotion.options.merge import MergeOptions
 from batch_emotion.options.runs import Task, UpdateOptions
 from batch_emotion.results.reader import read_result
+from batch_emotion.results.schema import with_rolls
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.update import UpdateCounts
-from batch_emotion.results.workspace import Workspace
+from batch_emotion.results.workspace import Workspace, _read
 from tests.support.composites import Box, backdrop, iou, photo, write_photo
 from tests.support.stopping import failing_at
 
@@ -59,8 +60,8 @@ def test_there_is_a_row_for_each_face_and_one_for_each_image_without(
     done = []
     result = predict(_options(folder, tmp_path / "r.parquet"), lambda progress: done.append(progress))
     table = pq.read_table(tmp_path / "r.parquet")
-    faces = ["face_index", "box_x", "box_y", "box_w", "box_h", "face_score"]
-    assert table.column_names[-11:] == ["width", "height", *faces, "error", "size", "mtime_ns"]
+    faces = ["face_index", "box_x", "box_y", "box_w", "box_h", "face_score", "face_roll"]
+    assert table.column_names[-12:] == ["width", "height", *faces, "error", "size", "mtime_ns"]
     rows = table.to_pylist()
     names = [Path(row["path"]).name for row in rows]
     assert names == ["a.jpg", "a.jpg", "b.jpg", "c.png", "d.jpg", "e.jpg", "f.jpg", "f.jpg", "f.jpg"]
@@ -70,13 +71,14 @@ def test_there_is_a_row_for_each_face_and_one_for_each_image_without(
         for row, box in zip(mine, boxes, strict=True):
             assert iou((row["box_x"], row["box_y"], row["box_w"], row["box_h"]), box) >= 0.5
             assert row["status"] == "ok"
-            assert row["face_score"] >= 2
+            assert 0.5 <= row["face_score"] <= 1
+            assert abs(row["face_roll"]) < 15
             assert row["p_happy"] > 0.5
             assert row["emotion"] == "happy"
     bare = {Path(row["path"]).name: row for row in rows if row["status"] != "ok"}
     assert {name: row["status"] for name, row in bare.items()} == {"b.jpg": "no_face", "d.jpg": "unsupported"}
     for row in bare.values():
-        for column in ("emotion", "confidence", "p_sad", "face_index", "box_x", "box_h", "face_score"):
+        for column in ("emotion", "confidence", "p_sad", "face_index", "box_x", "box_h", "face_score", "face_roll"):
             assert row[column] is None
     assert (bare["b.jpg"]["width"], bare["b.jpg"]["height"]) == (800, 600)
     summary = result.summary
@@ -87,11 +89,12 @@ def test_there_is_a_row_for_each_face_and_one_for_each_image_without(
     counts = json.loads((tmp_path / "r.parquet.run.json").read_text())["result"]["counts"]
     assert (counts["images"], counts["faces"], counts["statuses"]["ok"]) == (6, 7, 4)
     footer = {key.decode(): value.decode() for key, value in pq.read_schema(tmp_path / "r.parquet").metadata.items()}
-    assert footer["batch_emotion.detector"].startswith("haarcascade_frontalface_alt2, opencv ")
+    assert footer["batch_emotion.detector"] == "centerface"
+    assert footer["batch_emotion.min_face_score"] == "0.5"
     assert footer["batch_emotion.model"] == "emotion-6"
     assert len(footer["batch_emotion.detector_sha256"]) == 64
     assert footer["batch_emotion.face_margin"] == "0.0"
-    assert (footer["batch_emotion.min_face_size"], footer["batch_emotion.max_faces"]) == ("48", "100")
+    assert (footer["batch_emotion.min_face_size"], footer["batch_emotion.max_faces"]) == ("36", "100")
 
 
 def test_rows_do_not_depend_on_batches_shards_memory_or_a_stop(
@@ -115,7 +118,7 @@ def test_rows_do_not_depend_on_batches_shards_memory_or_a_stop(
     finished = predict(_options(folder, out))
     assert finished.outcome == "nothing to do"
     assert (finished.summary.images, finished.summary.faces) == (6, 7)
-    with pytest.raises(OutputMismatch, match=r"min-face-size \(48 then, 60 now\)"):
+    with pytest.raises(OutputMismatch, match=r"min-face-size \(36 then, 60 now\)"):
         predict(_options(folder, out, faces=FaceOptions(min_size=60)))
     with pytest.raises(OutputMismatch, match=r"face-margin \(0.0 then, 0.2 now\)"):
         predict(_options(folder, out, faces=FaceOptions(margin=0.2)))
@@ -149,6 +152,38 @@ def test_an_update_keeps_all_rows_of_unchanged_photos(
     assert (other.summary.scored, other.summary.faces) == (6, 4)
 
 
+def test_another_detector_is_another_result_and_what_haar_found_before_is_carried_on(
+    tmp_path: Path, photos: tuple[Path, dict[str, list[Box]]]
+) -> None:
+    folder, out = photos[0], tmp_path / "r.parquet"
+    haar = FaceOptions("haar")
+    predict(_options(folder, out, faces=haar))
+    table = pq.read_table(out)
+    assert table["face_roll"].null_count == len(table)
+    assert pc.min(table["face_score"]).as_py() >= 2
+    with pytest.raises(
+        OutputMismatch, match=r"detector \(haarcascade_frontalface_alt2, opencv .* then, centerface now"
+    ):
+        predict(_options(folder, out))
+    run = json.loads((tmp_path / "r.parquet.run.json").read_text())
+    del run["result"]["fingerprint"]["min_face_score"]  # as versions that knew Haar alone wrote it
+    (tmp_path / "r.parquet.run.json").write_text(json.dumps(run))
+    assert predict(_options(folder, out, faces=haar)).outcome == "nothing to do"
+    assert predict(_options(folder, out, faces=haar, update=UpdateOptions())).summary.scored == 0
+    other = predict(_options(folder, out, update=UpdateOptions()))
+    assert other.summary.scored == 6
+    assert pq.read_table(out)["face_roll"].null_count == 2
+
+
+def test_rows_that_say_nothing_of_rolls_can_be_carried_on(tmp_path: Path) -> None:
+    rows = pa.table({"face_index": pa.array([0, None], pa.int32()), "path": ["a.jpg", "b.jpg"]})
+    pq.write_table(rows, tmp_path / "part-000000.parquet")
+    part = _read(tmp_path / "part-000000.parquet")
+    assert part["face_roll"].to_pylist() == [None, None]
+    assert part["face_roll"].type == pa.float32()
+    assert with_rolls(part) is part
+
+
 def test_tasks_of_photos_are_merged_to_the_whole(tmp_path: Path, photos: tuple[Path, dict[str, list[Box]]]) -> None:
     parts = tuple(tmp_path / f"part-{index}.parquet" for index in range(2))
     for index, part in enumerate(parts):
@@ -165,7 +200,7 @@ def test_tasks_of_photos_are_merged_to_the_whole(tmp_path: Path, photos: tuple[P
 
 
 def test_a_manifest_keeps_its_columns_and_copies_are_annotated(
-    tmp_path: Path, photos: tuple[Path, dict[str, list[Box]]]
+    tmp_path: Path, photos: tuple[Path, dict[str, list[Box]]], caplog: pytest.LogCaptureFixture
 ) -> None:
     folder, truth = photos
     manifest = tmp_path / "m.csv"
@@ -184,10 +219,13 @@ def test_a_manifest_keeps_its_columns_and_copies_are_annotated(
     changed = np.abs(copy.astype(int) - original).max(axis=2) > 60
     for x, y, width, _ in truth["f.jpg"]:
         assert changed[y - 30 : y + 20, x : x + width].any()
+    limit = "only the first 2 images with a face were annotated; raise `annotate.limit` for more"
+    assert caplog.messages.count(limit) == 1
     (copies / "000002-c.jpg").unlink()
     for out in (tmp_path / "r.csv", None):
         predict(_options(manifest, out, annotate=AnnotateOptions(copies, 9)))
         assert [file.name[6:] for file in sorted(copies.iterdir())] == ["-f.jpg", "-c.jpg", "-a.jpg"]
+    assert caplog.messages.count(limit) == 1
     (copies / "mine.txt").touch()
     with pytest.raises(OutputMismatch, match=r"holds other things \(mine.txt"):
         predict(options)
@@ -211,8 +249,10 @@ def test_usage_errors_leave_nothing(tmp_path: Path, photos: tuple[Path, dict[str
         _options(folder, out, faces=FaceOptions(min_size=0)),
         _options(folder, out, faces=FaceOptions(max_faces=0)),
         _options(folder, out, faces=FaceOptions(margin=-0.5)),
-        _options(folder, out, faces=FaceOptions(tmp_path / "text.onnx")),
-        _options(folder, out, faces=FaceOptions(tmp_path / "gone.onnx")),
+        _options(folder, out, faces=FaceOptions(min_score=-0.5)),
+        _options(folder, out, faces=FaceOptions("yunet")),
+        _options(folder, out, faces=FaceOptions(detector_model=tmp_path / "text.onnx")),
+        _options(folder, out, faces=FaceOptions(detector_model=tmp_path / "gone.onnx")),
         _options(folder, out, faces=None, annotate=AnnotateOptions(tmp_path / "copies")),
         _options(folder, out, annotate=AnnotateOptions(tmp_path / "copies", 0)),
         _options(folder, out, annotate=AnnotateOptions(tmp_path / "no" / "copies")),
@@ -238,7 +278,7 @@ def test_photos_without_the_option_are_warned_of_once_and_faces_are_not(
     assert table is not None
     assert "face_index" not in table.column_names
     (message,) = caplog.messages
-    assert "--faces" in message
+    assert "`faces`" in message
 
 
 def test_the_command_line_shows_faces(

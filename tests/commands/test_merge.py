@@ -39,7 +39,7 @@ def test_joined_parts_are_what_a_single_run_would_make(
     )
     options = PredictOptions((str(faces),), out, shard_size=10)
     assert predict(options).outcome == "nothing to do"
-    with pytest.raises(OutputMismatch, match="--overwrite"):
+    with pytest.raises(OutputMismatch, match="`overwrite`"):
         merge(MergeOptions(tuple(parts), out))
     assert merge(MergeOptions(tuple(parts), out, overwrite=True)).rows == 48
 
@@ -77,7 +77,7 @@ def test_gaps_overlaps_other_plans_and_other_files_are_refused(tmp_path: Path, f
 
 
 @pytest.mark.parametrize(
-    ("task", "flag"), [(Task(3, 3), "--task-index"), (Task(-1, 3), "--task-index"), (Task(0, 0), "--task-count")]
+    ("task", "flag"), [(Task(3, 3), "`task.index`"), (Task(-1, 3), "`task.index`"), (Task(0, 0), "`task.count`")]
 )
 def test_tasks_that_do_not_exist_are_usage_errors(tmp_path: Path, faces: Path, task: Task, flag: str) -> None:
     options = PredictOptions((str(faces),), tmp_path / "r.parquet")

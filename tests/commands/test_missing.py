@@ -85,6 +85,6 @@ def test_a_list_and_rows_in_memory_are_held_to_it_too() -> None:
     listed = SourceOptions(stdin=io.BytesIO(b"nowhere.png\n"))
     found = predict(PredictOptions(("-",), source=listed))
     assert found.exit_code == ExitCode.FAILED
-    assert "--root" in found.complaints[0]
+    assert "`root`" in found.complaints[0]
     assert found.table is not None
     assert found.table["status"].to_pylist() == ["missing"]

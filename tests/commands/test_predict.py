@@ -108,7 +108,7 @@ def test_a_finished_output_is_nothing_to_do_and_others_are_refused(tmp_path: Pat
     again = predict(_options(source, out))
     assert again.outcome == "nothing to do"
     assert again.summary.rows == 48
-    with pytest.raises(OutputMismatch, match=r"shard-size .*--overwrite"):
+    with pytest.raises(OutputMismatch, match=r"shard-size .*`overwrite`"):
         predict(_options(source, out, shard_size=11))
     (source / "happy" / "happy-0001.png").unlink()
     with pytest.raises(OutputMismatch, match="48 images then, 47 now"):
@@ -122,7 +122,7 @@ def test_a_finished_output_is_nothing_to_do_and_others_are_refused(tmp_path: Pat
 
 def test_a_foreign_file_is_not_replaced_unasked(tmp_path: Path, faces: Path) -> None:
     (tmp_path / "r.csv").write_text("precious")
-    with pytest.raises(OutputMismatch, match="--overwrite"):
+    with pytest.raises(OutputMismatch, match="`overwrite`"):
         predict(_options(faces, tmp_path / "r.csv"))
     assert (tmp_path / "r.csv").read_text() == "precious"
 
@@ -200,7 +200,7 @@ def test_the_run_says_where_its_time_went_and_with_what(tmp_path: Path, faces: P
     told = json.loads((tmp_path / "r.parquet.run.json").read_text())["last_run"]
     assert told["threads"] == 1
     assert told["runtime"].startswith("onnxruntime ")
-    assert list(told["profile_seconds"]) == ["start", "list", "compare", "read", "decode", "infer", "write"]
+    assert list(told["profile_seconds"]) == ["start", "list", "compare", "read", "decode", "detect", "infer", "write"]
     assert all(seconds >= 0 for seconds in told["profile_seconds"].values())
     assert told["profile_seconds"]["decode"] > 0
 

@@ -4,6 +4,7 @@ import shutil
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from batch_emotion import DEFAULT_MODEL, ReportOptions, report
+from batch_emotion import DEFAULT_MODEL, FaceOptions, PredictOptions, ReportOptions, __version__, predict, report
 from batch_emotion.cli import main
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.reporting import page
+from batch_emotion.reporting.photos import PhotoChooser
+from batch_emotion.reporting.predicted_rows import PredictedRows
 from tests.support.browser import browser_path, opened_browser
+from tests.support.composites import astronaut, backdrop, photo, write_photo
 from tests.support.made_results import CLASSES, random_table, result_table, write
 
 EVIL = "<script>alert(1)</script>.jpg"
@@ -80,14 +84,15 @@ def test_the_page_stands_alone_and_takes_names_for_text(made: Path) -> None:
     assert len(ids) == len(set(ids))
     for _, attributes in page.tags:
         if "href" in attributes:
-            assert str(attributes["href"])[1:] in ids
+            href = str(attributes["href"])
+            assert href[1:] in ids if href.startswith("#") else (made.parent / unquote(href)).is_file()
     assert document["labels"]["rows"] == document["scored"] - 1  # one lies deeper than the folders of the others
 
 
 def test_the_numbers_and_the_charts_can_be_had_by_themselves(made: Path, tmp_path: Path) -> None:
     for kind in ("png", "svg"):
         document = report(
-            _options(made, group_by="day", figures=tmp_path / "f", figure_kind=kind, json=tmp_path / "r.json")
+            _options(made, group_by="day", figures=tmp_path / "f", figure_format=kind, json=tmp_path / "r.json")
         )
         names = {path.name for path in (tmp_path / "f").iterdir()}
         assert names == {
@@ -240,3 +245,51 @@ def test_the_page_prints_on_white(made: Path, browser) -> None:
     assert browser.run("getComputedStyle(document.getElementById('filters')).display") == "none"
     light = "[...document.querySelectorAll('picture img')].every((image) => image.currentSrc === image.src)"
     assert browser.run(light)
+
+
+def test_photos_are_shown_whole_with_links_and_each_face_of_a_few_once(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    write_photo(tmp_path / "photos" / "a #1.jpg", photo(900, 420, (70, 110))[0])
+    write_photo(tmp_path / "photos" / "b.png", astronaut())
+    write_photo(tmp_path / "photos" / "c.png", backdrop(300, 200))
+    out = tmp_path / "r.csv"
+    predict(PredictOptions((str(tmp_path / "photos"),), out, faces=FaceOptions()))
+    report(ReportOptions(out, tmp_path / "r.html"))
+    page = _Page(tmp_path / "r.html")
+    wide = [attributes for tag, attributes in page.tags if tag == "img" and "marked" in str(attributes["alt"])]
+    assert len(wide) == 2
+    assert "happy, happy" in str(wide[0]["alt"])
+    links = [str(attributes["href"]) for tag, attributes in page.tags if tag == "a"]
+    files = [unquote(link) for link in links if not link.startswith("#")]
+    assert files == ["photos/a #1.jpg", "photos/b.png", *files[2:]]
+    assert sorted(files[2:]) == ["photos/a #1.jpg"] * 2 + ["photos/b.png"]
+    assert "Every photo with a face." in page.text
+    assert "All faces" in page.text
+    assert "centerface" in page.text
+    assert "emotion-6" in page.text
+    assert __version__ in page.text
+
+
+def test_a_sample_of_many_photos_is_shown() -> None:
+    rows = 3000
+    faces = pa.array([row % 3 for row in range(rows)], pa.int32())
+    table = pa.record_batch(
+        {
+            "path": [f"{row // 3}.jpg" for row in range(rows)],
+            "status": ["ok"] * rows,
+            "face_index": faces,
+            **{name: pa.array([1] * rows, pa.int32()) for name in ("box_x", "box_y", "box_w", "box_h")},
+            "p_happy": pa.array(np.linspace(0, 1, rows), pa.float32()),
+            "p_sad": pa.array(np.linspace(1, 0, rows), pa.float32()),
+        }
+    )
+    chooser = PhotoChooser(("happy", "sad"))
+    for first in range(0, rows, 100):
+        chooser.add(PredictedRows.of(table.slice(first, 100), ("happy", "sad"), first))
+    assert chooser.photos == 1000
+    chosen = chooser.chosen
+    assert len(chosen) == 24
+    assert all(
+        [face.row % 3 for face in each] == [0, 1, 2] and len({face.path for face in each}) == 1 for each in chosen
+    )
+    assert 200 < np.mean([int(each[0].path[:-4]) for each in chosen]) < 800

@@ -59,7 +59,7 @@ def test_a_result_on_a_store_equals_the_local_one_and_behaves_like_it(
         [f"a b/50%#ü {name}.run.json", f"a b/50%#ü {name}" + ("/_manifest.json" if name == "r" else "")]
     )
     assert predict(_options(source, there)).outcome == "nothing to do"
-    with pytest.raises(OutputMismatch, match=r"shard-size .*--overwrite"):
+    with pytest.raises(OutputMismatch, match=r"shard-size .*`overwrite`"):
         predict(_options(source, there, shard_size=11))
     (source / "happy" / "happy-0001.png").unlink()
     with pytest.raises(OutputMismatch, match="48 images then, 47 now"):

@@ -15,7 +15,8 @@ from batch_emotion import PredictOptions, predict
 from batch_emotion.cli import main
 from batch_emotion.options.images import FaceOptions
 from batch_emotion.options.runs import UpdateOptions
-from batch_emotion.storage.places import open_filesystem
+from batch_emotion.storage.filesystems import open_filesystem
+from tests.support.composites import photo, write_photo
 from tests.support.store import FORBIDDEN, SLOW_DOWN, Answer, Bucket, Request, only
 
 KEY = "a b/50%#ü.jpg"
@@ -76,11 +77,16 @@ def test_a_key_that_is_gone_is_one_row(bucket: Bucket, faces: Path, tmp_path: Pa
     assert pc.all(pc.is_valid(table["mtime_ns"].filter(pc.equal(table["status"], "ok")))).as_py()
 
 
-def test_faces_are_found_in_objects(bucket: Bucket, faces: Path) -> None:
-    photo = bucket.put(KEY, (faces / "happy" / "happy-0001.png").read_bytes())
-    table = predict(PredictOptions((photo, photo), None, faces=FaceOptions())).table
-    assert table is not None
-    assert set(table["status"].to_pylist()) <= {"ok", "no_face"}
+def test_faces_are_found_in_objects_as_in_files(bucket: Bucket, tmp_path: Path) -> None:
+    pixels, boxes = photo(600, 300, (110, 80))
+    write_photo(tmp_path / "photo.png", pixels)
+    uri = bucket.put(KEY, (tmp_path / "photo.png").read_bytes())
+    there, here = (predict(PredictOptions((each,), faces=FaceOptions())).table for each in (uri, str(tmp_path)))
+    assert there is not None
+    assert here is not None
+    assert len(there) == len(boxes)
+    apart = ["path", "mtime_ns"]
+    assert there.drop_columns(apart).equals(here.drop_columns(apart))
 
 
 def test_one_object_is_shown_and_looked_at(

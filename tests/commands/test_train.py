@@ -8,11 +8,9 @@ import pytest
 from batch_emotion import PredictOptions, SampleOptions, TrainOptions, predict, sample, train
 from batch_emotion.commands.models import verify
 from batch_emotion.errors import OutputMismatch, UsageError
-from batch_emotion.labels.training import LabelOptions
 from batch_emotion.model.held_out import held_out_moments
-from batch_emotion.options.images import SourceOptions
-from batch_emotion.training.degradation import Degradation
-from batch_emotion.training.fit import Recipe
+from batch_emotion.options.images import ManifestOptions
+from batch_emotion.options.train import Degradation, LabelOptions, Recipe
 from tests.images.pictures import wide_bmp
 
 
@@ -51,7 +49,7 @@ def test_a_network_trained_on_the_samples_learns_them_and_predicts(tmp_path: Pat
     assert len(right) == 60
     assert sum(right) / len(right) >= 0.9
 
-    with pytest.raises(OutputMismatch, match="--overwrite"):
+    with pytest.raises(OutputMismatch, match="`overwrite`"):
         train(options)
 
 
@@ -83,7 +81,6 @@ def test_senseless_training_is_refused_before_any_work(tmp_path: Path, faces: Pa
         TrainOptions(faces, tmp_path / "no" / "m"),
         TrainOptions(tmp_path / "gone", tmp_path / "m"),
         TrainOptions(faces, tmp_path / "m", recipe=Recipe(balance=0.5, class_weights=True)),
-        TrainOptions(faces, tmp_path / "m", recipe=Recipe(prior="drawn")),
     ):
         with pytest.raises(UsageError):
             train(options)
@@ -102,7 +99,7 @@ def test_a_manifest_mixes_data_sets_and_the_card_tells_their_mix_of_classes(tmp_
     (tmp_path / "lists").mkdir()
     manifest = tmp_path / "lists" / "mixed.csv"
     manifest.write_text("\n".join(lines) + "\n")
-    labels = LabelOptions(SourceOptions("file", tmp_path))
+    labels = LabelOptions(ManifestOptions("file", tmp_path))
     recipe = Recipe(epochs=1, balance=1.0, degradation=Degradation(blur=1, shrink=0.5, jpeg=50, gamma=1.5))
     options = TrainOptions(
         manifest, tmp_path / "model", validation=tmp_path / "first", labels=labels, recipe=recipe,
@@ -110,12 +107,13 @@ def test_a_manifest_mixes_data_sets_and_the_card_tells_their_mix_of_classes(tmp_
     )  # fmt: skip
     bundle = train(options).bundle
     assert bundle.card.class_prior == pytest.approx({name: (8 if name == "happy" else 4) / 28 for name in names})
-    drawn = train(replace(options, recipe=replace(recipe, prior="drawn"), overwrite=True)).bundle
-    assert drawn.card.class_prior == pytest.approx(dict.fromkeys(names, 1 / 6), abs=1e-5)
+    weighted = replace(recipe, balance=0.0, class_weights=True)
+    even = train(replace(options, recipe=weighted, overwrite=True)).bundle
+    assert even.card.class_prior == pytest.approx(dict.fromkeys(names, 1 / 6), abs=1e-5)
     assert len(bundle.train_digests() or ()) == 28
     assert bundle.card.training["teachers"] == ["seed-cnn"]
     assert bundle.card.training["recipe"]["degradation"]["jpeg"] == 50
-    assert verify(drawn).passed
+    assert verify(even).passed
 
 
 def test_a_network_learns_from_its_teacher_alone(tmp_path: Path, faces: Path) -> None:
@@ -127,6 +125,6 @@ def test_a_network_learns_from_its_teacher_alone(tmp_path: Path, faces: Path) ->
 
 
 def test_a_teacher_of_other_pixels_is_refused_before_any_work(tmp_path: Path, faces: Path) -> None:
-    with pytest.raises(UsageError, match="emotion-6 wants other pixels"):
-        train(TrainOptions(faces, tmp_path / "m", teachers=("emotion-6",)))
+    with pytest.raises(UsageError, match="emotion-7 wants other pixels"):
+        train(TrainOptions(faces, tmp_path / "m", teachers=("emotion-7",)))
     assert not list(tmp_path.glob("m*/*"))

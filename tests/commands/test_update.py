@@ -106,7 +106,7 @@ def test_vanished_images_stay_last_until_they_are_pruned(tmp_path: Path, source:
     assert pruned.summary.rows == 11
     for image in list(source.iterdir())[:9]:
         image.unlink()
-    with pytest.raises(OutputMismatch, match="--max-prune"):
+    with pytest.raises(OutputMismatch, match="`max_prune`"):
         predict(_options(source, out))
     assert _last_run(out)["exit_code"] == 2
     assert len(read_result(out)) == 11

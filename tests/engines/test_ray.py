@@ -125,9 +125,9 @@ def test_at_the_time_limit_shards_in_hand_are_waited_for_and_failures_take_marks
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (EngineOptions(num_workers=2), "goes with --engine ray"),
-        (EngineOptions("ray", num_workers=0), "--num-workers must be at least 1"),
-        (EngineOptions("ray", gpus_per_worker=-1), "--gpus-per-worker must be at least 0"),
+        (EngineOptions(num_workers=2), "goes with `engine.name` ray"),
+        (EngineOptions("ray", num_workers=0), "`num_workers` must be at least 1"),
+        (EngineOptions("ray", gpus_per_worker=-1), "`gpus_per_worker` must be at least 0"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: EngineOptions, said: str, faces: Path, tmp_path: Path) -> None:
@@ -139,9 +139,9 @@ def test_options_that_make_no_sense_are_refused(options: EngineOptions, said: st
 def test_ray_needs_an_output_no_threads_and_to_be_installed(
     faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UsageError, match="needs --out"):
+    with pytest.raises(UsageError, match="needs `out`"):
         predict(PredictOptions((str(faces),), engine=RAY))
-    with pytest.raises(UsageError, match="--threads goes with --engine local"):
+    with pytest.raises(UsageError, match=r"`threads` goes with `engine\.name` local"):
         predict(_options(faces, tmp_path / "r.parquet", engine=RAY, threads=2))
     monkeypatch.setattr("batch_emotion.runs.checks.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r'pip install "batch-emotion\[ray\]"'):

@@ -69,7 +69,8 @@ def _share(folder: Path, numbers: range) -> Survey:
     while numbers:
         command = [sys.executable, "-m", "tests.fuzzing.worker", str(folder)]
         command += map(str, (numbers.start, numbers.stop, numbers.step))
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENCV_LOG_LEVEL": "SILENT"}
+        path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
+        environment = os.environ | {"PYTHONPATH": path, "OPENCV_LOG_LEVEL": "SILENT"}
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, cwd=ROOT, text=True
         ) as child:

@@ -13,6 +13,9 @@ from batch_emotion.records import DecodedImage, InputSpec, Status
 SPEC = InputSpec((16, 16))
 GREY = InputSpec((16, 16), "grayscale")
 LIMITS = Limits()
+CPU_SECONDS = 10
+"""How long one file may take; what takes longer ends the process that tries it, by SIGPROF."""
+
 
 _POSSIBLE = {Status.OK, Status.EMPTY, Status.UNSUPPORTED, Status.CORRUPT, Status.TOO_LARGE}
 _LONGEST_ERROR = 400

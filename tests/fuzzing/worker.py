@@ -12,11 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.fuzzing import trial
 from tests.fuzzing.mutants import mutant
-from tests.fuzzing.trial import try_image
-
-CPU_SECONDS = 10
-"""How long one file may take; what takes longer ends the process by SIGPROF."""
 
 _WALL_SECONDS = 120
 _MOST_BYTES = 8 * 2**30
@@ -31,12 +28,12 @@ def try_all(folder: Path, numbers: range) -> None:
         name, data = mutant(number)
         path = folder / f"{number}.image"
         path.write_bytes(data)
-        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, trial.CPU_SECONDS)
         signal.setitimer(signal.ITIMER_REAL, _WALL_SECONDS)
         began = time.process_time()
         status, fault = None, None
         try:
-            status = try_image(str(path)).value
+            status = trial.try_image(str(path)).value
         except Exception as error:
             fault = f"{type(error).__name__}: {error}"
         seconds = time.process_time() - began

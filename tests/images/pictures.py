@@ -17,6 +17,7 @@ Array = NDArray[Any]
 EXIF_PREFIX = b"Exif\0\0"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_KEY = b"XML:com.adobe.xmp"
+_FORMS = {1: "B", 2: "B", 3: "H", 4: "I", 7: "B", 9: "i", 16: "Q"}
 
 
 def photo(height: int = 24, width: int = 36, seed: int = 0) -> Array:
@@ -171,12 +172,11 @@ def tiff(
     start = 16 if big else 8
     entry = 4 + 2 * room
     base = start + struct.calcsize(order + count) + entry * len(fields) + room
-    forms = {1: "B", 2: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
-    long = sum(struct.calcsize(order + f"{len(v)}{forms[k]}") for k, v in fields.values() if _long(k, v, order, room))
+    long = sum(struct.calcsize(order + f"{len(v)}{_FORMS[k]}") for k, v in fields.values() if _long(k, v, order, room))
     fields[273] = (16 if big else 4, [base + long])
     blob, ifd = b"", struct.pack(order + count, len(fields))
     for tag, (kind, values) in sorted(fields.items()):
-        content = struct.pack(order + f"{len(values)}{forms[kind]}", *values)
+        content = struct.pack(order + f"{len(values)}{_FORMS[kind]}", *values)
         head = struct.pack(order + "HH" + offset, tag, kind, len(values))
         if len(content) <= room:
             ifd += head + content.ljust(room, b"\0")
@@ -189,7 +189,7 @@ def tiff(
 
 
 def _long(kind: int, values: Sequence[int], order: str, room: int) -> bool:
-    return struct.calcsize(order + f"{len(values)}{ {1: 'B', 2: 'B', 3: 'H', 4: 'I', 7: 'B', 16: 'Q'}[kind] }") > room
+    return struct.calcsize(order + f"{len(values)}{_FORMS[kind]}") > room
 
 
 def riff(*chunks: tuple[bytes, bytes]) -> bytes:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from batch_emotion.images.detectors import HaarDetector
+from batch_emotion.images.detectors import CenterFaceDetector
 from batch_emotion.images.faces import FaceLoader, crop_face, find_faces
 from batch_emotion.images.isolation import IsolatedLoader
 from batch_emotion.images.loading import make_loader
@@ -85,20 +85,20 @@ def test_a_large_jpeg_is_decoded_smaller_only_where_its_smallest_faces_stay_larg
     pixels, (expected,) = photo(1200, 900, [320])
     file = write_photo(tmp_path / "a.jpg", pixels)
     seen = []
-    find = HaarDetector.find
+    find = CenterFaceDetector.find
 
-    def watching(self: HaarDetector, pixels: np.ndarray, scale: float) -> np.ndarray:
-        seen.append((pixels.shape[1], round(pixels.shape[1] * scale)))
-        return find(self, pixels, scale)
+    def watching(self: CenterFaceDetector, pixels: np.ndarray, min_size: float) -> np.ndarray:
+        seen.append((pixels.shape[1], min_size))
+        return find(self, pixels, min_size)
 
-    monkeypatch.setattr(HaarDetector, "find", watching)
+    monkeypatch.setattr(CenterFaceDetector, "find", watching)
     for options in ({}, {"min_size": 256}):
         (row,) = _load(file, **options)
         assert (row.width, row.height) == (1200, 900)
         assert iou(_boxes([row])[0], expected) > 0.7
     loader = FaceLoader(SPEC, Limits(), FaceOptions(min_size=256), full=True)
     assert iou(_boxes(loader(str(file)))[0], expected) > 0.7
-    assert seen == [(1200, 675), (600, 127), (1200, 127)]
+    assert seen == [(1200, 36), (600, 128), (1200, 256)]
 
 
 def test_an_image_without_a_face_is_one_row_without_pixels(tmp_path: Path) -> None:
@@ -154,12 +154,13 @@ def test_crops_are_squares_around_the_box_and_repeat_the_edge() -> None:
 
 
 class _Fixed:
-    name, sha256, smallest, margin = "fixed", "", 20, 0.0
+    name, sha256, color, min_score, min_size, margin = "fixed", "", False, None, 20, 0.0
 
     def __init__(self, *boxes: tuple[float, ...]) -> None:
-        self._boxes = np.array(boxes, np.float32)
+        self._boxes = np.full((len(boxes), 15), np.nan, np.float32)
+        self._boxes[:, :5] = boxes
 
-    def find(self, pixels: np.ndarray, scale: float) -> np.ndarray:
+    def find(self, pixels: np.ndarray, min_size: float) -> np.ndarray:
         return self._boxes
 
 

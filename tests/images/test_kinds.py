@@ -88,6 +88,22 @@ def test_a_side_beyond_the_columns_is_too_large_and_has_no_size(name: str) -> No
         assert "pixels" in image.error
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        _jp2_of_sides(0, 5),
+        made.tiff(RGB, t256=(9, [-36]), t257=(9, [-24])),
+        made.tiff(RGB, t256=(4, [0])),
+        _with_sides(made.png(RGB), 16, ">II", 0, 24),
+        _with_sides(BMP, 18, "<ii", 36, 0),
+        b"P5 0 3 255\n",
+    ],
+)
+def test_no_side_or_a_negative_one_is_corrupt_and_has_no_size(data: bytes) -> None:
+    image = decode(data, SPEC, Limits())
+    assert (image.status, image.width, image.height) == (Status.CORRUPT, None, None)
+
+
 @pytest.mark.parametrize("extension", ["gAMA", "cHRM", "sRGB", "iCCP", "cICP", "sBIT", "bKGD"])
 def test_colour_space_chunks_of_a_png_change_no_pixel(extension: str) -> None:
     content = {
@@ -372,6 +388,23 @@ def test_of_a_burst_the_primary_image_is_shown() -> None:
     burst.add_from_pillow(Image.fromarray(RGB))
     burst.save(buffer, quality=-1, chroma=444, primary_index=1)
     assert np.abs(_pixels(buffer.getvalue()).astype(int) - RGB).max() <= 4
+
+
+def test_no_library_is_asked_to_make_room_for_a_chunk_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    for array, before in ((RGB, []), (GRAY, [made.chunk(b"tRNS", b"\0\1")]), (np.dstack([RGB, GRAY]), [])):
+        data = bytearray(made.png(array, before=before))
+        struct.pack_into(">I", data, data.index(b"IDAT") - 4, 2**32 - 256)
+        for name in ("opencv", "opencv_as_stored", "pillow"):
+            monkeypatch.setattr(f"batch_emotion.images.formats.png.{name}", None)
+        image = decode(bytes(data), SPEC, Limits())
+        assert (image.status, image.width, image.height) == (Status.CORRUPT, 36, 24)
+        assert image.error == "the image data is damaged: it is cut short"
+
+
+def test_no_library_makes_room_for_another_size_than_was_decided() -> None:
+    data = made.encoded(RGB, "JPEG2000")
+    image = decode(_with_sides(data, data.index(b"ihdr") + 4, ">I", 2**31 - 1), SPEC, Limits())
+    assert (image.status, image.width, image.height) == (Status.CORRUPT, 36, 24)
 
 
 def test_a_library_that_the_caller_has_set_otherwise_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

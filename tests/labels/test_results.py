@@ -36,7 +36,7 @@ def test_a_manifest_of_labels_may_be_of_any_encoding_and_separator(tmp_path: Pat
     found = find_labels(result, manifest, tmp_path, encoding="cp1252", delimiter="|")
     assert found is not None
     assert [label for batch in result.batches(["path"]) for label in found.of(batch).to_pylist()] == ["happy", None]
-    with pytest.raises(SourceError, match="--encoding cp1252"):
+    with pytest.raises(SourceError, match="`encoding` cp1252"):
         find_labels(result, manifest, tmp_path)
 
 

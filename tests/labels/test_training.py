@@ -6,8 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion.errors import SourceError
-from batch_emotion.labels.training import LabelOptions, labelled_splits, read_labelled, split
-from batch_emotion.options.images import SourceOptions
+from batch_emotion.labels.training import labelled_splits, read_labelled, split
+from batch_emotion.options.images import ManifestOptions
+from batch_emotion.options.train import LabelOptions
 
 
 def _images(folder: Path, counts: dict[str, int]) -> Path:
@@ -73,7 +74,7 @@ VOTES = "file,label,a,b,other\n1.jpg,a,3,1,0\n2.jpg,b,0,0,4\n3.jpg,c,0,2,8\n4.jp
 
 def _votes(tmp_path: Path, label_weight: float = 0.0) -> LabelOptions:
     (tmp_path / "votes.csv").write_text(VOTES)
-    return LabelOptions(SourceOptions(path_column="file"), label_weight)
+    return LabelOptions(ManifestOptions(path_column="file"), label_weight)
 
 
 def test_votes_become_shares_and_images_without_any_are_left_out(tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def test_votes_that_are_no_counts_are_refused(cell: str, tmp_path: Path) -> None
 
 def test_a_label_weight_without_votes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("path,label\n1.jpg,a\n2.jpg,b\n")
-    with pytest.raises(SourceError, match="--label-weight"):
+    with pytest.raises(SourceError, match="`label_weight`"):
         read_labelled(tmp_path / "m.csv", ("a", "b"), LabelOptions(label_weight=0.5))
 
 

@@ -38,7 +38,7 @@ def test_weights_are_taken_over_and_outputs_matched_by_name() -> None:
 def test_another_network_is_no_start() -> None:
     six = ARCHITECTURES["pyramid"].build((48, 48, 1), 6)
     seed = ARCHITECTURES["seed-cnn"].build((64, 64, 3), 6)
-    with pytest.raises(BundleError, match="--arch"):
+    with pytest.raises(BundleError, match="`architecture`"):
         start_from(six, tuple("abcdef"), seed, tuple("abcdef"))
 
 

@@ -301,7 +301,7 @@ def test_senseless_models_are_refused(tmp_path: Path) -> None:
         load_bundle(tmp_path / "model.pkl", ("a", "b"))
     keras_file = tmp_path / "bare.keras"
     shutil.copyfile(models_folder() / "seed-cnn" / "model.keras", keras_file)
-    with pytest.raises(BundleError, match="give --classes"):
+    with pytest.raises(BundleError, match="give `class_names`"):
         load_bundle(keras_file)
     with pytest.raises(BundleError, match="6 outputs, but 2 classes"):
         load_bundle(keras_file, ("a", "b"))

@@ -37,8 +37,8 @@ def test_mixed_precision_keeps_its_last_layer_and_its_weights_in_float32(pixels:
 
 
 def test_mixed_precision_is_not_for_onnx_runtime(faces: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--precision mixed is for TensorFlow"):
+    with pytest.raises(UsageError, match="`precision` mixed is for TensorFlow"):
         open_runtime(load_bundle("seed-cnn"), "onnx", precision="mixed")
-    with pytest.raises(UsageError, match="--precision mixed is for TensorFlow"):
+    with pytest.raises(UsageError, match="`precision` mixed is for TensorFlow"):
         predict(PredictOptions((str(faces),), tmp_path / "r.csv", runtime="onnx", precision="mixed"))
     assert not (tmp_path / "r.csv.work").exists()

@@ -57,9 +57,9 @@ def test_a_declared_option_reaches_the_command_line_the_job_file_the_checks_and_
     with pytest.raises(JobFileError, match="gamma: must be a number"):
         read_job(job, kinds_of(More))
 
-    with pytest.raises(UsageError, match=r"--gamma must be between 0\.1 and 10, not 11"):
+    with pytest.raises(UsageError, match=r"`gamma` must be between 0\.1 and 10, not 11"):
         check_ranges(More(("photos",), gamma=11))
-    with pytest.raises(UsageError, match="--sharpen-radius must be at least 0, not -1"):
+    with pytest.raises(UsageError, match=r"`sharpen.radius` must be at least 0, not -1"):
         check_ranges(More(("photos",), sharpen=Sharpening(-1)))
 
     changed = deciding_options(asked).items() - deciding_options(More(("photos",))).items()
@@ -132,6 +132,6 @@ def test_every_boolean_can_be_undone() -> None:
 
 
 def test_options_for_python_are_checked_in_the_same_way(tmp_path: Path, faces: Path) -> None:
-    with pytest.raises(UsageError, match="--path-column goes with a manifest"):
+    with pytest.raises(UsageError, match="`path_column` goes with a manifest"):
         check_options(PredictOptions((str(faces),), source=type(PredictOptions(()).source)("file")))
     assert {each.name for each in fields(PredictOptions)} >= {"sources", "out", "faces", "update"}

@@ -42,5 +42,5 @@ def test_a_baseline_is_a_result_or_its_run_json(tmp_path: Path) -> None:
         ("other.json", "run.json of a finished"),
         ("x.csv", "no such file or directory"),
     ):
-        with pytest.raises(UsageError, match=f"--baseline.*{words}"):
+        with pytest.raises(UsageError, match=f"`baseline`.*{words}"):
             read_mix(tmp_path / name)

@@ -128,7 +128,7 @@ def test_manifest_columns_come_from_the_new_manifest_and_vanished_rows_keep_thei
     found, _ = _update(_plan([("x", 1), ("z", 3)], id=["one", "three"], added=[1, 3]), earlier)
     assert found["id"].to_pylist() == ["one", "three", "2"]
     assert found["added"].to_pylist() == [1, 3, None]
-    with pytest.raises(OutputMismatch, match=r"column id is now int64.*--prune"):
+    with pytest.raises(OutputMismatch, match=r"column id is now int64.*`prune`"):
         _update(_plan([("x", 1)], id=[7]), earlier.set_column(0, "id", pa.array(["a", "b"])))
 
 
@@ -149,10 +149,10 @@ def test_pruning_drops_a_few_and_refuses_many_or_all() -> None:
     found, counts = _update(left(8), earlier, prune)
     assert len(found) == 8
     assert counts.pruned == 2  # type: ignore[attr-defined]
-    with pytest.raises(PruneRefused, match=r"3 of 10 .*--max-prune"):
+    with pytest.raises(PruneRefused, match=r"3 of 10 .*`max_prune`"):
         _update(left(7), earlier, prune)
     assert len(_update(left(1), earlier, UpdateOptions(prune=True, max_prune=0.9))[0]) == 1
-    with pytest.raises(PruneRefused, match=r"10 of 10 .*--overwrite"):
+    with pytest.raises(PruneRefused, match=r"10 of 10 .*`overwrite`"):
         _update(_plan([("elsewhere", 1)]), earlier, UpdateOptions(prune=True, max_prune=1.0))
 
 

@@ -1,9 +1,11 @@
+import re
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from batch_emotion.runs.prometheus import write_metrics
+from tests.support.command_lines import ROOT
 
 
 def _run(exit_code: int, **changes: object) -> dict[str, object]:
@@ -69,3 +71,10 @@ def test_a_first_run_that_fails_tells_of_no_result(tmp_path: Path) -> None:
         "last_run_exit_code",
         "last_run_images_scored",
     }
+
+
+def test_every_metric_is_documented(tmp_path: Path) -> None:
+    write_metrics(tmp_path / "x.prom", "nightly", _run(0), has_result=True)
+    table = (ROOT / "jobs" / "README.md").read_text().split("| metric (")[1].split("\n\n")[0]
+    documented = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)(?:\{\w+\})?`", row)}
+    assert documented == {name for name, _ in _samples(tmp_path / "x.prom")}

@@ -63,7 +63,7 @@ def test_a_delimiter_that_is_given_is_used(tmp_path: Path, given: str) -> None:
 def test_other_bytes_are_refused_with_their_line_and_the_option(tmp_path: Path, line: int) -> None:
     manifest = tmp_path / "m.csv"
     manifest.write_bytes(b"path,n\n" + b"a.jpg,1\n" * (line - 2) + "\xe4.jpg,1\n".encode("latin-1"))
-    with pytest.raises(SourceError, match=rf"is not UTF-8: line {line} holds the byte 0xe4; .* --encoding cp1252"):
+    with pytest.raises(SourceError, match=rf"is not UTF-8: line {line} holds the byte 0xe4; .* `encoding` cp1252"):
         make_plan([str(manifest)])
 
 
@@ -76,19 +76,19 @@ def test_bytes_of_file_names_are_taken_as_they_are_where_utf_8_is_asked_for(tmp_
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf_16_without_its_mark_is_refused_by_name(tmp_path: Path, encoding: str) -> None:
-    with pytest.raises(SourceError, match=f"holds NUL bytes: .*UTF-16 .*--encoding {encoding}"):
+    with pytest.raises(SourceError, match=f"holds NUL bytes: .*UTF-16 .*`encoding` {encoding}"):
         make_plan([_write(tmp_path / "m.csv", _text(","), encoding)])
 
 
 @pytest.mark.parametrize(
     ("text", "options", "words"),
     [
-        ("path;n\na;b;c\n", {}, "line 2, saw 3 .*separated by semicolons; --delimiter"),
-        ("path|n\na|b\n", {}, r"no column 'path', only: path\|n; --delimiter says"),
-        ("paths;n\na;b\n", {}, "only: paths, n; did you mean --path-column paths"),
+        ("path;n\na;b;c\n", {}, "line 2, saw 3 .*separated by semicolons; `delimiter`"),
+        ("path|n\na|b\n", {}, r"no column 'path', only: path\|n; `delimiter` says"),
+        ("paths;n\na;b\n", {}, "only: paths, n; did you mean `path_column` paths"),
         ("path,n,,\na,1,,\n", {}, r"more than once: \(no name\)"),
-        ("path\nä\n", {"encoding": "ascii"}, "is not ascii: .*--encoding"),
-        ("path\na\n", {"encoding": "utf-16"}, "is not utf-16: .*--encoding"),
+        ("path\nä\n", {"encoding": "ascii"}, "is not ascii: .*`encoding`"),
+        ("path\na\n", {"encoding": "utf-16"}, "is not utf-16: .*`encoding`"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_option(
@@ -103,7 +103,7 @@ def test_what_cannot_be_read_is_refused_with_the_option(
     [{"encoding": "klingon"}, {"encoding": "base64"}, {"delimiter": ""}, {"delimiter": "ab"}, {"delimiter": '"'}],
 )
 def test_senseless_options_are_refused_by_name(tmp_path: Path, options: dict[str, str]) -> None:
-    with pytest.raises(UsageError, match=f"^--{next(iter(options))}"):
+    with pytest.raises(UsageError, match=f"^`{next(iter(options))}"):
         make_plan([_write(tmp_path / "m.csv", _text(","))], SourceOptions(**options))  # type: ignore[arg-type]
 
 

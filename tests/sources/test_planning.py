@@ -168,7 +168,7 @@ def test_parquet_columns_keep_their_types(tmp_path: Path) -> None:
     [
         ("", "cannot be read"),
         ("file,x\na,b\n", "no column 'path', only: file, x"),
-        ("paths,x\na,b\n", "did you mean --path-column paths"),
+        ("paths,x\na,b\n", "did you mean `path_column` paths"),
         ("path,x,x\na,b,c\n", "more than once: x"),
         ("path,x\na,b,c,d\n", "cannot be read"),
     ],

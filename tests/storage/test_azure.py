@@ -12,7 +12,8 @@ from batch_emotion.errors import UsageError, one_line
 from batch_emotion.storage import azure, objects
 from batch_emotion.storage.azure import azure_options, open_azure
 from batch_emotion.storage.objects import patiently
-from batch_emotion.storage.places import RemotePath, place
+from batch_emotion.storage.places import place
+from batch_emotion.storage.remote import RemotePath
 
 HOST = "acc1.dfs.core.windows.net"
 

@@ -13,7 +13,7 @@ from batch_emotion.errors import BatchEmotionError
 from batch_emotion.records import Status
 from batch_emotion.storage import google, objects, prefetch
 from batch_emotion.storage.escaping import escape_name
-from batch_emotion.storage.places import open_filesystem
+from batch_emotion.storage.filesystems import open_filesystem
 from batch_emotion.storage.prefetch import ReadAhead
 from batch_emotion.storage.reading import FileBytes, read_file
 from tests.support.store import FORBIDDEN, SLOW_DOWN, Bucket, Request, writable

@@ -14,7 +14,8 @@ from batch_emotion.errors import OutputBusy, UsageError
 from batch_emotion.storage.commits import check_parent, commit_text, committing, write_advice
 from batch_emotion.storage.locks import hold_output, lock_file
 from batch_emotion.storage.part_folders import MANIFEST, committing_parts, folder_digest, part_files, restore_parts
-from batch_emotion.storage.places import Place, RemotePath, output_place, place, readable
+from batch_emotion.storage.places import Place, output_place, place, readable
+from batch_emotion.storage.remote import RemotePath
 from tests.support.store import FORBIDDEN, Bucket, Request, writable
 
 KEY = "a b/50%#ü.bin"

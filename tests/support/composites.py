@@ -48,6 +48,22 @@ def paste_head(canvas: NDArray[np.uint8], x: int, y: int, side: int, mirrored: b
     return x, y, side, side
 
 
+def paste_turned(
+    canvas: NDArray[np.uint8], face: NDArray[np.uint8], centre: tuple[int, int], side: int, degrees: float
+) -> Box:
+    """Paste a square crop around ``centre``, turned clockwise by ``degrees``; gives its box before it was turned."""
+    reach = round(side * 0.75)
+    view = cv2.getRotationMatrix2D(((face.shape[1] - 1) / 2, (face.shape[0] - 1) / 2), -degrees, side / face.shape[1])
+    view[:, 2] += reach - (np.array(face.shape[1::-1]) - 1) / 2
+    size = (2 * reach, 2 * reach)
+    turned = cv2.warpAffine(face, view, size, flags=cv2.INTER_CUBIC)
+    part = cv2.warpAffine(np.full(face.shape[:2], 1.0, np.float32), view, size)[..., np.newaxis]
+    left, top = centre[0] - reach, centre[1] - reach
+    under = canvas[top : top + 2 * reach, left : left + 2 * reach]
+    under[:] = (under * (1 - part) + turned * part).round()
+    return centre[0] - side // 2, centre[1] - side // 2, side, side
+
+
 def photo(width: int, height: int, sides: Sequence[int], seed: int = 0) -> tuple[NDArray[np.uint8], list[Box]]:
     """A photo with faces of these sizes from left to right, every second one mirrored, and their boxes."""
     canvas = backdrop(width, height, seed)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from batch_emotion.storage.places import open_filesystem
+from batch_emotion.storage.filesystems import open_filesystem
 from tests.support.azurite import Azurite
 from tests.support.emulated_google import Google
 from tests.support.moto_s3 import Amazon

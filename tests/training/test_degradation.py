@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from batch_emotion.training.degradation import Degradation, degrade
+from batch_emotion.options.train import Degradation
+from batch_emotion.training.degradation import degrade
 
 
 def _images(channels: int = 1) -> np.ndarray:

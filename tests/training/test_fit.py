@@ -5,9 +5,10 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from batch_emotion.training.augmentation import Augmentation, augment, mixup
+from batch_emotion.options.train import Augmentation, Recipe
+from batch_emotion.training.augmentation import augment, mixup
 from batch_emotion.training.checkpoints import read_history
-from batch_emotion.training.fit import LabelledPixels, Recipe, fit, predict_proba
+from batch_emotion.training.fit import LabelledPixels, fit, predict_proba
 
 
 def _data(count: int, seed: int) -> LabelledPixels:

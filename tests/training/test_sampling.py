@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from batch_emotion.errors import BatchEmotionError
-from batch_emotion.training.sampling import class_prior, class_shares, epoch_order, shift_prior
+from batch_emotion.training.sampling import class_prior, class_shares, epoch_order, matching_shift, shift_logits
 
 
 def _targets() -> np.ndarray:
@@ -59,7 +59,7 @@ def test_shifting_the_prior_multiplies_the_probabilities_and_scales_them_to_one(
     rows = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     before, after = np.array([0.2, 0.3, 0.5]), np.array([0.6, 0.3, 0.1])
     plain = np.asarray(model.predict_on_batch(rows))
-    shift_prior(model, before, after)
+    shift_logits(model, np.log(after / before))
     wanted = plain * after / before
     np.testing.assert_allclose(
         np.asarray(model.predict_on_batch(rows)), wanted / wanted.sum(axis=1, keepdims=True), atol=1e-5
@@ -69,5 +69,18 @@ def test_shifting_the_prior_multiplies_the_probabilities_and_scales_them_to_one(
 def test_a_network_without_a_softmax_at_its_end_is_refused() -> None:
     from keras import Input, Sequential, layers
 
-    with pytest.raises(BatchEmotionError, match="--balance"):
-        shift_prior(Sequential([Input((4,)), layers.Dense(3)]), np.ones(3) / 3, np.ones(3) / 3)
+    with pytest.raises(BatchEmotionError, match="`balance`"):
+        shift_logits(Sequential([Input((4,)), layers.Dense(3)]), np.zeros(3))
+
+
+def test_probabilities_are_shifted_to_the_mix_wanted() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.dirichlet([1, 2, 3], 500)
+    wanted = np.array([0.6, 0.3, 0.1])
+    shifted = rows * np.exp(matching_shift(rows, wanted))
+    assert (shifted / shifted.sum(axis=1, keepdims=True)).mean(axis=0) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_no_shift_is_made_where_the_mix_is_right() -> None:
+    rows = np.random.default_rng(0).dirichlet([1, 2, 3], 500)
+    assert matching_shift(rows, rows.mean(axis=0)) == pytest.approx([0, 0, 0], abs=1e-9)

@@ -9,7 +9,7 @@ from batch_emotion.model.runtime import open_runtime
 from batch_emotion.training.fit import LabelledPixels
 from batch_emotion.training.teaching import check_teachers, teach
 
-SIX = load_bundle("emotion-6")
+SIX = load_bundle("fer2013-6")
 SEVEN = load_bundle("emotion-7")
 
 
@@ -36,7 +36,7 @@ def test_targets_take_the_mean_of_the_teachers_and_of_both_sides_by_class_name()
 def test_a_teacher_must_know_the_classes_and_see_the_same_pixels() -> None:
     spec = SEVEN.card.input
     check_teachers([SIX, SEVEN], SIX.card.class_names, spec)
-    with pytest.raises(UsageError, match="emotion-6 has no class neutral"):
+    with pytest.raises(UsageError, match="fer2013-6 has no class neutral"):
         check_teachers([SEVEN, SIX], SEVEN.card.class_names, spec)
     with pytest.raises(UsageError, match="other pixels"):
         check_teachers([SIX], SIX.card.class_names, replace(spec, color_mode="rgb"))

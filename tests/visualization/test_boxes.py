@@ -54,6 +54,20 @@ def test_a_label_stays_inside_the_image() -> None:
         assert letters[1].max() < 639
 
 
+def test_labels_do_not_hide_each_other() -> None:
+    side_by_side = [Face(number, 100 + 40 * number, 200, 36, 36, 1.0) for number in range(3)]
+    colours = ["#d50000", "#0072b2", "#009e73"]
+    drawn = draw_faces(
+        np.zeros((480, 640, 3), np.uint8),
+        (640, 480),
+        [(face, "surprise 93%", colour) for face, colour in zip(side_by_side, colours, strict=True)],
+    )
+    alone = [_drawn(640, 480, face, label="surprise 93%") for face in side_by_side]
+    for colour, single in zip(colours, alone, strict=True):
+        own = (drawn == [int(colour[at : at + 2], 16) for at in (1, 3, 5)]).all(axis=2)
+        assert own.sum() >= 0.85 * (single == RED).all(axis=2).sum()
+
+
 def test_any_character_is_drawn_or_escaped() -> None:
     assert drawable("glücklich 93%") == "glücklich 93%"
     assert drawable("радость χαρά") == "радость χαρά"

@@ -80,15 +80,13 @@ def _start(cpus: int, folder: str) -> None:
     _init(address="local", num_cpus=cpus, object_store_memory=_STORE_BYTES, include_dashboard=False, _temp_dir=folder)
 
 
-def _init(**how: object) -> None:
+def _init(address: str, **settings: object) -> None:
     import ray
 
     try:
-        ray.init(logging_level=logging.CRITICAL, log_to_driver=False, **how)
+        ray.init(address=address, logging_level=logging.CRITICAL, log_to_driver=False, **settings)
     except Exception as error:
-        where = (
-            "Ray could not be started" if how["address"] == "local" else f"no Ray cluster answers at {how['address']}"
-        )
+        where = "Ray could not be started" if address == "local" else f"no Ray cluster answers at {address}"
         raise BatchEmotionError(f"{where}: {one_line(error)[:400]}") from error
 
 
@@ -102,7 +100,7 @@ def _with_gpus(workers: int, options: EngineOptions) -> int:
     fitting = math.floor(gpus / options.gpus_per_worker)
     if fitting < (options.num_workers or 1):
         raise UsageError(
-            f"--gpus-per-worker {options.gpus_per_worker:g}: this machine has {gpus:g} GPUs, "
+            f"`gpus_per_worker` {options.gpus_per_worker:g}: this machine has {gpus:g} GPUs, "
             f"not enough for {options.num_workers or 1} workers"
         )
     return int(min(workers, fitting))

@@ -58,7 +58,7 @@ class _Driver:
         options: what each worker takes.
         workers: how many there are.
         suspects: shards by how often they were found marked after workers had died.
-        on_report: told of each shard that is done.
+        on_report: called with the report of each shard.
     """
 
     cut: Sequence[tuple[int, int, int]]
@@ -114,7 +114,7 @@ class _Driver:
         return BatchEmotionError(
             f"the images {shard.first} to {shard.first + shard.count - 1} of the plan end every worker, "
             f"even alone and decoded in a child process: {failure}; give the workers more memory, or fewer images at a "
-            "time (--batch-size), and run the same command again, what is committed is kept"
+            "time (`batch_size`), and run the same command again, what is committed is kept"
         )
 
 

@@ -41,13 +41,13 @@ def read_facts(data: bytes) -> ImageFacts:
     return ImageFacts("BMP", (header.width, abs(header.height)), alpha=header.masks[3] != 0)
 
 
-def read_samples(data: bytes, _: ImageFacts) -> Samples:
+def read_samples(data: bytes, facts: ImageFacts) -> Samples:
     """Decode to 8 bits RGB or RGBA."""
     header = _header(data)
     if header.compression in _RUN_LENGTH:
         is_small = header.width * abs(header.height) <= _SLOWLY
         return first_decoded(
-            lambda: opencv(data), lambda: pillow(BmpImagePlugin.BmpImageFile, data) if is_small else None
+            lambda: opencv(data), lambda: pillow(BmpImagePlugin.BmpImageFile, data, facts) if is_small else None
         )
     rows = _rows(data, header)
     if header.bits <= 8:
@@ -95,8 +95,8 @@ def _palette(data: bytes, header: _Header) -> Samples:
     each = 3 if header.size == _CORE else 4
     masks = {_MASKS: 12, _MASKS_AND_ALPHA: 16}.get(header.compression, 0) if header.size == _INFO else 0
     start = _FILE_HEADER + header.size + masks
-    told = struct.unpack_from("<I", data, 46)[0] if header.size >= _INFO else 0
-    count = min(told or 2**header.bits, 256)
+    stated = struct.unpack_from("<I", data, 46)[0] if header.size >= _INFO else 0
+    count = min(stated or 2**header.bits, 256)
     entries = np.frombuffer(data[start : start + count * each], np.uint8)
     entries = entries[: len(entries) // each * each].reshape(-1, each)[:, 2::-1]
     palette = np.zeros((256, 3), np.uint8)

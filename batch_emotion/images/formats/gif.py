@@ -28,7 +28,7 @@ def read_facts(data: bytes) -> ImageFacts:
     return ImageFacts("GIF", size, alpha=transparent, frame=box if (box.width, box.height) != size else None)
 
 
-def read_samples(data: bytes, _: ImageFacts) -> Samples:
+def read_samples(data: bytes, facts: ImageFacts) -> Samples:
     """Decode to 8 bits grey, RGB or RGBA."""
     at, control = _first_frame(data)
     flags = data[10]
@@ -36,7 +36,9 @@ def read_samples(data: bytes, _: ImageFacts) -> Samples:
     _, _, width, height, frame_flags = _FRAME.unpack_from(data, at + 1)
     screen = _SCREEN.pack(width, height, flags) + b"\0\0"
     frame = b"," + _FRAME.pack(0, 0, width, height, frame_flags)
-    return pillow(GifImagePlugin.GifImageFile, b"".join((b"GIF89a", screen, palette, control, frame, data[at + 10 :])))
+    return pillow(
+        GifImagePlugin.GifImageFile, b"".join((b"GIF89a", screen, palette, control, frame, data[at + 10 :])), facts
+    )
 
 
 def _first_frame(data: bytes) -> tuple[int, bytes]:

@@ -55,7 +55,7 @@ def read_facts(data: bytes) -> ImageFacts:
 def read_samples(data: bytes, facts: ImageFacts) -> Samples:
     """Decode to 8 bits, or to what a HEIC stores."""
     if facts.format == "AVIF":
-        return pillow(AvifImagePlugin.AvifImageFile, data)
+        return pillow(AvifImagePlugin.AvifImageFile, data, facts)
     image = _open(data)
     try:
         samples = np.asarray(image)

@@ -19,6 +19,9 @@ _COMMON_FRAMES, _DECODED_FRAMES = frozenset((0xC0, 0xC1, 0xC2)), frozenset((0xC0
 _ALONE = frozenset((0x00, 0x01, *range(0xD0, 0xD9), 0xFF))
 _PASSED_OVER = frozenset(range(256)) - _FRAMES - _ALONE - _ENDS - {_METADATA, _ADOBE}
 _SEQUENTIAL_FRAMES = frozenset((0xC0, 0xC1, 0xC3, 0xC9))
+_SCAN, _MOST_SCANS = b"\xff\xda", 500
+"""A picture in colour needs about ten, and could have some two hundred that are of use."""
+
 _SEGMENT = struct.Struct(">BHHB")
 _REDUCED = {
     1: 0,
@@ -62,12 +65,22 @@ def read_facts(data: bytes) -> ImageFacts:
         and b"JFIF\0" not in data[:frame]
         and (transform == 0 or (transform is None and data[frame + 10 : frame + 19 : 3] == b"RGB"))
     )
-    return _facts(width, height, orientation, data[frame + 1], precision, components, is_rgb)
+    is_buffered = data[frame + 1] not in _SEQUENTIAL_FRAMES or data[at + 4 : at + 5] < data[frame + 9 : frame + 10]
+    if is_buffered and (scans := data.count(_SCAN)) > _MOST_SCANS:
+        raise unsupported(f"a JPEG of {scans} scans, each of which goes over all of it; save it anew")
+    return _facts(width, height, orientation, data[frame + 1], precision, components, is_rgb, is_buffered)
 
 
 @lru_cache(1024)
 def _facts(
-    width: int, height: int, orientation: int, frame: int, precision: int, components: int, is_rgb: bool
+    width: int,
+    height: int,
+    orientation: int,
+    frame: int,
+    precision: int,
+    components: int,
+    is_rgb: bool,
+    is_buffered: bool,
 ) -> ImageFacts:
     """One object for all images that are alike, as the faces of a data set are."""
     if not height and width:
@@ -75,7 +88,6 @@ def _facts(
     if precision != 8 or components not in (1, 3, 4) or frame not in _DECODED_FRAMES:
         raise unsupported(f"a JPEG of a kind that is not decoded ({components} components of {precision} bits)")
     plain = frame in _COMMON_FRAMES and components < 4 and not is_rgb
-    is_buffered = frame not in _SEQUENTIAL_FRAMES
     return ImageFacts("JPEG", (width, height), orientation, gray=components == 1, is_buffered=is_buffered, plain=plain)
 
 
@@ -88,7 +100,7 @@ def read_samples(data: bytes, facts: ImageFacts, gray: bool = False, divisor: in
     samples = opencv(data, gray and facts.plain, _REDUCED[divisor])
     if samples is not None:
         return samples
-    return _shrunk(pillow(JpegImagePlugin.JpegImageFile, data), divisor)
+    return _shrunk(pillow(JpegImagePlugin.JpegImageFile, data, facts), divisor)
 
 
 def _shrunk(samples: Samples, divisor: int) -> Samples:

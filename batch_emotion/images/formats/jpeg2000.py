@@ -37,6 +37,6 @@ def read_facts(data: bytes) -> ImageFacts:
     )
 
 
-def read_samples(data: bytes, _: ImageFacts) -> Samples:
+def read_samples(data: bytes, facts: ImageFacts) -> Samples:
     """Decode to 8 or 16 bits."""
-    return first_decoded(lambda: pillow(Jpeg2KImagePlugin.Jpeg2KImageFile, data), lambda: opencv_as_stored(data))
+    return first_decoded(lambda: pillow(Jpeg2KImagePlugin.Jpeg2KImageFile, data, facts), lambda: opencv_as_stored(data))

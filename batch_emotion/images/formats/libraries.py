@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageFile
 
-from batch_emotion.images.facts import ImageRefused, unsupported
+from batch_emotion.images.facts import ImageFacts, ImageRefused, unsupported
 
 Samples = NDArray[Any]
 """Grey (h, w), grey and alpha (h, w, 2), RGB (h, w, 3) or RGBA (h, w, 4), of any number type."""
@@ -47,13 +47,15 @@ def _decoded(data: bytes, flags: int) -> Samples | None:
     return samples
 
 
-def pillow(open_image: Callable[[io.BytesIO], ImageFile.ImageFile], data: bytes) -> Samples:
-    """Decode by one of Pillow's plugins.
+def pillow(open_image: Callable[[io.BytesIO], ImageFile.ImageFile], data: bytes, facts: ImageFacts) -> Samples:
+    """Decode by one of Pillow's plugins, unless it reads another size from the header than was decided.
 
     The plugin is called by itself: ``Image.open`` would ask all others too, and mind a limit that is the caller's.
     """
     silence_pillow()
     with open_image(io.BytesIO(data)) as image:
+        if image.size != facts.first_size:  # it would make room for as much before it notices
+            raise ValueError(f"one header says {facts.first_size}, another {image.size}")
         mode = image.mode
         if mode == "P":
             transparent = "transparency" in image.info or (image.palette is not None and image.palette.mode == "RGBA")

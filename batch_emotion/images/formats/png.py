@@ -30,14 +30,13 @@ _LONGEST_TEXT = 2**20
 
 @dataclass
 class _Chunks:
-    """Where what matters lies; ``cut`` is what there is of pixels whose chunk goes on beyond the file's end."""
+    """Where what matters lies."""
 
     pixels: list[slice] = field(default_factory=list)
-    cut: bytes = b""
     transparency: bytes | None = None
     exif: list[bytes] = field(default_factory=list)
     xmp: list[bytes] = field(default_factory=list)
-    is_whole: bool = False
+    is_cut: bool = False
 
 
 def read_facts(data: bytes) -> ImageFacts:
@@ -50,7 +49,7 @@ def read_facts(data: bytes) -> ImageFacts:
     if _is_plain(data):
         return _facts(width, height, bits, color, False, 1, True)
     chunks = _walk(data)
-    if not any(data.startswith(b"IDAT", piece.start + 4) for piece in chunks.pixels):
+    if not chunks.is_cut and not any(data.startswith(b"IDAT", piece.start + 4) for piece in chunks.pixels):
         raise ValueError("no IDAT chunk")
     orientation = orientation_of(chunks.exif, chunks.xmp)
     return _facts(width, height, bits, color, chunks.transparency is not None, orientation, False)
@@ -74,51 +73,50 @@ def read_samples(data: bytes, facts: ImageFacts) -> Samples:
         if samples is not None:
             return samples
     chunks = _walk(data)
+    if chunks.is_cut:
+        raise ValueError("it is cut short")  # OpenCV would make room for all that the cut chunk says it holds
     is_palette, transparency = data[25] == _PALETTE, chunks.transparency or b""
     kept: list[bytes | memoryview] = [memoryview(data)[piece] for piece in chunks.pixels]
     if is_palette and transparency:
         at = next(at for at, piece in enumerate(kept) if piece[4:8] == b"IDAT")
         kept.insert(at, _chunk(b"tRNS", transparency[:256]))
-    if chunks.cut:
-        kept.append(_chunk(b"IDAT", chunks.cut))  # OpenCV would take the memory for all that it is said to hold
-    pixels = b"".join((SIGNATURE, *kept, _END if chunks.is_whole else b""))
+    pixels = b"".join((SIGNATURE, *kept, _END))
     as_stored = facts.alpha or facts.bits > 8
     samples = first_decoded(
         lambda: opencv_as_stored(pixels) if as_stored else opencv(pixels, facts.gray),
-        lambda: pillow(PngImagePlugin.PngImageFile, pixels),
+        lambda: pillow(PngImagePlugin.PngImageFile, pixels, facts),
     )
     return samples if is_palette or not transparency else _with_color_key(samples, transparency, facts.bits)
 
 
 def _is_plain(data: bytes) -> bool:
     """Whether a file has no chunk but those that make pixels, and none is cut."""
-    at = 33
+    at, has_pixels = 33, False
     while at + 12 <= len(data):
         length, kind = _CHUNK.unpack_from(data, at)
-        if kind == b"IEND":
-            return True
-        if kind not in _HARMLESS:
+        if kind == b"IDAT":
+            has_pixels = True
+        elif kind == b"IEND":
+            return has_pixels  # or OpenCV would look for them beyond
+        elif kind not in _HARMLESS:
             return False
         at += 12 + length
     return False
 
 
 def _walk(data: bytes) -> _Chunks:
-    """Sort the chunks, up to IEND or to where the file is cut."""
+    """Sort the chunks, up to the end or to one that is cut; what lacks but the end, or a text's, has all its pixels."""
     chunks, at = _Chunks(), 8
     while at + 12 <= len(data):
         length, kind = _CHUNK.unpack_from(data, at)
         end = at + 12 + length
         if end > len(data):
-            if kind == b"IDAT":
-                chunks.cut = data[at + 8 :]
-                return chunks
+            chunks.is_cut = kind in _PIXELS
             break
         if kind in _PIXELS:
             chunks.pixels.append(slice(at, end))
         elif kind == b"IEND":
-            chunks.is_whole = True
-            return chunks
+            break
         elif kind == b"tRNS":
             chunks.transparency = chunks.transparency or data[at + 8 : end - 4]
         elif kind == b"eXIf":
@@ -126,7 +124,6 @@ def _walk(data: bytes) -> _Chunks:
         elif kind in _TEXTS:
             _read_text(kind, data[at + 8 : end - 4], chunks)
         at = end
-    chunks.is_whole = True  # but for the end chunk, or for what makes no pixels
     return chunks
 
 

@@ -48,11 +48,11 @@ def read_facts(data: bytes) -> ImageFacts:
     if _WIDTH not in tags.values or _HEIGHT not in tags.values:
         raise ValueError("no width or no height")
     bits, numbers = tags.first(_BITS, 1), tags.first(_SAMPLE_FORMAT, _UNSIGNED)
-    said = tags.first(_ORIENTATION, 0)
+    stated = tags.first(_ORIENTATION, 0)
     return ImageFacts(
         "TIFF",
         (tags.first(_WIDTH, 0), tags.first(_HEIGHT, 0)),
-        said if 1 <= said <= 8 else orientation_of((), [data[tags.xmp]]),
+        stated if 1 <= stated <= 8 else orientation_of((), [data[tags.xmp]]),
         bits,
         _maximum(bits, numbers),
         gray=tags.first(_PHOTOMETRIC, _BLACK_IS_ZERO) in (_WHITE_IS_ZERO, _BLACK_IS_ZERO),
@@ -100,7 +100,7 @@ def _decoded(data: bytes, tags: _Tags, facts: ImageFacts) -> Samples:
 
     def by_pillow() -> Samples:
         try:
-            return pillow(TiffImagePlugin.TiffImageFile, data)
+            return pillow(TiffImagePlugin.TiffImageFile, data, facts)
         except SyntaxError as error:
             if "pixel mode" not in str(error) or (facts.bits, number) in _KNOWN_TO_OPENCV:
                 raise  # it is damage that makes both fail

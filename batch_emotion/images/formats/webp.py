@@ -59,7 +59,7 @@ def read_samples(data: bytes, facts: ImageFacts) -> Samples:
     single = b"RIFF" + (4 + len(content)).to_bytes(4, "little") + b"WEBP" + content
     return first_decoded(
         lambda: opencv_as_stored(single) if facts.alpha else opencv(single),
-        lambda: pillow(WebPImagePlugin.WebPImageFile, single),
+        lambda: pillow(WebPImagePlugin.WebPImageFile, single, facts),
     )
 
 

@@ -1,0 +1,79 @@
+"""The options of ``evaluate``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batch_emotion.options.declared import option
+from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, PATH_COLUMN_HELP, Limits
+from batch_emotion.options.models import CLASSES_HELP, MODEL_HELP, ONLY_HELP, PICKLE_HELP, RUNTIME_HELP, RuntimeName
+
+if TYPE_CHECKING:
+    from batch_emotion.storage.places import Place
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What to evaluate, by what labels, and where to.
+
+    Attributes:
+        data: labelled images as ``train`` takes them, or a result of ``predict``.
+        out: the folder of the evaluation.
+        model: a bundled model's name, a bundle's folder, or a Keras file; the default model where None, and for a
+            result the model that made it.
+        class_names: the classes of a bare Keras file.
+        trust_pickle: load a pickled model, which can run any code.
+        runtime: what runs the network.
+        only: the classes to choose among; all of the model's where None.
+        labels: for a result, a manifest with path and label, or ``folders``; where None, the result's column ``label``,
+            else the folders in its paths.
+        path_column: a manifest's column that holds the paths.
+        root: where relative paths start; a manifest's own folder, for a result the working directory, where None.
+        votes: a table of how many people chose each class for each image.
+        encoding: of a CSV manifest or of votes; found from its bytes where None.
+        delimiter: of a CSV manifest or of votes; found from its header where None.
+        limits: what is refused.
+        batch_size: images in a batch.
+        seed: random seed of the bootstrap.
+        overwrite: replace an existing evaluation.
+    """
+
+    data: Path = option(
+        help="Labelled images as for train (only val/ where there are train/ and val/), or a result of predict: "
+        "a file or a directory.",
+        metavar="DATA",
+        argument=True,
+    )
+    out: Path = option(help="The folder for the evaluation.")
+    model: str | Path | None = option(
+        None,
+        f"{MODEL_HELP} Default: that of predict; for a result, the bundled model that made it.",
+        written="text",
+    )
+    class_names: tuple[str, ...] | None = option(None, CLASSES_HELP, flag="classes", written="names")
+    trust_pickle: bool = option(False, PICKLE_HELP)
+    runtime: RuntimeName = option("auto", RUNTIME_HELP)
+    only: tuple[str, ...] | None = option(None, ONLY_HELP, written="names")
+    labels: str | None = option(
+        None,
+        "For a result: a manifest with path and label, or 'folders'. Default: its column label, else the folders in "
+        "its paths.",
+    )
+    path_column: str = option("path", PATH_COLUMN_HELP)
+    root: Place | None = option(
+        None,
+        "The folder that relative paths start in. Default: the manifest's; for a result, the working directory.",
+        written="place",
+    )
+    votes: Path | None = option(
+        None,
+        "A table with a column file and, for each class, how many people chose it, to measure agreement with them.",
+    )
+    encoding: str | None = option(None, ENCODING_HELP)
+    delimiter: str | None = option(None, DELIMITER_HELP)
+    limits: Limits = field(default_factory=Limits)
+    batch_size: int = option(256, "Images in a batch.", at_least=1)
+    seed: int = option(0, "Random seed.", at_least=0)
+    overwrite: bool = option(False, "Replace an existing evaluation.")

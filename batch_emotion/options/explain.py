@@ -1,0 +1,52 @@
+"""The options of ``explain``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from batch_emotion._version import DEFAULT_MODEL
+from batch_emotion.options.declared import option, optional_group
+from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, FaceOptions, Limits
+from batch_emotion.options.models import CLASSES_HELP, MODEL_HELP, PICKLE_HELP
+
+
+@dataclass(frozen=True)
+class ExplainOptions:
+    """Which images to explain, with which model, and where to.
+
+    Attributes:
+        sources: image files, directories, globs, or one manifest, as for ``predict``.
+        out: a folder for the pictures, or a ``.png`` for one image.
+        model: a bundled model's name, a bundle's folder, or a Keras file.
+        class_names: the classes of a bare Keras file.
+        trust_pickle: load a pickled model, which can run any code.
+        target: the class to explain; the predicted one where None.
+        layer: the layer whose maps are used; the last one that keeps height and width where None.
+        limits: what is refused.
+        overwrite: replace existing pictures.
+        faces: explain each face found; None explains every image whole.
+        encoding: of a CSV manifest; found from its bytes where None.
+        delimiter: of a CSV manifest; found from its header where None.
+    """
+
+    sources: tuple[str, ...] = option(
+        help="Image files, directories, globs, or one manifest.",
+        flag="images",
+        metavar="IMAGE...",
+        argument=True,
+        written="words",
+    )
+    out: Path = option(help="The folder for the pictures; for one image, a .png.")
+    model: str | Path = option(DEFAULT_MODEL, MODEL_HELP, written="text")
+    class_names: tuple[str, ...] | None = option(None, CLASSES_HELP, flag="classes", written="names")
+    trust_pickle: bool = option(False, PICKLE_HELP)
+    target: str | None = option(None, "The class to explain. Default: the predicted one.", metavar="CLASS")
+    layer: str | None = option(None, "The layer whose maps are used. Default: the last that keeps height and width.")
+    limits: Limits = field(default_factory=Limits)
+    overwrite: bool = option(False, "Replace existing pictures.")
+    faces: FaceOptions | None = optional_group(
+        FaceOptions, flag="faces", help="Images are photos: find the faces, one picture for each."
+    )
+    encoding: str | None = option(None, ENCODING_HELP)
+    delimiter: str | None = option(None, DELIMITER_HELP)

@@ -1,0 +1,70 @@
+"""The options of ``report``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from batch_emotion.options.declared import option
+from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, Limits
+
+if TYPE_CHECKING:
+    from batch_emotion.storage.places import Place
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Which result to report on, and where to.
+
+    Attributes:
+        result: what ``predict`` wrote: a Parquet file, a CSV file or a directory of parts.
+        out: the page, ``.html``.
+        labels: a manifest with path and label, ``folders`` or ``none``; where None the result's column ``label`` is
+            taken, else the folders in its paths where most are named like classes.
+        root: where the result's relative paths start; the working directory where None.
+        compare: another result of the same images.
+        group_by: a column of the result whose values are counted apart.
+        figures: a folder for the charts.
+        figure_format: of those files.
+        json: a file for the numbers.
+        model: the one that made the result, to show where it looks; the bundled one that the result names where None.
+        explain: show where the model looks.
+        limits: what is refused when images are read.
+        encoding: of a CSV manifest of labels; found from its bytes where None.
+        delimiter: of a CSV manifest of labels; found from its header where None.
+    """
+
+    result: Place = option(
+        help="A result of predict: .parquet, .csv or a directory, a path or URI.",
+        metavar="RESULT",
+        argument=True,
+        written="place",
+    )
+    out: Path = option(help="The page: .html. An existing page is replaced.")
+    labels: str | None = option(
+        None,
+        "A manifest with path and label, 'folders' or 'none'. Default: the column label, else the folders in the paths "
+        "where most are named like classes.",
+    )
+    root: Place | None = option(
+        None, "The folder that relative paths start in. Default: the working directory.", written="place"
+    )
+    compare: Place | None = option(None, "Another result of the same images, to show the differences.", written="place")
+    group_by: str | None = option(
+        None,
+        "Show the class mix for each value of a column, such as camera or day; dates become a time line.",
+        metavar="COLUMN",
+    )
+    figures: Path | None = option(None, "Also write the charts to this folder.")
+    figure_format: Literal["png", "svg"] = option("png", "The format of these charts.")
+    json: Path | None = option(None, "Also write the numbers to this file.")
+    model: str | Path | None = option(
+        None,
+        "The model that made the result, to show where it looks. Default: the bundled model that it names.",
+        written="text",
+    )
+    explain: bool = option(True, "Show where the model looks (Grad-CAM).")
+    limits: Limits = field(default_factory=Limits)
+    encoding: str | None = option(None, ENCODING_HELP)
+    delimiter: str | None = option(None, DELIMITER_HELP)

@@ -1,0 +1,80 @@
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batch_emotion.cli import main
+from batch_emotion.cli.answers import answer_lines
+from batch_emotion.images.synthetic import write_samples
+from tests.support.composites import astronaut, photo, write_photo
+
+
+def _row(path: str, status: str = "ok", confidence: float | None = 0.5, **others: Any) -> dict[str, Any]:
+    emotion = None if status != "ok" else "happy"
+    return {"path": path, "status": status, "emotion": emotion, "confidence": confidence, "error": None} | others
+
+
+def _stream(encoding: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+
+
+def test_the_surest_comes_first_and_failures_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    rows = [
+        _row("bad.jpg", "corrupt", None, error="cut short"),
+        _row("a.jpg", confidence=0.25),
+        _row("b.jpg", confidence=1.0),
+    ]
+    assert answer_lines(rows, _stream("utf-8")) == [
+        "file          emotion  confidence",
+        "b.jpg         happy    100.0%      ██████████",
+        "a.jpg         happy    25.0%       ██▌",
+        "bad.jpg       corrupt: cut short",
+    ]
+    assert answer_lines(rows, _stream("ascii"))[1].endswith("  ##########")
+
+
+def test_faces_have_their_box_and_a_long_path_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    box = {"face_index": 0, "box_x": 1, "box_y": 2, "box_w": 30, "box_h": 40}
+    none = dict.fromkeys(box)
+    rows = [_row("folder/" * 20 + "a.jpg", **box), _row("b.jpg", "no_face", None, **none)]
+    heading, face, bare = answer_lines(rows, _stream("ascii"))
+    assert heading.split() == ["file", "face", "emotion", "confidence"]
+    assert face.split() == [face.split()[0], "30x40+1+2", "happy", "50.0%", "#####"]
+    assert face.startswith("...")
+    assert face.split()[0].endswith("older/a.jpg")
+    assert bare.split("  ")[0] == "b.jpg"
+    assert bare.endswith("no face was found")
+    assert max(map(len, (heading, face, bare))) <= 60
+
+
+def test_a_folder_of_photos_is_answered_with_its_faces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photos").mkdir()
+    write_photo(tmp_path / "photos" / "a.jpg", photo(900, 420, (70, 110))[0])
+    write_photo(tmp_path / "photos" / "b.jpg", astronaut())
+    assert main(["predict", str(tmp_path / "photos")]) == 0
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 1 + 3
+    assert captured.out.split()[:4] == ["file", "face", "emotion", "confidence"]
+    assert main(["predict", str(tmp_path / "photos"), "--faces", "--out", str(tmp_path / "r.csv")]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("happy    ") >= 3
+    assert sorted(path.name for path in tmp_path.iterdir())[:2] == ["photos", "r.csv"]
+
+
+def test_crops_are_answered_whole_and_many_ask_for_an_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_samples(tmp_path / "faces", 1)
+    assert main(["predict", str(tmp_path / "faces")]) == 0
+    assert capsys.readouterr().out.split()[:3] == ["file", "emotion", "confidence"]
+    write_samples(tmp_path / "many", 9)
+    assert main(["predict", str(tmp_path / "many")]) == 2
+    assert "--out is needed for more than 50 images, and there are 54" in capsys.readouterr().err
+    assert main(["predict", str(tmp_path / "gone")]) == 2
+    assert f"no such file or directory: {tmp_path / 'gone'}" in capsys.readouterr().err
+    assert main(["predict", "-"]) == 2
+    assert "--out is needed for a list or manifest of images" in capsys.readouterr().err
