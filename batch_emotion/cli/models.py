@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from batch_emotion.cli.app import command
+from batch_emotion.cli.options import in_flags
 from batch_emotion.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -41,9 +42,8 @@ def models(
     else:
         for bundle in sorted(bundles, key=lambda each: each.card.name != DEFAULT_MODEL):
             card = bundle.card
-            typer.echo(
-                f"{card.name}{' (the default)' if card.name == DEFAULT_MODEL else ''}: {USES.get(card.name, '')}"
-            )
+            default = " (the default)" if card.name == DEFAULT_MODEL else ""
+            typer.echo(f"{card.name}{default}: {in_flags(USES.get(card.name, ''))}")
             typer.echo(f"  {', '.join(card.class_names)}")
             typer.echo(f"  {card.parameters:,} parameters; {_accuracies(card.metrics)}")
         typer.echo("\nbatch-emotion models NAME shows a model's card.")

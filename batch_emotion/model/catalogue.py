@@ -4,7 +4,7 @@ from __future__ import annotations
 
 USES = {
     "emotion-7": "For most pictures: seven classes with neutral, which most faces in everyday pictures are. "
-    "`only` angry,disgust,fear,happy,sad,surprise leaves neutral out.",
+    "The option `only` leaves classes out, such as neutral.",
     "emotion-6": "For pictures that all show an expression: six classes, no neutral. "
     "A neutral face gets one of the six.",
     "fer2013-6": "To compare with figures published for FER-2013: answers as its labels do, where people often see "
