@@ -27,7 +27,7 @@ SIX = ("angry", "disgust", "fear", "happy", "sad", "surprise")
 
 @pytest.fixture
 def data(faces: Path, tmp_path: Path) -> Path:
-    """The six classes, four images of one that the model lacks, and one that cannot be decoded."""
+    """The six classes, four images of one that six-class models lack, and one that cannot be decoded."""
     folder = tmp_path / "data"
     shutil.copytree(faces, folder)
     (folder / "Neutral").mkdir()
@@ -57,11 +57,11 @@ def _figures(evaluation: dict) -> dict:
 
 
 def test_the_figures_are_those_of_the_predictions(data: Path, tmp_path: Path) -> None:
-    evaluation = evaluate(EvaluateOptions(data, tmp_path / "e")).evaluation
+    evaluation = evaluate(EvaluateOptions(data, tmp_path / "e", "emotion-6")).evaluation
     assert sorted(path.name for path in (tmp_path / "e").iterdir()) == sorted(FILES)
     assert json.loads((tmp_path / "e" / "evaluation.json").read_text()) == json.loads(json.dumps(evaluation))
     assert evaluation["format_version"] == 2
-    table = predict(PredictOptions((str(data),))).table
+    table = predict(PredictOptions((str(data),), model="emotion-6")).table
     assert table is not None
     rows = [(Path(row["path"]).parent.name.lower(), row) for row in table.to_pylist() if row["status"] == "ok"]
     judged = [(label, row) for label, row in rows if label in SIX]
@@ -87,7 +87,7 @@ def test_the_figures_are_those_of_the_predictions(data: Path, tmp_path: Path) ->
 
 def test_an_image_of_impossible_sides_is_left_out(data: Path, tmp_path: Path) -> None:
     (data / "happy" / "wide.bmp").write_bytes(wide_bmp())
-    told = evaluate(EvaluateOptions(data, tmp_path / "e")).evaluation
+    told = evaluate(EvaluateOptions(data, tmp_path / "e", "emotion-6")).evaluation
     assert told["data"]["not_scored"] == {"corrupt": 1, "too_large": 1}
     assert told["all"]["images"] == 48
 
@@ -123,7 +123,7 @@ def test_a_result_gives_the_same_figures_as_its_images(name: str, data: Path, in
 
 
 def test_a_result_is_read_once(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    predict(PredictOptions((str(data),), tmp_path / "r.parquet"))
+    predict(PredictOptions((str(data),), tmp_path / "r.parquet", model="emotion-6"))
     read: list[object] = []
     batches = StoredResult.batches
 
@@ -195,7 +195,7 @@ def test_the_folders_can_be_preferred_to_the_column(faces: Path, tmp_path: Path)
 
 def test_agreement_counts_the_clear_majorities_whatever_the_label(data: Path, informed: Path, tmp_path: Path) -> None:
     bundle = load_bundle("seed-cnn")
-    table = predict(PredictOptions((str(data),))).table
+    table = predict(PredictOptions((str(data),), model=informed)).table
     assert table is not None
     predicted = {row["path"]: row["emotion"] for row in table.to_pylist()}
     votes = tmp_path / "votes.csv"
@@ -268,7 +268,7 @@ def test_what_cannot_be_evaluated_is_refused_and_nothing_is_written(data: Path, 
     shutil.copytree(data / "Neutral", tmp_path / "others" / "neutral")
     for source, error in (("broken", BatchEmotionError), ("others", SourceError), ("gone", SourceError)):
         with pytest.raises(error):
-            evaluate(EvaluateOptions(tmp_path / source, tmp_path / "e"))
+            evaluate(EvaluateOptions(tmp_path / source, tmp_path / "e", "emotion-6"))
     with pytest.raises(UsageError, match="`labels` goes with a result"):
         evaluate(EvaluateOptions(data, tmp_path / "e", labels=str(tmp_path / "l.csv")))
     with pytest.raises(UsageError, match="make it first"):
@@ -306,11 +306,11 @@ def test_the_validation_folder_is_evaluated_where_there_is_one(faces: Path, tmp_
 def test_the_command_prints_a_table_of_80_columns(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["evaluate", str(data), "--out", str(tmp_path / "e")]) == 0
+    assert main(["evaluate", str(data), "--model", "emotion-6", "--out", str(tmp_path / "e")]) == 0
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[0] == f"{DEFAULT_MODEL} on data"
+    assert lines[0] == "emotion-6 on data"
     assert any(line.startswith("accuracy") and "without duplicates" in lines[2] for line in lines)
     assert "left out: 4 images of neutral" in printed.err
     assert "not scored: 1 corrupt" in printed.err
@@ -334,11 +334,13 @@ def test_pixel_digests_tell_pixels_apart(faces: Path) -> None:
 def test_a_manifest_brings_its_own_column_and_root_or_votes(faces: Path, tmp_path: Path) -> None:
     names = [f"{emotion}/{emotion}-0001.png" for emotion in SIX]
     (tmp_path / "m.csv").write_text("file,label\n" + "".join(f"{name},{name.split('/')[0]}\n" for name in names))
-    by_label = evaluate(EvaluateOptions(tmp_path / "m.csv", tmp_path / "e", path_column="file", root=faces)).evaluation
+    by_label = evaluate(
+        EvaluateOptions(tmp_path / "m.csv", tmp_path / "e", "emotion-6", path_column="file", root=faces)
+    ).evaluation
     assert by_label["data"]["not_scored"] == {}
     rows = [f"{name},{','.join('8' if name.startswith(each) else '1' for each in SIX)}" for name in names]
     rows.append(f"{names[0]},0,0,0,0,0,0")
     (tmp_path / "v.csv").write_text(f"path,{','.join(SIX)}\n" + "\n".join(rows) + "\n")
-    by_votes = evaluate(EvaluateOptions(tmp_path / "v.csv", tmp_path / "f", root=faces)).evaluation
+    by_votes = evaluate(EvaluateOptions(tmp_path / "v.csv", tmp_path / "f", "emotion-6", root=faces)).evaluation
     assert by_votes["all"] == by_label["all"]
     assert by_votes["data"]["unlabelled"] == 1

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from batch_emotion import AnnotateOptions, FaceOptions, PredictOptions, predict
+from batch_emotion import DEFAULT_MODEL, AnnotateOptions, FaceOptions, PredictOptions, predict
 from batch_emotion.cli import main
 from batch_emotion.commands.merge import merge
 from batch_emotion.errors import OutputMismatch, SourceError, UsageError
@@ -91,7 +91,7 @@ def test_there_is_a_row_for_each_face_and_one_for_each_image_without(
     footer = {key.decode(): value.decode() for key, value in pq.read_schema(tmp_path / "r.parquet").metadata.items()}
     assert footer["batch_emotion.detector"] == "centerface"
     assert footer["batch_emotion.min_face_score"] == "0.5"
-    assert footer["batch_emotion.model"] == "emotion-6"
+    assert footer["batch_emotion.model"] == DEFAULT_MODEL
     assert len(footer["batch_emotion.detector_sha256"]) == 64
     assert footer["batch_emotion.face_margin"] == "0.0"
     assert (footer["batch_emotion.min_face_size"], footer["batch_emotion.max_faces"]) == ("36", "100")

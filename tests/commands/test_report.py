@@ -266,7 +266,7 @@ def test_photos_are_shown_whole_with_links_and_each_face_of_a_few_once(tmp_path:
     assert "Every photo with a face." in page.text
     assert "All faces" in page.text
     assert "centerface" in page.text
-    assert "emotion-6" in page.text
+    assert DEFAULT_MODEL in page.text
     assert __version__ in page.text
 
 
