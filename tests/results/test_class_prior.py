@@ -26,7 +26,7 @@ def test_a_mix_is_of_the_classes_of_the_result() -> None:
         ("angry=0.5,happy=0.5", "each class one share: angry, happy, sad"),
         ("angry=0.5,happy=0.5,joy=1", "each class one share"),
         ("angry=1,angry=1,happy=1,sad=1", "each class one share"),
-        ("angry=0,happy=0.5,sad=0.5", "at least 1e-06; --only"),
+        ("angry=0,happy=0.5,sad=0.5", "at least 1e-06; `only`"),
         ("angry=nan,happy=0.5,sad=0.5", "at least 1e-06"),
         ("angry=inf,happy=0.5,sad=0.5", "at least 1e-06"),
     ],
