@@ -86,7 +86,7 @@ def test_every_option_in_the_text_is_an_option_of_a_command(document: str) -> No
         flag for command in COMMANDS.values() for each in command.params for flag in each.opts + each.secondary_opts
     }
     spans = re.findall(r"`([^`\n]+)`", _text(DOCUMENTS[document]))
-    named = {flag for span in spans for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z](?![a-z-])", span)}
+    named = {flag for span in spans for flag in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9](?![a-z0-9-])", span)}
     assert named
     assert named - known - FOREIGN == set()
 
