@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from batch_emotion.images.pipeline import stream
 from batch_emotion.labels.votes import read_votes
+from batch_emotion.metrics.calibration import calibration_bins
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
 from batch_emotion.model.model_card import human_card
 from batch_emotion.model.runtime import open_runtime
 from batch_emotion.options.images import Limits, SourceOptions
 from batch_emotion.sources.planning import make_plan
-from batch_emotion.training.calibration import expected_calibration_error
 
 FEWEST = 10
 """A class with fewer images than this is in no mean recall."""
@@ -56,7 +56,7 @@ def judged(probabilities: NDArray[np.float64], right: list[str], names: tuple[st
         "images": len(truth),
         "accuracy": round(float(hits.mean()), 4),
         "mean_recall": round(float(np.mean(counted)), 4),
-        "ece": round(expected_calibration_error(rows, truth), 4),
+        "ece": round(calibration_bins(rows, truth).error, 4),
         "recall": recall,
     }
 
@@ -80,8 +80,8 @@ def table(rows: dict[str, list[dict[str, Any]]]) -> str:
         "| model | data | classes | mix of classes | right | mean recall | ECE | recall by class |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name, told in rows.items():
-        for row in told:
+    for name, measured in rows.items():
+        for row in measured:
             recall = ", ".join(f"{key} {each['recall']:.0%}" for key, each in row["recall"].items())
             lines.append(
                 f"| {name} | {row['data']} | {row['classes']} | {row['prior']} "
@@ -103,14 +103,14 @@ def main() -> None:
     rows: dict[str, list[dict[str, Any]]] = {}
     for model in args.models:
         bundle = load_bundle(model)
-        told = [
+        measured = [
             row
             for data, manifest in (each.split("=", 1) for each in args.data)
             for row in figures(bundle, data, Path(manifest), args.root)
         ]
-        rows[model] = told
+        rows[model] = measured
         if model in args.record and bundle.folder:
-            card = replace(bundle.card, metrics=bundle.card.metrics | {"carried_over": told})
+            card = replace(bundle.card, metrics=bundle.card.metrics | {"carried_over": measured})
             (bundle.folder / "card.json").write_text(card.to_json(), encoding="utf-8")
             (bundle.folder / "README.md").write_text(human_card(card), encoding="utf-8")
     print(table(rows))
