@@ -211,8 +211,8 @@ def test_full_decoding_agrees_and_is_another_run(tmp_path: Path, faces: Path) ->
     for path in faces.rglob("*.png"):
         photo = cv2.resize(cv2.imread(str(path)), (1203, 1601), interpolation=cv2.INTER_CUBIC)
         cv2.imwrite(str(photos / f"{path.stem}.jpg"), photo)
-    predict(_options(photos, tmp_path / "scaled.parquet"))
-    predict(_options(photos, tmp_path / "full.parquet", full_decode=True))
+    predict(_options(photos, tmp_path / "scaled.parquet", model="emotion-6"))
+    predict(_options(photos, tmp_path / "full.parquet", model="emotion-6", full_decode=True))
     scaled, full = (pq.read_table(tmp_path / f"{name}.parquet") for name in ("scaled", "full"))
     assert scaled.schema.metadata[b"batch_emotion.jpeg_decoding"] == b"scaled"
     assert full.schema.metadata[b"batch_emotion.jpeg_decoding"] == b"full"
