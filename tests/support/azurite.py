@@ -23,7 +23,7 @@ ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """What every emulator has, by its documentation."""
 
-_INSTALLED = Path(__file__).parents[1] / ".ci" / "node_modules" / ".bin"
+_INSTALLED = Path(__file__).parents[2] / ".ci" / "node_modules" / ".bin"
 
 
 class Azurite:
