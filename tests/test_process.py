@@ -126,7 +126,7 @@ def test_signals_stop_a_run_with_their_codes_and_the_same_command_carries_on(
     assert not work.exists()
 
 
-def test_an_image_that_kills_the_process_is_a_row_at_the_next_start_and_native_messages_are_not_seen(
+def test_an_image_that_kills_the_process_is_a_row_at_the_next_start(
     tmp_path: Path,
 ) -> None:
     source = tmp_path / "faces"

@@ -45,7 +45,7 @@ def _processes(word: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)])
-def test_a_driver_that_is_stopped_or_killed_leaves_no_worker_and_the_same_command_carries_on(
+def test_a_killed_driver_leaves_no_worker_and_the_same_command_carries_on(
     faces: Path, tmp_path: Path, signum: int, code: int
 ) -> None:
     source, hold = tmp_path / "faces", tmp_path / "hold"

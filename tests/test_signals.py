@@ -36,7 +36,7 @@ SourceFileLoader.exec_module = slow
         ("onnxruntime", 0.5, signal.SIGINT, "auto"),  # the model is being opened
     ],
 )
-def test_a_signal_while_libraries_load_leaves_a_record_and_metrics_and_the_same_command_carries_on(
+def test_a_signal_while_libraries_load_leaves_a_record_and_the_run_carries_on(
     module: str, seconds: float, signum: signal.Signals, runtime: str, faces: Path, tmp_path: Path
 ) -> None:
     out, metrics, reached = tmp_path / "r.parquet", tmp_path / "job.prom", tmp_path / "reached"

@@ -69,7 +69,7 @@ def test_an_answer_that_cannot_be_written_is_an_error_unless_nobody_wants_it(
 
 
 @pytest.mark.parametrize("redirected", ["{} <&- >&- 2>&-", "{} > /dev/full 2> /dev/full", "{} 2>&1 | true"])
-def test_streams_do_not_change_the_exit_code_of_a_run_and_it_leaves_no_temporary_file(
+def test_streams_change_no_exit_code_and_no_temporary_file_is_left(
     redirected: str, faces: Path, tmp_path: Path, temporary: Path
 ) -> None:
     out = tmp_path / "r.parquet"

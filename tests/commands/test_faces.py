@@ -152,7 +152,7 @@ def test_an_update_keeps_all_rows_of_unchanged_photos(
     assert (other.summary.scored, other.summary.faces) == (6, 4)
 
 
-def test_another_detector_is_another_result_and_what_haar_found_before_is_carried_on(
+def test_another_detector_is_another_result_and_one_of_haar_is_carried_on(
     tmp_path: Path, photos: tuple[Path, dict[str, list[Box]]]
 ) -> None:
     folder, out = photos[0], tmp_path / "r.parquet"

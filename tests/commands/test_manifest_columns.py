@@ -388,7 +388,7 @@ def test_paths_may_be_of_any_type_of_text(tmp_path: Path, kind: pa.DataType) -> 
     assert make_plan([str(tmp_path / "m.parquet")]).images["path"].to_pylist() == ["a.png", "", "b.png"]
 
 
-def test_values_of_vanished_images_that_no_longer_fit_are_told_before_any_image_is_read(
+def test_values_of_vanished_images_that_no_longer_fit_are_told_before_any_reading(
     faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = tmp_path / "m.parquet"

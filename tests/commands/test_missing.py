@@ -62,9 +62,7 @@ def test_no_rows_are_no_failure(manifest: Path, tmp_path: Path) -> None:
     assert predict(PredictOptions((str(manifest),), tmp_path / "r.csv")).exit_code == ExitCode.OK
 
 
-def test_an_update_of_an_unmounted_disk_fails_every_night_and_is_mended_by_the_mount(
-    faces: Path, tmp_path: Path
-) -> None:
+def test_an_update_of_an_unmounted_disk_fails_until_it_is_mounted(faces: Path, tmp_path: Path) -> None:
     tonight = [str(path) for path in sorted(faces.rglob("*.png"))[:3]]
     manifest, out = tmp_path / "m.csv", tmp_path / "r.parquet"
     options = PredictOptions((str(manifest),), out)

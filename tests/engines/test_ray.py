@@ -57,7 +57,7 @@ def connected_already() -> object:
     return nullcontext(2)
 
 
-def test_what_is_missing_is_submitted_again_and_alone_where_it_was_in_hand_each_time(
+def test_what_is_missing_is_submitted_again_alone_where_it_was_in_hand_each_time(
     drive: Callable[[Submit], list[list[Shard]]], tmp_path: Path
 ) -> None:
     def submit(workspace: Workspace, batch: Sequence[Shard]) -> Iterator[ShardReport]:
@@ -100,7 +100,7 @@ def test_workers_that_never_begin_end_the_run(drive: Callable[[Submit], list[lis
         drive(submit)
 
 
-def test_at_the_time_limit_shards_in_hand_are_waited_for_and_failures_take_marks_back(
+def test_at_the_time_limit_shards_in_hand_are_waited_for_and_marks_taken_back(
     drive: Callable[[Submit], list[list[Shard]]], tmp_path: Path
 ) -> None:
     def submit(workspace: Workspace, batch: Sequence[Shard]) -> Iterator[ShardReport]:
@@ -182,9 +182,7 @@ def test_rays_result_is_the_local_one_row_for_row(faces: Path, tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("started")
-def test_workers_killed_in_the_middle_lose_and_double_nothing_and_a_poisonous_image_is_a_row(
-    faces: Path, tmp_path: Path
-) -> None:
+def test_killed_workers_lose_and_double_nothing_and_a_poisonous_image_is_a_row(faces: Path, tmp_path: Path) -> None:
     source, flag = tmp_path / "faces", tmp_path / "flag"
     shutil.copytree(faces, source)
     predict(_options(source, tmp_path / "local.parquet"))

@@ -251,7 +251,7 @@ def test_a_grey_picture_is_the_same_to_the_bit_however_it_is_stored(color: Array
         assert (_pixels(data) == GRAY[..., None]).all()
 
 
-def test_the_brightness_of_a_jpeg_is_the_grey_of_its_colours_where_these_are_within_their_range() -> None:
+def test_the_brightness_of_a_jpeg_is_the_grey_of_its_colours_within_their_range() -> None:
     """The tolerance: what rounding YCbCr to RGB and back to grey can add up to."""
     rgb = made.photo(128, 192) // 2 + 64
     for options in ({}, {"subsampling": 0}, {"quality": 60}):

@@ -432,7 +432,7 @@ def test_alike_images_share_their_facts_and_others_do_not() -> None:
 
 
 @pytest.mark.parametrize("gap", [b"\xff", b"\xff\xff\xff", b"\0\0\0", b"\xff\xd0"])
-def test_what_decoders_pass_over_between_the_segments_of_a_jpeg_hides_no_orientation(gap: bytes) -> None:
+def test_what_decoders_pass_over_between_jpeg_segments_hides_no_orientation(gap: bytes) -> None:
     turned = made.with_segments(made.encoded(RGB, "JPEG"), made.EXIF_PREFIX + made.exif(6))
     start = made.with_segments(turned[:2], b"a comment", marker=0xFE)
     assert _facts(start + gap + turned[2:]).size == (24, 36)

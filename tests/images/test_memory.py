@@ -140,7 +140,7 @@ def test_decoding_takes_no_more_than_it_asks_for(tmp_path: Path) -> None:
     assert sum(int(line[4]) for line in lines) < 4 * sum(int(line[3]) for line in lines)
 
 
-def test_an_image_of_many_bytes_a_pixel_is_refused_where_its_pixels_would_be_allowed() -> None:
+def test_many_bytes_a_pixel_are_refused_where_the_pixels_would_be_allowed() -> None:
     deep, plain = (tiff(400, 400, [bits] * 3, 2, sample_format=kind) for bits, kind in ((64, 3), (8, 1)))
     spec, limits = InputSpec((8, 8)), Limits(max_pixels=400 * 400)
     assert decode(plain, spec, limits).status is Status.OK

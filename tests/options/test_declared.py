@@ -44,7 +44,7 @@ def _asked_for(*arguments: str) -> Any:
     return found[0] if found else result.output
 
 
-def test_a_declared_option_reaches_the_command_line_the_job_file_the_checks_and_the_fingerprint(tmp_path: Path) -> None:
+def test_a_declared_option_reaches_command_line_job_file_checks_and_fingerprint(tmp_path: Path) -> None:
     assert "Brighten mid-tones." in _asked_for("--help")
     asked = _asked_for("photos", "--gamma", "2.2", "--sharpen", "--sharpen-radius", "3")
     assert asked == More(("photos",), gamma=2.2, sharpen=Sharpening(3.0))

@@ -91,7 +91,7 @@ def test_a_store_that_fails_for_the_moment_is_asked_again(bucket: Bucket, monkey
 
 
 @writable  # Azure's client asks again after seconds, whatever it is told
-def test_an_object_that_never_answers_is_a_row_and_a_store_that_does_not_ends_the_run(
+def test_an_object_that_never_answers_is_a_row_and_a_dead_store_ends_the_run(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _without_patience(monkeypatch)

@@ -26,7 +26,7 @@ def test_an_epoch_draws_the_mix_that_is_said(balance: float) -> None:
     assert drawn.mean(axis=0) == pytest.approx(class_shares(_targets(), balance), abs=0.01)
 
 
-def test_full_balance_makes_all_classes_alike_and_spreads_the_draws_over_their_images() -> None:
+def test_full_balance_makes_classes_alike_and_spreads_draws_over_their_images() -> None:
     assert class_shares(_targets(), 1) == pytest.approx([1 / 3] * 3)
     times = np.bincount(_drawn(1), minlength=1000)
     assert set(times[980:]) <= {16, 17}
