@@ -53,19 +53,13 @@ class FaceLoader:
         shrunk = image.pixels.shape[1] / image.width
         return [
             image._replace(
-                pixels=resize(self._crop(image.pixels, face, shrunk), self._spec),
+                pixels=face_input(image.pixels, face, self._spec, self._margin, shrunk),
                 face=face,
                 read_s=0.0 if face.number else image.read_s,
                 detect_s=0.0 if face.number else detect_s,
             )
             for face in faces
         ]
-
-    def _crop(self, pixels: NDArray[np.uint8], face: Face, shrunk: float) -> NDArray[np.uint8]:
-        crop = crop_face(pixels, face, self._margin, shrunk)
-        return (
-            cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) if self._spec.color_mode == "grayscale" and crop.ndim == 3 else crop
-        )
 
 
 def find_faces(
@@ -93,6 +87,16 @@ def find_faces(
             boxes.append((left, top, right - left, bottom - top, score, roll))
     boxes.sort(key=lambda box: (-box[2] * box[3], box[1], box[0]))
     return [Face(number, *box) for number, box in enumerate(boxes[: options.max_faces])]
+
+
+def face_input(
+    pixels: NDArray[np.uint8], face: Face, spec: InputSpec, margin: float, shrunk: float = 1.0
+) -> NDArray[np.uint8]:
+    """A face as a model is shown it, uint8 (h, w, C) of the spec; the arguments are those of ``crop_face``."""
+    crop = crop_face(pixels, face, margin, shrunk)
+    if spec.color_mode == "grayscale" and crop.ndim == 3:
+        crop = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    return resize(crop, spec)
 
 
 def crop_face(pixels: NDArray[np.uint8], face: Face, margin: float, shrunk: float = 1.0) -> NDArray[np.uint8]:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
 from batch_emotion.images.decode import load_image, resize
-from batch_emotion.images.faces import crop_face
+from batch_emotion.images.faces import face_input
 from batch_emotion.options.images import Limits
 from batch_emotion.records import Face, InputSpec
 from batch_emotion.reporting.samples import Sample
@@ -79,8 +78,7 @@ class SampleImages:
         if pixels is None:
             return None
         face = Face(0, *sample.box, 0.0, sample.roll)
-        crop = crop_face(pixels, face, self.face_margin, pixels.shape[1] / sample.size[0])
-        return resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) if spec.color_mode == "grayscale" else crop, spec)
+        return face_input(pixels, face, spec, self.face_margin, pixels.shape[1] / sample.size[0])
 
     def _whole(self, sample: Sample, spec: InputSpec) -> NDArray[np.uint8] | None:
         return load_image(locate(self.root, unescape_name(sample.path)), spec, self.limits).pixels

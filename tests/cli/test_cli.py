@@ -140,9 +140,11 @@ def test_light_commands_load_nothing_heavy(arguments: str, allowed: set[str], tm
     assert set(re.findall(r"'(\w+)'", done.stdout.splitlines()[-1])) <= allowed
 
 
-def test_without_opencv_one_line_says_what_to_install(tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [["predict", ".", "--out", "r.csv"], ["report", "old.csv", "--out", "r.html"]])
+def test_without_opencv_one_line_says_what_to_install(arguments: list[str], tmp_path: Path) -> None:
     code = "import sys; sys.modules['cv2'] = None; from batch_emotion.cli import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", code, "predict", ".", "--out", "r.csv"]
+    (tmp_path / "old.csv").write_text("path,status,emotion,confidence,p_happy,p_sad\na.jpg,ok,happy,0.9,0.9,0.1\n")
+    command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
