@@ -18,6 +18,7 @@ from batch_emotion.errors import Interrupted
 
 _GRACE_S = 4.0
 _LOADING_S = 15.0
+_ASKED_AGAIN_S = 0.01  # a small run is done in a tenth of a second once its libraries are there
 
 _stopping = [signal.SIGINT, signal.SIGTERM]
 _last_words: list[Callable[[Interrupted], None]] = []
@@ -46,7 +47,7 @@ def watch_signals(leave: Callable[[Interrupted], None]) -> None:
             time.sleep(0.1)
         patience_ends = time.monotonic() + _GRACE_S
         while time.monotonic() < patience_ends:
-            time.sleep(0.1)
+            time.sleep(_ASKED_AGAIN_S)
             if signal.getsignal(signum) is _interrupt:
                 signal.raise_signal(signum)
         interrupted = Interrupted(signum)
