@@ -25,6 +25,7 @@ _METAVARS: dict[Any, str] = {
     "text": "TEXT",
     "place": "PATH|URI",
     "names": "NAMES",
+    "pairs": "PAIRS",
     "duration": "TIME",
 }
 _GIVEN = ("COMMANDLINE", "DEFAULT_MAP")
@@ -131,6 +132,8 @@ def _read(leaf: Leaf, value: Any) -> Any:
             return output_place(value)
         case "names":
             return names_of(value)
+        case "pairs":
+            return pairs_of(f"--{leaf.flag}", value)
         case "texts":
             return tuple(filter(None, map(str.strip, value.split(","))))
         case "duration":
@@ -147,6 +150,21 @@ def _read(leaf: Leaf, value: Any) -> Any:
 def names_of(text: str) -> tuple[str, ...]:
     """The names in a list with commas, lower case."""
     return tuple(name.strip().lower() for name in text.split(","))
+
+
+def pairs_of(option: str, text: str) -> dict[str, str]:
+    """The pairs of ``a=b,c=d``; what has no label stands for the number after that of the pair before, or for 0."""
+    pairs: dict[str, str] = {}
+    last = "-1"
+    for piece in text.split(","):
+        label, sign, name = (part.strip() for part in piece.partition("="))
+        if not sign:
+            label, name = (str(int(last) + 1) if last.lstrip("-").isdecimal() else ""), label
+        if not label or not name or label in pairs:
+            raise UsageError(f"{option} takes pairs such as anger=angry,joy=happy or names in order, not {text!r}")
+        pairs[label] = name
+        last = label
+    return pairs
 
 
 def seconds_of(option: str, text: str) -> float:
@@ -198,7 +216,7 @@ def _kind(leaf: Leaf) -> Any:
     match leaf.declaration.written:
         case "words" | "places":
             return list[str]
-        case "text" | "texts" | "place" | "names" | "duration":
+        case "text" | "texts" | "place" | "names" | "pairs" | "duration":
             return str | None if leaf.default in (None, MISSING, ()) else str
     hints = get_type_hints(leaf.owner, localns={"Place": object, "BinaryIO": object})
     kind = hints[leaf.path[-1]]

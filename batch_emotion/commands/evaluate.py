@@ -14,11 +14,13 @@ from batch_emotion.evaluation.document import Evaluation, evaluation_document
 from batch_emotion.evaluation.gathering import Gathered, find_result, gather_images, gather_result, keep_gathered
 from batch_emotion.evaluation.page import evaluation_page
 from batch_emotion.images.decode import load_image
+from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.votes import read_votes
 from batch_emotion.model.bundle import load_bundle
 from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.evaluate import EvaluateOptions
-from batch_emotion.options.images import Limits, SourceOptions
+from batch_emotion.options.images import Limits, ManifestOptions
+from batch_emotion.options.train import LabelOptions
 from batch_emotion.records import InputSpec
 from batch_emotion.runs.output import OnProgress, Progress
 from batch_emotion.storage.commits import committing_folder, restore_output
@@ -65,7 +67,7 @@ def evaluate(
         _check_target(out, options.overwrite)
         gathered = keep_gathered(_gather(options, on_progress), options.only)
         votes = (
-            read_votes(options.votes, gathered.class_names, options.encoding, options.delimiter)
+            read_votes(options.votes, gathered.class_names, options.encoding, options.delimiter, options.map_labels)
             if options.votes
             else None
         )
@@ -92,22 +94,21 @@ def _check_target(out: Path, overwrite: bool) -> None:
 def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
     result = find_result(options.data)
     if result is not None:
-        return gather_result(
-            result,
-            options.model,
-            options.labels,
-            options.root,
-            options.limits,
-            options.encoding,
-            options.delimiter,
-        )
+        reader = LabelReader(result.class_names, options.map_labels)
+        return gather_result(result, options, reader, options.model, options.limits)
     if options.labels is not None:
         raise UsageError(f"`labels` goes with a result of predict, which {options.data} is not")
     bundle = load_bundle(options.model or DEFAULT_MODEL, options.class_names, options.trust_pickle)
     return gather_images(
         options.data,
-        SourceOptions(options.path_column, options.root, encoding=options.encoding, delimiter=options.delimiter),
+        LabelOptions(
+            ManifestOptions(
+                options.path_column, options.root, options.encoding, options.delimiter, options.label_column
+            ),
+            map_labels=options.map_labels,
+        ),
         bundle,
+        options.only,
         options.runtime,
         options.limits,
         options.batch_size,
@@ -135,10 +136,7 @@ def _write(out: Path, evaluation: Evaluation, gathered: Gathered, limits: Limits
 
 
 def _remarks(evaluation: Evaluation) -> list[str]:
-    remarks = [
-        f"left out: {each['images']} images of {label}, not among the classes"
-        for label, each in evaluation["left_out"].items()
-    ]
+    remarks = []
     not_scored = evaluation["data"]["not_scored"]
     if not_scored:
         remarks.append("not scored: " + ", ".join(f"{count} {status}" for status, count in not_scored.items()))

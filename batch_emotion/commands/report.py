@@ -9,6 +9,7 @@ from pathlib import Path
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.evaluation.maker import load_maker
+from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.results import find_labels
 from batch_emotion.metrics.quantification import Moments
 from batch_emotion.model.held_out import held_out_moments
@@ -49,10 +50,13 @@ def report(options: ReportOptions, log: Callable[[str], None] = lambda line: Non
     if options.group_by is not None:
         result.check_column(options.group_by)
     root = options.root or Path()
-    labels = find_labels(result, options.labels, root, encoding=options.encoding, delimiter=options.delimiter)
+    reader = LabelReader(result.class_names, options.map_labels)
+    labels = find_labels(result, options, reader)
+    document, samples = report_document(result, labels, options.group_by, other, _held_out(result, options.model))
+    if document["left_out"]:
+        log(document["left_out"])
     if labels is not None:
         log(f"labels: {labels.origin}")
-    document, samples = report_document(result, labels, options.group_by, other, _held_out(result, options.model))
     images = SampleImages(root, options.limits, float(document["made_by"].get("face_margin", 0)))
     photos = marked_photos(samples.photos, images, class_colours(result.class_names))
     thumbnails = images.thumbnails(sample for kind, each in samples.named() if kind != "failure" for sample in each)

@@ -15,6 +15,7 @@ from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.pipeline import stream
 from batch_emotion.images.synthetic import golden_pixels
+from batch_emotion.labels.reading import left_out_line
 from batch_emotion.labels.training import LabelledPlan, labelled_splits, read_labelled, split
 from batch_emotion.model.about import About, read_about
 from batch_emotion.model.architectures import ARCHITECTURES, start_from
@@ -77,8 +78,9 @@ def _train(options: TrainOptions, about: About, log: Callable[[str], None]) -> T
     teachers = [load_bundle(name) for name in options.teachers]
     check_teachers(teachers, options.class_names, spec)
     training, validation = _read_data(options)
-    for label, count in sorted(training.ignored.items()):
-        log(f"left out: {count} images {f'of {label}' if label else 'with no label'}, not among the classes")
+    for data, purpose in ((training, "to train on"), (validation, "to validate on")):
+        for line in _left_out(data, options, purpose):
+            log(line)
     log(f"{len(training)} images to train on, {len(validation)} to validate on")
     work = _open_work(options, training, validation)
     unusable: list[tuple[str, str]] = []
@@ -151,6 +153,15 @@ def _read_data(options: TrainOptions) -> tuple[LabelledPlan, LabelledPlan]:
     if validation is not None:
         return training, validation
     return split(training, options.validation_split, options.recipe.seed)
+
+
+def _left_out(data: LabelledPlan, options: TrainOptions, purpose: str) -> list[str]:
+    others = {label: count for label, count in data.ignored.items() if label}
+    unit = f"labelled images {purpose}"
+    lines = [left_out_line(others, len(data) + sum(others.values()), options.class_names, unit=unit)]
+    if data.ignored.get(""):
+        lines.append(f"left out: {data.ignored['']} images {purpose} with no label")
+    return [line for line in lines if line]
 
 
 def _open_work(options: TrainOptions, training: LabelledPlan, validation: LabelledPlan) -> Path:

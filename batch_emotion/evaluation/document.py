@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal, NotRequired, TypedDict
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from batch_emotion._version import __version__
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.evaluation.gathering import EvaluatedModel, Gathered
+from batch_emotion.labels.reading import left_out_line
 from batch_emotion.labels.votes import Votes, match_tails
 from batch_emotion.metrics.calibration import BINS, calibration_bins
 from batch_emotion.metrics.measuring import LEVEL, RESAMPLES, agreement, measure
@@ -22,6 +24,7 @@ from batch_emotion.records import Status
 FORMAT_VERSION = 2
 """2 has ``label`` and ``predicted`` where 1 has ``truth`` and ``said``."""
 MOST_MISTAKES = 30
+_MOST_LABELS = 10
 
 
 class EvaluatedData(TypedDict):
@@ -105,7 +108,8 @@ def evaluation_document(gathered: Gathered, votes: Votes | None, votes_name: str
     judged = scored & (labels >= 0)
     if not judged.any():
         raise BatchEmotionError(
-            f"no image of the classes {', '.join(names)} could be scored; look at the data's labels"
+            f"no image of the classes {', '.join(names)} could be scored; the labels are: {_shown(gathered.labels)}; "
+            "`map_labels` says which class a label means"
         )
     known = gathered.in_training
     fresh = np.zeros_like(judged) if known is None else ~known
@@ -154,6 +158,19 @@ def evaluation_document(gathered: Gathered, votes: Votes | None, votes_name: str
         "reliability": bins.reliability(),
         "mistakes": _mistakes(gathered, labels, judged, majority),
     }
+
+
+def _shown(labels: Sequence[str]) -> str:
+    counts = Counter(filter(None, labels)).most_common()
+    shown = ", ".join(f"{label} ({count:,})" for label, count in counts[:_MOST_LABELS])
+    return f"{shown}, …" if len(counts) > _MOST_LABELS else shown or "none"
+
+
+def left_out_alarm(evaluation: Evaluation) -> str:
+    """A loud line on the images whose labels are none of the classes; empty without such."""
+    others = {label: each["images"] for label, each in evaluation["left_out"].items()}
+    images = evaluation["data"]["judged"] + sum(others.values())
+    return left_out_line(others, images, evaluation["model"]["class_names"], unit="labelled images")
 
 
 def _majorities(gathered: Gathered, votes: Votes) -> tuple[NDArray[np.int64], Majorities]:

@@ -16,21 +16,23 @@ from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.pipeline import stream
-from batch_emotion.labels.results import FOLDERS, find_labels
+from batch_emotion.labels.reading import LabelReader, label_column_hint
+from batch_emotion.labels.results import find_labels
 from batch_emotion.labels.training import evaluation_folder, read_labelled
 from batch_emotion.model.bundle import Bundle
 from batch_emotion.model.kept_classes import keep_classes, kept_classes
 from batch_emotion.model.runtime import open_runtime
-from batch_emotion.options.images import Limits, SourceOptions
+from batch_emotion.options.images import Limits
+from batch_emotion.options.labels import LabelSource
 from batch_emotion.options.models import RuntimeName
 from batch_emotion.options.train import LabelOptions
 from batch_emotion.plan import Plan
 from batch_emotion.records import Status, pixel_digests
 from batch_emotion.results.reader import StoredResult, open_result, result_probabilities
+from batch_emotion.results.schema import own_columns
 from batch_emotion.scoring import Scorer
 from batch_emotion.sources.planning import plan_paths
 from batch_emotion.storage.part_folders import part_files
-from batch_emotion.storage.places import Place
 
 OnBatch = Callable[[int, int, int], None]
 """Called after every batch with images done, all images, and those among the done that could not be scored."""
@@ -94,8 +96,9 @@ def find_result(data: Path) -> StoredResult | None:
 
 def gather_images(
     data: Path,
-    source: SourceOptions,
+    options: LabelOptions,
     bundle: Bundle,
+    only: Sequence[str] | None,
     runtime: RuntimeName,
     limits: Limits,
     batch_size: int,
@@ -103,16 +106,26 @@ def gather_images(
 ) -> Gathered:
     """Read labelled images as ``train`` does, those of labels that the model lacks too, and score them.
 
+    Args:
+        data: the folder or manifest.
+        options: which columns of a manifest hold its labels, and what labels mean.
+        bundle: the model.
+        only: the classes that votes need a column for; all of the model's where None.
+        runtime: what runs the network.
+        limits: what is refused.
+        batch_size: images in a batch.
+        on_batch: called after every batch.
+
     Raises:
         SourceError: there are no images of the model's classes.
     """
     class_names = bundle.card.class_names
+    kept = kept_classes(class_names, only)
     folder = evaluation_folder(data)
-    options = LabelOptions(source)
-    labelled = read_labelled(folder, class_names, options, absent_ok=True)
+    labelled = read_labelled(folder, kept, options, absent_ok=True)
     unlabelled = labelled.ignored.get("", 0)
-    names = [*class_names, *filter(None, labelled.ignored)]
-    if len(names) > len(class_names):
+    names = [*kept, *filter(None, labelled.ignored)]
+    if len(names) > len(kept):
         labelled = read_labelled(folder, names, options, absent_ok=True)
     plan = Plan(labelled.plan.images, labelled.plan.attributes.select([]))
     known = bundle.train_digests()
@@ -148,26 +161,17 @@ def gather_images(
 
 
 def gather_result(
-    result: StoredResult,
-    model: str | Path | None,
-    labels: str | None,
-    root: Place | None,
-    limits: Limits,
-    encoding: str | None = None,
-    delimiter: str | None = None,
+    result: StoredResult, options: LabelSource, reader: LabelReader, model: str | Path | None, limits: Limits
 ) -> Gathered:
     """Read a result of ``predict`` and join it with labels.
 
     Args:
         result: the result.
+        options: where its labels are.
+        reader: which reads them.
         model: the model that made it, to find images of its training data; where None, the bundled one that the result
             names.
-        labels: a manifest with path and label, or ``folders``; where None, the result's own column ``label``, else the
-            folders in its paths.
-        root: where relative paths start; the working directory where None.
         limits: which images are refused when they are read to find those of the training data.
-        encoding: of a CSV manifest of labels; found from its bytes where None.
-        delimiter: of a CSV manifest of labels; found from its header where None.
 
     Raises:
         UsageError: the labels or the model do not go with the result.
@@ -175,9 +179,8 @@ def gather_result(
     table, class_names = result.read(), result.class_names
     if not len(table):
         raise SourceError(f"{result.path} has no rows")
-    root = root or Path()
-    labels_of_rows = _labels_of_rows(result, table, labels, root, encoding, delimiter)
-    plan = plan_paths(table["path"], root, table)
+    labels_of_rows = _labels_of_rows(result, table, options, reader)
+    plan = plan_paths(table["path"], options.root or Path(), table)
     bundle, unknown = load_maker(result, model)
     statuses = table["status"].to_pylist()
     in_training = None
@@ -222,20 +225,14 @@ def keep_gathered(gathered: Gathered, only: Sequence[str] | None) -> Gathered:
     )
 
 
-def _labels_of_rows(
-    result: StoredResult,
-    table: pa.Table,
-    wanted: str | None,
-    root: Place,
-    encoding: str | None,
-    delimiter: str | None,
-) -> list[str]:
-    wanted = wanted or (None if "label" in result.schema.names else FOLDERS)
+def _labels_of_rows(result: StoredResult, table: pa.Table, options: LabelSource, reader: LabelReader) -> list[str]:
     batches = table.to_batches()
-    labels = find_labels(result, wanted, root, batches, encoding=encoding, delimiter=delimiter)
+    labels = find_labels(result, options, reader, batches)
     if labels is None:
+        own = table.select(own_columns(table.schema, result.class_names))
         raise UsageError(
             "nothing can be evaluated without labels; `labels` takes a manifest with path and label, or folders"
+            f"{label_column_hint(own, reader)}"
         )
     return [label or "" for batch in batches for label in labels.of(batch).to_pylist()]
 

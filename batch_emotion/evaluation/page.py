@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_emotion.evaluation.document import SIDES, Evaluation
+from batch_emotion.evaluation.document import SIDES, Evaluation, left_out_alarm
 from batch_emotion.metrics.scores import SCALARS, Interval, Scalar
 from batch_emotion.visualization.html import Picture, percent, percent_range, render, thumbnail_uri
 from batch_emotion.visualization.palette import class_colours
@@ -42,6 +42,7 @@ def evaluation_page(
         __package__,
         "evaluation.html.j2",
         evaluation=evaluation,
+        alarm=left_out_alarm(evaluation),
         class_names=class_names,
         colours=class_colours([*class_names, *(name for name in evaluation["left_out"] if name not in class_names)]),
         confusion=confusion,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from batch_emotion.evaluation.document import Evaluation
+from batch_emotion.evaluation.document import Evaluation, left_out_alarm
 from batch_emotion.evaluation.page import score_rows
 from batch_emotion.visualization.html import percent, shorten
 
@@ -13,11 +13,14 @@ _HEADS = ("all images", "without duplicates")
 
 
 def evaluation_table(evaluation: Evaluation) -> str:
-    """The scores with their intervals, with and without images of the training data, and what was left out."""
+    """What was left out for its label, loudly; the scores with their intervals, with and without training images."""
     rows = score_rows(evaluation)
     sides = max(len(cells) for _, cells in rows)
     heading = f"{evaluation['model']['name']} on {evaluation['data']['name']}"
-    lines = [shorten(heading, _WIDTH), "", f"{'':<24}" + "".join(f"{head:>27}" for head in _HEADS[:sides])]
+    alarm = textwrap.wrap(left_out_alarm(evaluation), _WIDTH)
+    lines = [*alarm, ""] if alarm else []
+    heads = "".join(f"{head:>27}" for head in _HEADS[:sides])
+    lines += [shorten(heading, _WIDTH), "", f"{'':<24}{heads}"]
     for name, cells in rows:
         texts = [f"{value} ({interval})" if interval else value for value, interval in cells]
         lines.append(f"{name:<24}" + "".join(f"{text:>27}" for text in texts))

@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError, UsageError
-from batch_emotion.labels.text import clean_labels
+from batch_emotion.labels.reading import LabelReader, label_column_hint
+from batch_emotion.options.labels import LABEL, LabelSource
 from batch_emotion.results.reader import StoredResult
+from batch_emotion.results.schema import own_columns
 from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
 from batch_emotion.storage.places import Place, is_uri
 
@@ -24,7 +26,7 @@ _DEEPEST = 8
 
 
 class Labels(Protocol):
-    """The labels of rows, from one source."""
+    """The labels of rows, from one source, read by a ``LabelReader``."""
 
     origin: str
     """Where the labels come from, in words."""
@@ -32,47 +34,49 @@ class Labels(Protocol):
     """The result's column that is needed."""
 
     def of(self, table: pa.RecordBatch) -> pa.Array:
-        """The label of each row, lower case, null where there is none."""
+        """The label of each row, a class where it means one, else lower case; null where there is none."""
         ...
 
 
 def find_labels(
     result: StoredResult,
-    wanted: str | None,
-    root: Place,
+    options: LabelSource,
+    reader: LabelReader,
     rows: Iterable[pa.RecordBatch] | None = None,
-    *,
-    encoding: str | None = None,
-    delimiter: str | None = None,
 ) -> Labels | None:
     """The labels of a result.
 
     Args:
         result: the result.
-        wanted: a manifest with ``path`` and ``label``, ``folders`` or ``none``; where None, the result's own column
-            ``label`` is taken, else the folders where most images lie in one that is named like a class.
-        root: where relative paths of the result start.
+        options: where its labels are; where they do not say, the result's own column of labels is taken, else the
+            folders where most images lie in one that is named like a class.
+        reader: which reads them.
         rows: the rows of the result, where they have been read; else its paths are read once.
-        encoding: of a CSV manifest; found from its bytes where None.
-        delimiter: of a CSV manifest; found from its header where None.
 
     Raises:
-        UsageError: no row gets a label from what is wanted.
+        UsageError: no row gets a label from what is wanted, or there is no such column.
     """
+    wanted = options.labels
     if wanted == NONE:
         return None
     rows = result.batches(["path"]) if rows is None else rows
     if wanted not in (None, FOLDERS):
-        return _by_manifest(result, Path(str(wanted)), root, rows, encoding, delimiter)
-    if wanted is None and "label" in result.schema.names:
-        return ByColumn()
-    level, share = _best_level(rows, result.class_names)
+        return _by_manifest(result, Path(str(wanted)), options, reader, rows)
+    if wanted is None:
+        if (options.label_column or LABEL) in result.schema.names:
+            return ByColumn(options.label_column or LABEL, reader)
+        if options.label_column is not None:
+            own = ", ".join(own_columns(result.schema, result.class_names)) or "none"
+            raise UsageError(
+                f"`label_column`: {result.path} has no column {options.label_column!r}; those of its manifest: {own}"
+            )
+    level, share = _best_level(rows, reader)
     if wanted == FOLDERS and not share:
         raise UsageError(
             f"no path of {result.path} has a folder named like one of {', '.join(result.class_names)}; "
             "`labels` takes a manifest with path and label"
         )
-    return ByFolder(level) if share and (wanted == FOLDERS or share >= 0.5) else None
+    return ByFolder(level, reader) if share and (wanted == FOLDERS or share >= 0.5) else None
 
 
 def classes_of(labels: pa.Array, class_names: Sequence[str]) -> NDArray[np.intp]:
@@ -85,12 +89,14 @@ def classes_of(labels: pa.Array, class_names: Sequence[str]) -> NDArray[np.intp]
 class ByColumn:
     """Labels of the manifest that was scored, which the result carries."""
 
-    origin = "the result's column label"
-    column: str | None = "label"
+    def __init__(self, column: str, reader: LabelReader) -> None:
+        self.origin = f"the result's column {column}"
+        self.column: str | None = column
+        self._name, self._reader = column, reader
 
     def of(self, table: pa.RecordBatch) -> pa.Array:
-        """The label of each row, lower case, null where there is none."""
-        return clean_labels(table["label"])
+        """The label of each row, a class where it means one, else lower case; null where there is none."""
+        return self._reader.read(table[self._name], self._name)
 
 
 class ByFolder:
@@ -98,16 +104,16 @@ class ByFolder:
 
     column: str | None = None
 
-    def __init__(self, level: int) -> None:
-        self._level = level
+    def __init__(self, level: int, reader: LabelReader) -> None:
+        self._level, self._reader = level, reader
         self.origin = "the folders in the paths"
 
     def of(self, table: pa.RecordBatch) -> pa.Array:
-        """The label of each row, lower case, null where there is none."""
+        """The label of each row, a class where it means one, else lower case; null where there is none."""
         parts = _parts(table["path"])
         offsets = parts.offsets.to_numpy()
         at = offsets[1:] - 1 - self._level
-        return clean_labels(parts.values.take(pa.array(at, mask=at < offsets[:-1])))
+        return self._reader.read(parts.values.take(pa.array(at, mask=at < offsets[:-1])))
 
 
 class ByManifest:
@@ -122,7 +128,7 @@ class ByManifest:
         self._locations = _locations(paths, manifest.parent)
 
     def of(self, table: pa.RecordBatch) -> pa.Array:
-        """The label of each row, lower case, null where there is none."""
+        """The label of each row, a class where it means one, else lower case; null where there is none."""
         found = pc.index_in(table["path"], self._paths)
         if found.null_count:
             found = pc.coalesce(found, pc.index_in(_locations(table["path"], self._root), self._locations))
@@ -132,19 +138,21 @@ class ByManifest:
 def _by_manifest(
     result: StoredResult,
     manifest: Path,
-    root: Place,
+    options: LabelSource,
+    reader: LabelReader,
     rows: Iterable[pa.RecordBatch],
-    encoding: str | None,
-    delimiter: str | None,
 ) -> ByManifest:
     if manifest.suffix.lower() not in MANIFEST_SUFFIXES or not manifest.is_file():
         raise UsageError(f"`labels`: there is no .csv, .tsv or .parquet file {manifest}; give one with path and label")
-    paths, columns = read_manifest(manifest, "path", encoding, delimiter)
-    if "label" not in columns.column_names:
+    paths, columns = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
+    column = options.label_column or LABEL
+    if column not in columns.column_names:
         raise SourceError(
-            f"{manifest} has no column 'label'; `labels` takes a manifest with the columns path and label"
+            f"{manifest} has no column {column!r}; `labels` takes a manifest with the columns path and label; beside "
+            f"the path it has: {', '.join(columns.column_names) or 'none'}{label_column_hint(columns, reader)}"
         )
-    labels = ByManifest(manifest, paths.combine_chunks(), clean_labels(columns["label"]), root)
+    read = reader.read(columns[column], column)
+    labels = ByManifest(manifest, paths.combine_chunks(), read, options.root or Path())
     if not any(len(found := labels.of(batch)) > found.null_count for batch in rows):
         raise UsageError(
             f"{manifest} has a label for none of the paths of {result.path}; "
@@ -153,12 +161,12 @@ def _by_manifest(
     return labels
 
 
-def _best_level(rows: Iterable[pa.RecordBatch], class_names: Sequence[str]) -> tuple[int, float]:
+def _best_level(rows: Iterable[pa.RecordBatch], reader: LabelReader) -> tuple[int, float]:
     """The level above the file at which most rows have a folder named like a class, and their share."""
     hits, total = np.zeros(_DEEPEST + 1, np.int64), 0
     for batch in rows:
         parts = _parts(batch["path"])
-        known = classes_of(clean_labels(parts.values), class_names) >= 0
+        known = classes_of(reader.read(parts.values), reader.class_names) >= 0
         starts, last = parts.offsets.to_numpy()[:-1], parts.offsets.to_numpy()[1:] - 1
         for level in range(1, _DEEPEST + 1):
             at = last - level

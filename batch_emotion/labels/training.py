@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
-from batch_emotion.labels.text import clean_labels, clean_names
+from batch_emotion.labels.reading import LabelReader, label_column_hint
 from batch_emotion.options.train import LabelOptions
 from batch_emotion.plan import Plan
 from batch_emotion.sources.planning import make_plan, plan_manifest
@@ -59,7 +59,8 @@ def labelled_splits(
         train = _subfolder(data, TRAIN_FOLDERS)
         validation = _subfolder(data, VALIDATION_FOLDERS)
         if train is not None:
-            return read_labelled(train, class_names), read_labelled(validation, class_names) if validation else None
+            held_out = read_labelled(validation, class_names, options) if validation else None
+            return read_labelled(train, class_names, options), held_out
     return read_labelled(data, class_names, options), None
 
 
@@ -73,7 +74,7 @@ def evaluation_folder(data: Path) -> Path:
 def read_labelled(
     data: Path, class_names: Sequence[str], options: LabelOptions | None = None, absent_ok: bool = False
 ) -> LabelledPlan:
-    """Read one folder per class, in any case, or a manifest.
+    """Read one folder per class, or a manifest; labels and names are read by a ``LabelReader``.
 
     A manifest has a column ``label``, or votes: a column for every class, named like it, that holds how many people
     chose the class or how likely it is. Images with no vote for any of the classes are left out.
@@ -81,51 +82,61 @@ def read_labelled(
     Args:
         data: the folder or manifest.
         class_names: the classes, in the order of the targets.
-        options: which columns of a manifest hold its labels.
+        options: which columns of a manifest hold its labels, and what labels mean.
         absent_ok: a class may be without images.
 
     Raises:
         SourceError: no images of the classes are there, or the manifest has neither labels nor votes.
     """
     options = options or LabelOptions()
+    reader = LabelReader(class_names, options.map_labels)
     if data.is_dir():
         plan = make_plan([str(data)])
         skip = len(Path(data).parts)
-        targets, ignored = _one_hot(
-            clean_names(_class_of(path, skip) for path in plan.images["path"].to_pylist()), class_names
-        )
+        folders = reader.read_names(_class_of(path, skip) for path in plan.images["path"].to_pylist())
+        targets, ignored = _one_hot(folders, class_names)
     else:
         if not data.is_file():
             raise SourceError(f"no such file or directory: {data}")
-        plan = plan_manifest(place(str(data)), options.source)
-        targets, ignored = _manifest_targets(data, plan.attributes, class_names, options.label_weight)
+        plan = plan_manifest(place(str(data)), replace(options.source, label_column=None))
+        targets, ignored = _manifest_targets(data, plan.attributes, reader, options)
     chosen = np.flatnonzero(targets.sum(axis=1) > 0)
     labelled = LabelledPlan(plan, targets, ignored).take(chosen)
     absent = [name for name, total in zip(class_names, labelled.targets.sum(axis=0), strict=True) if not total]
     if absent and (len(absent) == len(class_names) or not absent_ok):
         raise SourceError(
             f"{data} has no images of: {', '.join(absent)}; choose the classes there are with `class_names`"
+            f"{_hint_on_labels(ignored)}"
         )
     return labelled
 
 
+def _hint_on_labels(ignored: dict[str, int]) -> str:
+    others = sorted(filter(None, ignored))
+    if not others:
+        return ""
+    shown = f"{', '.join(others[:8])}{', …' if len(others) > 8 else ''}"
+    return f", or say with `map_labels` which class a label means; the others are: {shown}"
+
+
 def _manifest_targets(
-    manifest: Path, attributes: pa.Table, class_names: Sequence[str], label_weight: float
+    manifest: Path, attributes: pa.Table, reader: LabelReader, options: LabelOptions
 ) -> tuple[NDArray[np.float32], dict[str, int]]:
-    columns = dict(zip(clean_names(attributes.column_names), attributes.column_names, strict=True))
-    has_votes = all(name in columns for name in class_names)
-    if "label" not in columns and not has_votes:
+    class_names, label_weight = reader.class_names, options.label_weight
+    labels = _label_column(manifest, attributes, options.source.label_column)
+    has_votes = set(class_names) <= set(reader.read_names(attributes.column_names))
+    if labels is None and not has_votes:
         found = ", ".join(attributes.column_names) or "none"
         raise SourceError(
             f"the manifest {manifest} has neither a column 'label' nor one for each class; "
-            f"beside the path it has: {found}"
+            f"beside the path it has: {found}{label_column_hint(attributes, reader)}"
         )
-    if label_weight and not (has_votes and "label" in columns):
+    if label_weight and not (has_votes and labels is not None):
         raise SourceError(f"`label_weight` needs both votes and labels, but {manifest} has only one of them")
-    if not has_votes:
-        return _one_hot(_labels(attributes[columns["label"]]), class_names)
+    if labels is not None and (not has_votes or (options.source.label_column and not label_weight)):
+        return _one_hot(_texts(labels, reader), class_names)
     try:
-        votes = np.stack([attributes[columns[name]].cast(pa.float32()).to_numpy() for name in class_names], axis=1)
+        votes = _votes(attributes, reader)
     except pa.ArrowInvalid as error:
         raise SourceError(f"the votes in {manifest} are not all numbers: {error}") from None
     if not (np.isfinite(votes).all() and (votes >= 0).all()):
@@ -133,16 +144,42 @@ def _manifest_targets(
     total = votes.sum(axis=1, keepdims=True)
     targets = np.divide(votes, total, out=np.zeros_like(votes), where=total > 0)
     if label_weight:
-        labels, _ = _one_hot(_labels(attributes[columns["label"]]), class_names)
-        label_share = label_weight * labels.sum(axis=1, keepdims=True)
+        of_labels, _ = _one_hot(_texts(labels, reader), class_names)
+        label_share = label_weight * of_labels.sum(axis=1, keepdims=True)
         label_share[(total == 0) & (label_share > 0)] = 1
-        targets = (1 - label_share) * targets + label_share * labels
+        targets = (1 - label_share) * targets + label_share * of_labels
     unknown = int((targets.sum(axis=1) == 0).sum())
     return targets, {"": unknown} if unknown else {}
 
 
-def _labels(column: pa.ChunkedArray) -> list[str]:
-    return [label or "" for label in clean_labels(column).to_pylist()]
+def _label_column(manifest: Path, attributes: pa.Table, wanted: str | None) -> pa.ChunkedArray | None:
+    """The column of labels: the one that is wanted, else ``label`` in any case; None where there is none."""
+    if wanted is None:
+        found = [name for name in attributes.column_names if name.strip().lower() == "label"]
+    elif wanted in attributes.column_names:
+        found = [wanted]
+    else:
+        columns = ", ".join(attributes.column_names) or "none"
+        raise SourceError(
+            f"`label_column`: the manifest {manifest} has no column {wanted!r}; beside the path it has: {columns}"
+        )
+    return attributes[found[0]] if found else None
+
+
+def _texts(labels: pa.ChunkedArray, reader: LabelReader) -> list[str]:
+    return [label or "" for label in reader.read(labels).to_pylist()]
+
+
+def _votes(attributes: pa.Table, reader: LabelReader) -> NDArray[np.float32]:
+    """The votes for each class, float32 (N, K): of the column named like it, else of those that mean it, added up."""
+    names = dict(zip(attributes.column_names, reader.read_names(attributes.column_names), strict=True))
+    votes = np.zeros((len(attributes), len(reader.class_names)), np.float32)
+    for at, wanted in enumerate(reader.class_names):
+        columns = [column for column, name in names.items() if name == wanted]
+        exact = [column for column in columns if column.strip().lower() == wanted]
+        for column in exact or columns:
+            votes[:, at] += attributes[column].cast(pa.float32()).to_numpy()
+    return votes
 
 
 def _one_hot(labels: Sequence[str], class_names: Sequence[str]) -> tuple[NDArray[np.float32], dict[str, int]]:

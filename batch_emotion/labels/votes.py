@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
-from batch_emotion.labels.text import clean_names
+from batch_emotion.labels.reading import LabelReader
 from batch_emotion.sources.manifest import read_manifest
 
 _DEPTHS = (3, 2, 1)
@@ -25,7 +25,7 @@ class Votes:
 
     Attributes:
         files: R paths.
-        choices: C names of what could be chosen, lower case, the classes and others such as ``unknown``.
+        choices: C names of what could be chosen: the classes, and others such as ``unknown``, lower case.
         counts: float64 (R, C).
     """
 
@@ -41,15 +41,22 @@ class Votes:
 
 
 def read_votes(
-    path: Path, class_names: Sequence[str], encoding: str | None = None, delimiter: str | None = None
+    path: Path,
+    class_names: Sequence[str],
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    map_labels: Mapping[str | int, str] | None = None,
 ) -> Votes:
     """Read a CSV or Parquet table with the column ``file`` and one column of counts for each choice.
+
+    Columns that mean the same class, such as ``joy`` and ``happiness``, are added up.
 
     Args:
         path: the table.
         class_names: the classes that need a column.
         encoding: of CSV; found from its bytes where None.
         delimiter: of CSV; found from its header where None.
+        map_labels: classes by the names of columns that mean them, beside the usual ones.
 
     Raises:
         SourceError: it cannot be read, a class has no column, or a count is not a number.
@@ -57,11 +64,17 @@ def read_votes(
     if not path.is_file():
         raise SourceError(f"no such file: {path}; `votes` wants a table with a file and the votes for each class")
     files, columns = read_manifest(path, "file", encoding, delimiter)
-    choices = tuple(clean_names(columns.column_names))
+    names = LabelReader(class_names, map_labels).read_names(columns.column_names)
+    choices = tuple(dict.fromkeys(names))
     lacking = [name for name in class_names if name not in choices]
     if lacking:
-        raise SourceError(f"{path} has no column of votes for: {', '.join(lacking)}; it has: {', '.join(choices)}")
-    counts = np.column_stack([_numbers(column, name, path) for name, column in zip(choices, columns, strict=True)])
+        raise SourceError(
+            f"{path} has no column of votes for: {', '.join(lacking)}; it has: {', '.join(choices)}; `map_labels` says "
+            "which class a column means, `only` leaves classes out"
+        )
+    counts = np.zeros((len(files), len(choices)))
+    for name, written, column in zip(names, columns.column_names, columns.columns, strict=True):
+        counts[:, choices.index(name)] += _numbers(column, written, path)
     return Votes([name or "" for name in files.to_pylist()], choices, counts)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from batch_emotion.options.declared import option
 from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, PATH_COLUMN_HELP, Limits
+from batch_emotion.options.labels import LABEL_COLUMN_HELP, MAP_LABELS_HELP, LabelMap
 from batch_emotion.options.models import CLASSES_HELP, MODEL_HELP, ONLY_HELP, PICKLE_HELP, RUNTIME_HELP, RuntimeName
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class EvaluateOptions:
         only: the classes to choose among; all of the model's where None.
         labels: for a result, a manifest with path and label, or ``folders``; where None, the result's column ``label``,
             else the folders in its paths.
+        label_column: the column of labels, of a manifest or of a result; ``label`` where None.
+        map_labels: classes by the labels, numbers, folders or columns that mean them, beside the usual words.
         path_column: a manifest's column that holds the paths.
         root: where relative paths start; a manifest's own folder, for a result the working directory, where None.
         votes: a table of how many people chose each class for each image.
@@ -61,6 +64,8 @@ class EvaluateOptions:
         "For a result: a manifest with path and label, or 'folders'. Default: its column label, else the folders in "
         "its paths.",
     )
+    label_column: str | None = option(None, LABEL_COLUMN_HELP, metavar="COLUMN")
+    map_labels: LabelMap | None = option(None, MAP_LABELS_HELP, written="pairs")
     path_column: str = option("path", PATH_COLUMN_HELP)
     root: Place | None = option(
         None,

@@ -29,6 +29,7 @@ class ManifestOptions:
         root: the folder, here or on a store, that its relative paths start from; its own folder where None.
         encoding: of CSV; UTF-8, or what its byte order mark says, where None.
         delimiter: between the cells of CSV; as its header has it where None.
+        label_column: its column of labels, which results carry as ``label``; ``label`` itself where None.
     """
 
     path_column: str = option("path", PATH_COLUMN_HELP, needs="manifest")
@@ -40,6 +41,9 @@ class ManifestOptions:
     )
     encoding: str | None = option(None, ENCODING_HELP, needs="manifest")
     delimiter: str | None = option(None, DELIMITER_HELP, needs="manifest")
+    label_column: str | None = option(
+        None, "The manifest's column of labels; results carry it as label.", needs="manifest", metavar="COLUMN"
+    )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from batch_emotion.options.declared import option
-from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, Limits
+from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, PATH_COLUMN_HELP, Limits
+from batch_emotion.options.labels import LABEL_COLUMN_HELP, MAP_LABELS_HELP, LabelMap
 
 if TYPE_CHECKING:
     from batch_emotion.storage.places import Place
@@ -22,6 +23,9 @@ class ReportOptions:
         out: the page, ``.html``.
         labels: a manifest with path and label, ``folders`` or ``none``; where None the result's column ``label`` is
             taken, else the folders in its paths where most are named like classes.
+        label_column: the column of labels, of that manifest or of the result; ``label`` where None.
+        map_labels: classes by the labels, numbers or folders that mean them, beside the usual words.
+        path_column: that manifest's column of paths.
         root: where the result's relative paths start; the working directory where None.
         compare: another result of the same images.
         group_by: a column of the result whose values are counted apart.
@@ -47,6 +51,9 @@ class ReportOptions:
         "A manifest with path and label, 'folders' or 'none'. Default: the column label, else the folders in the paths "
         "where most are named like classes.",
     )
+    label_column: str | None = option(None, LABEL_COLUMN_HELP, metavar="COLUMN")
+    map_labels: LabelMap | None = option(None, MAP_LABELS_HELP, written="pairs")
+    path_column: str = option("path", PATH_COLUMN_HELP)
     root: Place | None = option(
         None, "The folder that relative paths start in. Default: the working directory.", written="place"
     )

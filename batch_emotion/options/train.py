@@ -8,6 +8,7 @@ from typing import Literal
 
 from batch_emotion.options.declared import group, option
 from batch_emotion.options.images import Limits, ManifestOptions
+from batch_emotion.options.labels import MAP_LABELS_HELP, LabelMap
 
 SIX_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise")
 
@@ -124,17 +125,19 @@ class Recipe:
 
 @dataclass(frozen=True)
 class LabelOptions:
-    """Which columns of a manifest hold its labels; a folder per class needs none of it.
+    """Where labels are, and which class each of them means.
 
     Attributes:
-        source: the path column, and what its paths are relative to.
+        source: a manifest's columns of paths and of labels, and what its paths are relative to.
         label_weight: where a manifest has both votes and labels, the part of a target that the label decides.
+        map_labels: classes by the labels, numbers, folders or columns that mean them, beside the usual words.
     """
 
     source: ManifestOptions = group(ManifestOptions)
     label_weight: float = option(
         0.0, "With both votes and labels: the part of a target that the label decides.", at_least=0, at_most=1
     )
+    map_labels: LabelMap | None = option(None, MAP_LABELS_HELP, written="pairs")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from batch_emotion.labels.reading import left_out_line
 from batch_emotion.metrics.calibration import CalibrationBins
 from batch_emotion.metrics.confusion import MatrixScores, count_pairs, ratio
 from batch_emotion.metrics.scores import ClassScores, ReliabilityBin
@@ -132,6 +133,11 @@ class LabelScorer:
         labels, predicted = labels[judged], rows.predicted[judged]
         self._matrix += count_pairs(labels, predicted, self._matrix.shape)
         self._bins.add(rows.confidence[judged], labels == predicted)
+
+    def left_out(self, unit: str) -> str:
+        """A loud line on the scored rows whose labels are none of the classes so far; empty where there is none."""
+        rows = int(self._matrix.sum()) + self._others.total()
+        return left_out_line(self._others, rows, self._class_names, unit=f"labelled {unit}")
 
     def scores(self) -> LabelScores | None:
         """The scores so far; None where no scored row has a label among the classes."""

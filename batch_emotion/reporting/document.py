@@ -43,6 +43,7 @@ class ReportDocument(ResultCounts):
 
     ``estimated_mix`` is the mix of the classes, corrected for what the model takes for what; None for the reason that
     ``no_estimate`` gives, which is empty otherwise; ``apart`` names the classes whose count is far from it.
+    ``left_out`` says loudly how many images have labels that are none of the classes; empty where none has.
     ``class_prior`` is the mix that the probabilities assume, None where the result does not say.
     """
 
@@ -51,6 +52,7 @@ class ReportDocument(ResultCounts):
     made: str
     result: ReportedResult
     labels: ReportLabels | None
+    left_out: str
     groups: Groups | None
     comparison: Comparison | None
     estimated_mix: EstimatedMix | None
@@ -114,6 +116,7 @@ def report_document(
         "result": {"name": result.path.name, "class_names": list(names), "with_faces": result.has_faces},
         **counts,
         "labels": {"origin": labels.origin, **scores} if labels and scores else None,
+        "left_out": scorer.left_out("faces" if result.has_faces else "images") if labels else "",
         "groups": groups.groups() if groups else None,
         "comparison": comparer.comparison() if comparer else None,
         "estimated_mix": mix,

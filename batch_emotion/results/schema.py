@@ -38,6 +38,12 @@ def result_schema(
     )
 
 
+def own_columns(schema: pa.Schema, class_names: Sequence[str]) -> list[str]:
+    """The columns of a result that its manifest brought along."""
+    made = set(result_schema(class_names, checksum=True, faces=True).names)
+    return [name for name in schema.names if name not in made]
+
+
 def part_schema(result: pa.Schema) -> pa.Schema:
     """A part has the result's columns and, before them, the plan's ``index``, by which completeness is counted."""
     return pa.schema([pa.field("index", pa.int64()), *result])
@@ -58,9 +64,10 @@ def check_attributes(attributes: pa.Schema, class_names: Sequence[str], flat: bo
     reserved = {"index", FACE_SCHEMA.names[0], *result_schema(class_names, checksum=True, faces=faces).names}
     clashing = [name for name in attributes.names if name in reserved]
     if clashing:
-        raise SourceError(
-            f"the manifest's column {', '.join(clashing)} has the name of a result column; rename it in the manifest"
-        )
+        advice = "rename it in the manifest" if len(clashing) == 1 else "rename them in the manifest"
+        if "emotion" in clashing and "label" not in attributes.names:
+            advice = f"`label_column` emotion carries the labels of that one as label, or {advice}"
+        raise SourceError(f"the manifest's column {', '.join(clashing)} has the name of a result column; {advice}")
     check_writable(attributes, flat)
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from batch_emotion.columns import plain_columns
 from batch_emotion.errors import SourceError, one_line
 from batch_emotion.sources.delimited import SEPARATORS, read_delimited
+from batch_emotion.sources.folder import is_image
 from batch_emotion.storage.escaping import escape_name
 from batch_emotion.storage.places import Place, readable
 
@@ -47,12 +48,23 @@ def read_manifest(
             f"the manifest has a column more than once: {', '.join(name or '(no name)' for name in twice)}"
         )
     if path_column not in names:
-        near = difflib.get_close_matches(path_column, names, 1, 0.3)
+        near = _columns_of_images(table) or difflib.get_close_matches(path_column, names, 1, 0.3)
         hint = f"; did you mean `path_column` {near[0]}?" if near else ""
         if len(names) == 1 and manifest.suffix.lower() in SEPARATORS:
             hint = "; `delimiter` says what separates its columns, `path_column` which one holds the paths"
         raise SourceError(f"the manifest has no column {path_column!r}, only: {', '.join(names) or 'none'}{hint}")
     return _paths(table[path_column], path_column), table.drop_columns([path_column])
+
+
+def _columns_of_images(table: pa.Table) -> list[str]:
+    """The columns of text whose first values all end like images."""
+    texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    found = []
+    for name in texts:
+        values = [value for value in table[name].slice(0, 100).to_pylist() if value]
+        if values and all(is_image(value.strip()) for value in values):
+            found.append(name)
+    return found
 
 
 def _paths(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:

@@ -14,6 +14,7 @@ from pyarrow.lib import StringBuilder
 
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.options.images import ManifestOptions, SourceOptions
+from batch_emotion.options.labels import LABEL
 from batch_emotion.plan import Plan
 from batch_emotion.sources.folder import CHUNK, Entry, Walk, in_order, is_image, local_entry
 from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
@@ -182,13 +183,27 @@ def _read(stream: BinaryIO) -> bytes:
 
 
 def plan_manifest(manifest: Place, options: ManifestOptions) -> Plan:
-    """The plan of a manifest, whose other columns are its attributes.
+    """The plan of a manifest, whose other columns are its attributes; that of labels is called ``label``.
 
     Raises:
         SourceError: it makes no sense, or a store that it names cannot be read.
     """
     paths, attributes = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
+    if options.label_column is not None:
+        attributes = _with_labels(attributes, options.label_column)
     return plan_paths(paths, options.root or manifest.parent, attributes)
+
+
+def _with_labels(attributes: pa.Table, column: str) -> pa.Table:
+    names = attributes.column_names
+    if column not in names:
+        raise SourceError(f"`label_column`: the manifest has no column {column!r}, only: {', '.join(names) or 'none'}")
+    if LABEL in names and column != LABEL:
+        raise SourceError(
+            f"the manifest has a column label beside {column}, which is to be carried as label; leave `label_column` "
+            "out to carry both as they are, and give it when the result is evaluated"
+        )
+    return attributes.rename_columns([LABEL if name == column else name for name in names])
 
 
 def plan_paths(paths: pa.ChunkedArray, root: Place, attributes: pa.Table) -> Plan:

@@ -13,9 +13,10 @@ from batch_emotion import DEFAULT_MODEL, EvaluateOptions, PredictOptions, evalua
 from batch_emotion.cli import main
 from batch_emotion.commands.evaluate import FILES
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, SourceError, UsageError
+from batch_emotion.evaluation.table import evaluation_table
 from batch_emotion.images.decode import load_image
 from batch_emotion.model.bundle import models_folder
-from batch_emotion.options.images import Limits
+from batch_emotion.options.images import Limits, SourceOptions
 from batch_emotion.records import pixel_digests
 from batch_emotion.results.reader import StoredResult
 from batch_emotion.sources.planning import make_plan
@@ -310,9 +311,10 @@ def test_the_command_prints_a_table_of_80_columns(
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[0] == "emotion-6 on data"
-    assert any(line.startswith("accuracy") and "without duplicates" in lines[2] for line in lines)
-    assert "left out: 4 images of neutral" in printed.err
+    assert lines[0] == "LEFT OUT: 4 of 52 labelled images: their label is none of the classes: neutral"
+    assert lines[1] == "(4); --map-labels says which class a label means"
+    assert lines[3] == "emotion-6 on data"
+    assert any(line.startswith("accuracy") and "without duplicates" in lines[5] for line in lines)
     assert "not scored: 1 corrupt" in printed.err
     assert main(["evaluate", str(data), "--out", str(tmp_path / "q"), "--quiet"]) == 0
     printed = capsys.readouterr()
@@ -344,3 +346,60 @@ def test_a_manifest_brings_its_own_column_and_root_or_votes(faces: Path, tmp_pat
     by_votes = evaluate(EvaluateOptions(tmp_path / "v.csv", tmp_path / "f", "emotion-6", root=faces)).evaluation
     assert by_votes["all"] == by_label["all"]
     assert by_votes["data"]["unlabelled"] == 1
+
+
+def test_labels_are_read_as_people_write_them_and_what_is_left_out_is_said_first(faces: Path, tmp_path: Path) -> None:
+    words = {"angry": "Anger", "fear": "afraid", "happy": "Happiness", "sad": "sadness", "surprise": "Surprised "}
+    shutil.copytree(faces, tmp_path / "d")
+    plain = evaluate(EvaluateOptions(tmp_path / "d", tmp_path / "plain")).evaluation
+    for name, word in words.items():
+        (tmp_path / "d" / name).rename(tmp_path / "d" / word)
+    worded = evaluate(EvaluateOptions(tmp_path / "d", tmp_path / "worded")).evaluation
+    assert worded["all"]["confusion_matrix"] == plain["all"]["confusion_matrix"]
+    assert worded["left_out"] == {}
+    (tmp_path / "d" / "Anger").rename(tmp_path / "d" / "Angree")
+    left = evaluate(EvaluateOptions(tmp_path / "d", tmp_path / "left")).evaluation
+    assert left["left_out"]["angree"]["images"] == 8
+    alarm = "LEFT OUT: 8 of 48 labelled images: their label is none of the classes: angree (8, nearest class: angry)"
+    assert " ".join(evaluation_table(left).split()).startswith(alarm)
+    page = (tmp_path / "left" / "evaluation.html").read_text()
+    assert page.index("<h1>") < page.index(alarm) < page.index("Scores")
+    mapped = EvaluateOptions(tmp_path / "d", tmp_path / "mapped", map_labels={"angree": "angry"})
+    assert evaluate(mapped).evaluation["all"]["confusion_matrix"] == plain["all"]["confusion_matrix"]
+
+
+def test_a_column_of_numbers_called_emotion_goes_through_predict_and_evaluate(faces: Path, tmp_path: Path) -> None:
+    order = dict(enumerate(SIX))
+    lines = [f"{name}/{name}-0001.png,{number},{name}\n" for number, name in order.items()]
+    (tmp_path / "m.csv").write_text("image,emotion,was\n" + "".join(lines))
+    options = ["--path-column", "image", "--root", str(faces)]
+    manifest, out = str(tmp_path / "m.csv"), str(tmp_path / "r.csv")
+    with pytest.raises(SourceError, match="`label_column` emotion carries the labels of that one as label"):
+        predict(PredictOptions((manifest,), Path(out), source=SourceOptions("image", faces)))
+    assert main(["predict", manifest, *options, "--label-column", "emotion", "--out", out, "--quiet"]) == 0
+    with pytest.raises(BatchEmotionError, match=r"could be scored.*`map_labels`"):
+        evaluate(EvaluateOptions(Path(out), tmp_path / "no"))
+    numbers = ["--map-labels", ",".join(SIX), "--out"]
+    assert main(["evaluate", out, *numbers, str(tmp_path / "a")]) == 0
+    assert main(["evaluate", manifest, *options, "--label-column", "emotion", *numbers, str(tmp_path / "b")]) == 0
+    assert main(["evaluate", out, "--label-column", "was", "--out", str(tmp_path / "c")]) == 0
+    by_result, by_images, by_words = (json.loads((tmp_path / each / "evaluation.json").read_text()) for each in "abc")
+    assert by_result["all"]["confusion_matrix"] == by_images["all"]["confusion_matrix"]
+    assert by_result["all"] == by_words["all"]
+
+
+def test_votes_of_six_classes_measure_a_model_of_seven_with_only(faces: Path, tmp_path: Path) -> None:
+    names = [f"{emotion}/{emotion}-0001.png" for emotion in SIX]
+    header = "Anger,Disgust,Fear,Happiness,Sadness,Surprise"
+    rows = [f"{name},{','.join('8' if name.startswith(each) else '1' for each in SIX)}\n" for name in names]
+    (tmp_path / "v.csv").write_text(f"file,{header}\n" + "".join(rows))
+    with pytest.raises(SourceError, match="neither a column 'label' nor one for each class"):
+        evaluate(EvaluateOptions(tmp_path / "v.csv", tmp_path / "a", path_column="file", root=faces))
+    votes = tmp_path / "v.csv"
+    options = EvaluateOptions(votes, tmp_path / "b", only=SIX, path_column="file", root=faces, votes=votes)
+    evaluation = evaluate(options).evaluation
+    assert evaluation["all"]["images"] == 6
+    assert evaluation["model"]["class_names"] == list(SIX)
+    agreement = evaluation["agreement"]
+    assert agreement is not None
+    assert agreement["all"]["agreement"] == evaluation["all"]["accuracy"]

@@ -5,10 +5,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch_emotion.errors import SourceError
-from batch_emotion.labels.results import FOLDERS, find_labels
-from batch_emotion.results.reader import open_result
-from tests.support.made_results import result_table, write
+from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.labels.reading import LabelReader
+from batch_emotion.labels.results import FOLDERS, Labels, find_labels
+from batch_emotion.options.report import ReportOptions
+from batch_emotion.results.reader import StoredResult, open_result
+from tests.support.made_results import CLASSES, result_table, write
+
+
+def _found(result: StoredResult, root: Path, mapped: dict[str | int, str] | None = None, **options: str) -> Labels:
+    asked = ReportOptions(result.path, root / "r.html", root=root, **options)  # type: ignore[arg-type]
+    labels = find_labels(result, asked, LabelReader(CLASSES, mapped))
+    assert labels is not None
+    return labels
+
+
+def _labels(result: StoredResult, found: Labels) -> list[str | None]:
+    return [label for batch in result.batches(result.schema.names) for label in found.of(batch).to_pylist()]
 
 
 @pytest.mark.parametrize(
@@ -18,30 +31,44 @@ from tests.support.made_results import result_table, write
         (["d/SAD/1.jpg", "d/Happy /2.jpg", "d/ANGRY/3.jpg"], ["sad", "happy", "angry"]),
         (["sad/happy/x/1.jpg", "sad/sad/y/2.jpg", "sad/neutral/x/3.jpg"], ["sad"] * 3),
         (["a/happy/x/1.jpg", "a/sad/y/2.jpg", "happy.jpg"], ["happy", "sad", None]),
+        (["d/Happiness/1.jpg", "d/Anger/2.jpg", "d/contempt/3.jpg"], ["happy", "angry", "contempt"]),
     ],
 )
 def test_folders_are_read_at_the_level_that_names_most_classes(
     paths: list[str], labels: list[str | None], tmp_path: Path
 ) -> None:
     result = open_result(write(result_table(paths, np.eye(3)), tmp_path / "r.parquet"))
-    found = find_labels(result, FOLDERS, tmp_path)
-    assert found is not None
-    assert [label for batch in result.batches(["path"]) for label in found.of(batch).to_pylist()] == labels
+    assert _labels(result, _found(result, tmp_path, labels=FOLDERS)) == labels
 
 
 def test_a_manifest_of_labels_may_be_of_any_encoding_and_separator(tmp_path: Path) -> None:
     result = open_result(write(result_table(["ä.jpg", "b.jpg"], np.eye(3)[:2]), tmp_path / "r.parquet"))
     (tmp_path / "labels.csv").write_bytes("path|label\nä.jpg|Happy\nb.jpg|\n".encode("cp1252"))
     manifest = str(tmp_path / "labels.csv")
-    found = find_labels(result, manifest, tmp_path, encoding="cp1252", delimiter="|")
-    assert found is not None
-    assert [label for batch in result.batches(["path"]) for label in found.of(batch).to_pylist()] == ["happy", None]
+    found = _found(result, tmp_path, labels=manifest, encoding="cp1252", delimiter="|")
+    assert _labels(result, found) == ["happy", None]
     with pytest.raises(SourceError, match="`encoding` cp1252"):
-        find_labels(result, manifest, tmp_path)
+        _found(result, tmp_path, labels=manifest)
+
+
+def test_columns_of_labels_and_paths_may_have_any_name_and_an_error_names_them(tmp_path: Path) -> None:
+    own = {"rater": pa.array(["x", "y"]), "mood": pa.array(["joy", "Anger"])}
+    result = open_result(write(result_table(["a.jpg", "b.jpg"], np.eye(3)[:2], columns=own), tmp_path / "r.parquet"))
+    assert _labels(result, _found(result, tmp_path, label_column="mood")) == ["happy", "angry"]
+    with pytest.raises(UsageError, match=r"`label_column`: .* no column 'moot'; those of its manifest: rater, mood"):
+        _found(result, tmp_path, label_column="moot")
+    (tmp_path / "l.csv").write_text("image,by,emotion\na.jpg,me,Sadness\nb.jpg,you,0\n")
+    manifest = str(tmp_path / "l.csv")
+    found = _found(result, tmp_path, {0: "happy"}, labels=manifest, label_column="emotion", path_column="image")
+    assert _labels(result, found) == ["sad", "happy"]
+    with pytest.raises(SourceError, match="did you mean `path_column` image"):
+        _found(result, tmp_path, labels=manifest)
+    with pytest.raises(SourceError, match=r"no column 'label'.*did you mean `label_column` emotion"):
+        _found(result, tmp_path, labels=manifest, path_column="image")
 
 
 def test_labels_that_are_none_are_refused(tmp_path: Path) -> None:
     result = open_result(write(result_table(["a.jpg"], np.eye(3)[:1]), tmp_path / "r.parquet"))
     pq.write_table(pa.table({"path": ["a.jpg"], "label": [["happy"]]}), tmp_path / "labels.parquet")
     with pytest.raises(SourceError, match="column 'label' holds list<"):
-        find_labels(result, str(tmp_path / "labels.parquet"), tmp_path)
+        _found(result, tmp_path, labels=str(tmp_path / "labels.parquet"))

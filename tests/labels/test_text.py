@@ -2,7 +2,7 @@ import pyarrow as pa
 import pytest
 
 from batch_emotion.errors import SourceError
-from batch_emotion.labels.text import clean_labels, clean_names
+from batch_emotion.labels.text import clean_labels
 
 
 def test_labels_are_stripped_and_lower_case_and_an_empty_one_is_none() -> None:
@@ -27,10 +27,5 @@ def test_labels_of_any_type_become_texts(labels: pa.Array | pa.ChunkedArray, tex
 
 
 def test_labels_that_have_no_text_are_refused() -> None:
-    with pytest.raises(SourceError, match="'label' holds list<item: int64>; labels must be text"):
+    with pytest.raises(SourceError, match="'label' holds list<item: int64>; labels must be text or numbers"):
         clean_labels(pa.array([[1]]))
-
-
-def test_names_of_folders_and_columns_are_cleaned_alike() -> None:
-    assert clean_names(["Happy ", "", None, "SAD"]) == ["happy", "", "", "sad"]
-    assert clean_names([]) == []

@@ -43,6 +43,29 @@ def test_a_manifest_with_labels(tmp_path: Path) -> None:
     assert data.plan.images["path"].to_pylist() == ["1.jpg", "2.jpg"]
 
 
+def test_labels_folders_and_votes_are_read_as_people_write_them(tmp_path: Path) -> None:
+    classes = ("sad", "happy")
+    data = read_labelled(_images(tmp_path / "d", {"Happiness": 2, "Sadness ": 3, "2": 1}), classes)
+    assert data.targets.sum(axis=0).tolist() == [3, 2]
+    assert data.ignored == {"2": 1}
+    mapped = LabelOptions(map_labels={2: "sad"})
+    assert read_labelled(tmp_path / "d", classes, mapped).targets.sum(axis=0).tolist() == [4, 2]
+    (tmp_path / "m.csv").write_text("path,label,emotion,Joy,Sorrow\n1.jpg,7,joy,1,3\n2.jpg,8,SAD,0,1\n")
+    by_column = LabelOptions(ManifestOptions(label_column="emotion"))
+    assert read_labelled(tmp_path / "m.csv", classes, by_column).targets.tolist() == [[0, 1], [1, 0]]
+    assert read_labelled(tmp_path / "m.csv", classes).targets.tolist() == [[0.75, 0.25], [1, 0]]
+
+
+def test_a_column_of_labels_that_is_not_there_is_an_error_that_names_one(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("image,emotion\n1.jpg,joy\n2.jpg,sadness\n")
+    with pytest.raises(SourceError, match="no column 'path', only: image, emotion; did you mean `path_column` image"):
+        read_labelled(tmp_path / "m.csv", ("sad", "happy"))
+    with pytest.raises(SourceError, match=r"neither a column 'label' .*; did you mean `label_column` emotion"):
+        read_labelled(tmp_path / "m.csv", ("sad", "happy"), LabelOptions(ManifestOptions("image")))
+    with pytest.raises(SourceError, match=r"`label_column`: the manifest .* has no column 'mood'"):
+        read_labelled(tmp_path / "m.csv", ("sad", "happy"), LabelOptions(ManifestOptions("image", label_column="mood")))
+
+
 def test_an_image_without_a_label_is_not_of_a_class_named_none(tmp_path: Path) -> None:
     labels = pa.table({"path": ["1.jpg", "2.jpg", "3.jpg", "4.jpg"], "label": ["a", None, " ", "None"]})
     pq.write_table(labels, tmp_path / "m.parquet")

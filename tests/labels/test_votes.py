@@ -22,7 +22,7 @@ def test_a_clear_majority_is_more_than_half_of_all_votes(tmp_path: Path) -> None
 
 def test_senseless_votes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "v.csv").write_text(VOTES)
-    with pytest.raises(SourceError, match="no column of votes for: fear"):
+    with pytest.raises(SourceError, match=r"no column of votes for: fear.*`only` leaves classes out"):
         read_votes(tmp_path / "v.csv", ("happy", "fear"))
     with pytest.raises(SourceError, match="no such file"):
         read_votes(tmp_path / "gone.csv", ("happy",))
@@ -49,3 +49,11 @@ def test_what_has_more_than_one_meaning_matches_nothing() -> None:
 
 def test_a_path_that_comes_twice_is_found_twice() -> None:
     assert match_tails(["t/a/1.jpg", "t/a/1.jpg"], ["t/a/1.jpg"])[0].tolist() == [0, 0]
+
+
+def test_columns_of_votes_may_be_worded_in_any_way_and_those_of_one_meaning_are_added(tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text("file,Happiness,joy,Sadness,0\na.jpg,3,3,5,0\nb.jpg,0,1,2,4\n")
+    votes = read_votes(tmp_path / "v.csv", ("happy", "sad", "fear"), map_labels={0: "fear"})
+    assert votes.choices == ("happy", "sad", "fear")
+    assert votes.counts.tolist() == [[6, 5, 0], [1, 2, 4]]
+    assert votes.clear_majorities() == ["happy", "fear"]

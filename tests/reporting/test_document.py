@@ -8,7 +8,9 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 import batch_emotion.results.reader as reader
 from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.results import find_labels
+from batch_emotion.options.report import ReportOptions
 from batch_emotion.reporting.document import report_document
 from batch_emotion.results.reader import open_result
 from tests.support.made_results import CLASSES, random_table, result_table, write
@@ -17,7 +19,8 @@ from tests.support.reference import plain_ece
 
 def _document(path: Path, labels: str | None = None, group_by: str | None = None, other: Path | None = None):
     result = open_result(path)
-    found = find_labels(result, labels, path.parent)
+    options = ReportOptions(path, path.parent / "r.html", labels=labels, root=path.parent)
+    found = find_labels(result, options, LabelReader(result.class_names))
     return report_document(result, found, group_by, open_result(other) if other else None)
 
 
