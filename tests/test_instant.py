@@ -50,7 +50,7 @@ def test_a_small_run_and_its_update_do_without_tensorflow(faces: Path, tmp_path:
     run = json.loads((tmp_path / "r.parquet.run.json").read_text())["last_run"]
     assert run["update"]["new"] == 3
     whole = tmp_path / "whole.parquet"
-    predict(PredictOptions((str(source),), whole, shard_size=4, update=UpdateOptions(checksum=True)))  # by tf.data
+    predict(PredictOptions((str(source),), whole, shard_size=1, update=UpdateOptions(checksum=True)))  # by tf.data
     assert pq.read_table(whole).equals(pq.read_table(out))
 
 
@@ -72,7 +72,7 @@ def test_evaluating_a_small_folder_does_without_tensorflow(faces: Path, tmp_path
     assert not set(json.loads(loaded.replace("'", '"'))) & {"tensorflow", "keras", "onnx", "tf2onnx"}
 
 
-@pytest.mark.parametrize("words", [("--runtime", "tensorflow"), ("--shard-size", "6", "--batch-size", "1")])
+@pytest.mark.parametrize("words", [("--runtime", "tensorflow"), ("--shard-size", "1", "--batch-size", "1")])
 def test_tensorflow_is_there_where_it_runs_the_network_or_many_images_are_read(
     words: tuple[str, ...], faces: Path, tmp_path: Path
 ) -> None:

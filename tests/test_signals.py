@@ -72,16 +72,16 @@ def test_work_goes_on_while_tensorflow_loads_and_a_signal_meanwhile_loses_nothin
     out, reached = tmp_path / "r.parquet", tmp_path / "reached"
     variables = {"SLOW_IMPORT": "tensorflow", "SECONDS": "60", "REACHED": str(reached)}
     process = start(
-        command("predict", faces, "--out", out, "--shard-size", 6, "--batch-size", 3),
+        command("predict", faces, "--out", out, "--shard-size", 1, "--batch-size", 1),
         environment(path_with(tmp_path / "site", SLOW_IMPORT + SLOW_DECODE), **variables),
     )
     wait_for(reached, process)
-    wait_for(tmp_path / "r.parquet.work" / "part-000001.parquet", process)
+    wait_for(tmp_path / "r.parquet.work" / "part-000011.parquet", process)
     process.send_signal(signal.SIGTERM)
     _, lines = process.communicate(timeout=20)
     assert process.returncode == 143, lines
     assert lines.count("\n") == 2
-    done = predict(PredictOptions((str(faces),), out, shard_size=6, batch_size=3))
+    done = predict(PredictOptions((str(faces),), out, shard_size=1, batch_size=1))
     assert 12 <= done.summary.images - done.summary.scored < 48
     assert pq.read_table(out).equals(predict(PredictOptions((str(faces),))).table.cast(pq.read_schema(out)))
 
@@ -90,7 +90,7 @@ def test_a_run_that_ends_before_tensorflow_is_loaded_does_not_wait_for_it(faces:
     out, reached = tmp_path / "r.parquet", tmp_path / "reached"
     variables = {"SLOW_IMPORT": "tensorflow", "SECONDS": "60", "REACHED": str(reached)}
     process = start(
-        command("predict", faces, "--out", out, "--shard-size", 6, "--batch-size", 3, "--quiet"),
+        command("predict", faces, "--out", out, "--shard-size", 1, "--batch-size", 1, "--quiet"),
         environment(path_with(tmp_path / "site", SLOW_IMPORT), **variables),
     )
     _, lines = process.communicate(timeout=40)

@@ -43,6 +43,8 @@ class ProgressBar:
         if self._silent:
             return
         bar = self._bar = self._bar or self._make(progress)
+        if progress.done:
+            bar.set_description_str(refresh=False)
         bar.set_postfix(failures=progress.failures, refresh=False)
         bar.update(progress.done - bar.n)
         if progress.done == progress.total:
@@ -54,6 +56,7 @@ class ProgressBar:
 
         plain = not sys.stderr.isatty()
         return tqdm(
+            desc=None if progress.done else "loading the model",
             total=progress.total,
             initial=progress.done,  # what an earlier run did has no share in the pace
             unit=" images",

@@ -56,7 +56,7 @@ def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: 
 
     Args:
         options: what and how.
-        on_progress: called after every batch.
+        on_progress: called once before the model is opened, and after every batch.
 
     Raises:
         UsageError: the options, sources or model make no sense, or another run's output is in the way.
@@ -108,6 +108,7 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
     tables = []
     started = time.monotonic()
     if len(plan):
+        on_progress(Progress(0, len(plan), 0))
         scorer = job.scorer.open(profile, job.bundle)
         summary.runtime, summary.threads = scorer.runtime.name, scorer.threads
         started = time.monotonic()

@@ -69,7 +69,7 @@ def write_output(out: Place, job: Job, options: PredictOptions, recorder: Record
         job: what decides the result.
         options: whether it is an update or replaces what is there, the engine, and the time limit.
         recorder: whose stages are timed.
-        on_progress: called after every batch of rows, those of an unfinished run first.
+        on_progress: called once before the model is opened, and after every batch of rows.
     """
     restore_parts(out)
     recorder.record.model = {"name": job.bundle.card.name, "sha256": job.fingerprint.model}
@@ -94,8 +94,8 @@ def write_output(out: Place, job: Job, options: PredictOptions, recorder: Record
 
     for shard in kept:
         seen.add(workspace.read(*shard))
-        progress()
     if len(kept) < len(cut):
+        progress()
         limit = options.time_limit
         deadline = None if limit is None else time.time() + limit - recorder.record.seconds
         assignment = Assignment(
