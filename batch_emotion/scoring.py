@@ -23,9 +23,9 @@ from batch_emotion.images.loading import make_loader
 from batch_emotion.images.pipeline import is_far, stream
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.kept_classes import keep_classes
-from batch_emotion.model.runtime import Runtime, open_runtime
+from batch_emotion.model.runtime import ResolvedRuntime, Runtime, open_runtime
 from batch_emotion.options.images import FaceOptions, Limits
-from batch_emotion.options.models import Precision, RuntimeName
+from batch_emotion.options.models import NetworkOptions, Precision, RuntimeName
 from batch_emotion.plan import Plan
 from batch_emotion.records import ImageBatch, InputSpec, Profile, pixel_digests
 from batch_emotion.results.schema import assemble
@@ -39,10 +39,11 @@ class ScorerSpec:
     """How to make a scorer, here or in another process; it can be pickled, which a scorer cannot.
 
     Attributes:
-        model: a bundled model's name, a bundle's folder, or a Keras file.
+        model: a bundled model's name, a bundle's folder, or the file of a network.
         sha256: what the model must be, whatever lies at that place.
-        class_names: the classes of a bare Keras file.
+        class_names: the classes of a network's file that does not name them.
         trust_pickle: load a pickled model.
+        network: what else the file of a network does not say.
         runtime: what runs the network.
         precision: it computes in.
         threads: how many cores to use.
@@ -53,7 +54,8 @@ class ScorerSpec:
     sha256: str
     class_names: tuple[str, ...] | None
     trust_pickle: bool
-    runtime: RuntimeName
+    network: NetworkOptions
+    runtime: RuntimeName | ResolvedRuntime
     precision: Precision
     threads: int
     limits: Limits
@@ -74,7 +76,7 @@ class ScorerSpec:
             BundleError: there is no such model, or it is another one.
         """
         with profile.timing("start"):
-            bundle = bundle or load_bundle(self.model, self.class_names, self.trust_pickle)
+            bundle = bundle or load_bundle(self.model, self.class_names, self.trust_pickle, self.network)
             if bundle.sha256 != self.sha256:
                 raise BundleError(
                     f"the model {self.model} has the sha256 {bundle.sha256[:12]}… here, and {self.sha256[:12]}… where "

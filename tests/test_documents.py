@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from batch_emotion import PredictOptions, Status, predict
+from batch_emotion import ExportOptions, PredictOptions, Status, export, predict
 from batch_emotion.cli import main
 from batch_emotion.errors import ExitCode
 from batch_emotion.results.schema import result_schema
 from tests.support.browser import browser_path
 from tests.support.command_lines import COMMANDS, JOBS, ROOT, command_lines, parse
 from tests.support.composites import photo, write_photo
+from tests.support.foreign import foreign_onnx
 from tests.support.pictures import MAX_BYTES, NAMES, PICTURES, make_pictures
 
 README = ROOT / "README.md"
@@ -45,8 +46,17 @@ def _rows(document: str, header: str) -> Iterator[list[str]]:
         yield [cell.strip() for cell in line.strip("|").split("|")]
 
 
+@pytest.fixture(scope="session")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of networks that the documents name."""
+    folder = tmp_path_factory.mktemp("networks")
+    export(ExportOptions("emotion-6", "onnx", folder / "my-model.onnx"))
+    foreign_onnx(folder / "theirs.onnx", ["batch", 3, 224, 224], classes=4)
+    return folder
+
+
 @pytest.fixture
-def place(faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(faces: Path, networks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folders and files that the documents name, in a working directory that holds nothing else."""
     for name in ("faces", "crops"):
         (tmp_path / name).symlink_to(faces)
@@ -54,6 +64,8 @@ def place(faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_photo(tmp_path / "photos" / "a.jpg", photo(480, 320, [90, 60])[0])
     (tmp_path / "visits.csv").write_text("image,visitor\nhappy/happy-0001.png,007\n")
     (tmp_path / "my-model").symlink_to(ROOT / "models" / "emotion-6")
+    for file in networks.iterdir():
+        (tmp_path / file.name).symlink_to(file)
     (tmp_path / "results").mkdir()
     monkeypatch.setenv("PHOTOS", "photos")
     monkeypatch.setenv("RESULTS", "results")

@@ -15,5 +15,10 @@ def export(options: ExportOptions) -> None:
     """Write a model's network in another format."""
     from batch_emotion.commands.export import export as run_export
 
-    run_export(options)
-    typer.echo(f"Written to {options.out}", err=True)
+    exported = run_export(options)
+    if exported.agreement is not None:
+        typer.echo(
+            f"In integers it predicts the same class for {exported.agreement:.1%} of {exported.compared} other faces",
+            err=True,
+        )
+    typer.echo(f"Written to {exported.out}", err=True)

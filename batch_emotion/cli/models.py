@@ -57,6 +57,8 @@ def _show_card(bundle: Bundle) -> None:
         typer.echo(f"{written.read_text(encoding='utf-8', errors='replace').rstrip()}\n\n## Layers\n")
     else:
         _show_facts(card)
+    if not card.layers:
+        return
     typer.echo(f"{'layer':<20} {'type':<14} {'output shape':<20} {'parameters':>10}")
     for layer in card.layers:
         shape = ", ".join(str(side) for side in layer["output_shape"])
@@ -68,8 +70,10 @@ def _show_facts(card: Card) -> None:
     typer.echo(f"{card.name}: {card.summary}\n")
     typer.echo(f"classes     {', '.join(card.class_names)}")
     typer.echo(f"input       {height}x{width} {card.input.color_mode}, {card.input.interpolation}, {card.input.fit}")
-    typer.echo(f"parameters  {card.parameters:,}")
-    typer.echo(f"accuracy    {_accuracies(card.metrics)}\n")
+    if card.parameters:
+        typer.echo(f"parameters  {card.parameters:,}")
+    if _accuracies(card.metrics):
+        typer.echo(f"accuracy    {_accuracies(card.metrics)}\n")
 
 
 def _accuracies(metrics: CardMetrics) -> str:

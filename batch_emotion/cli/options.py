@@ -27,6 +27,7 @@ _METAVARS: dict[Any, str] = {
     "names": "NAMES",
     "pairs": "PAIRS",
     "duration": "TIME",
+    "size": "SIZE",
 }
 _GIVEN = ("COMMANDLINE", "DEFAULT_MAP")
 
@@ -138,6 +139,8 @@ def _read(leaf: Leaf, value: Any) -> Any:
             return tuple(filter(None, map(str.strip, value.split(","))))
         case "duration":
             return seconds_of(f"--{leaf.flag}", value)
+        case "size":
+            return size_of(f"--{leaf.flag}", value)
         case "words":
             return tuple(value)
         case "places":
@@ -173,6 +176,14 @@ def seconds_of(option: str, text: str) -> float:
     if not re.fullmatch(rf"\s*({_NUMBER}[smhd]\s*)+|\s*{_NUMBER}\s*", text):
         raise UsageError(f"{option} must be a time such as 2h, 90m, 1h30m or 45s, not {text!r}")
     return sum(float(number) * units[unit] for number, unit in re.findall(rf"({_NUMBER})([smhd]?)", text))
+
+
+def size_of(option: str, text: str) -> tuple[int, int]:
+    """(height, width) of ``64`` or ``64x48``."""
+    if not re.fullmatch(r"[1-9]\d{0,4}(x[1-9]\d{0,4})?", text):
+        raise UsageError(f"{option} must be a size in pixels such as 64, or height and width as in 64x48, not {text!r}")
+    height, _, width = text.partition("x")
+    return int(height), int(width or height)
 
 
 @cache
@@ -216,7 +227,7 @@ def _kind(leaf: Leaf) -> Any:
     match leaf.declaration.written:
         case "words" | "places":
             return list[str]
-        case "text" | "texts" | "place" | "names" | "pairs" | "duration":
+        case "text" | "texts" | "place" | "names" | "pairs" | "duration" | "size":
             return str | None if leaf.default in (None, MISSING, ()) else str
     hints = get_type_hints(leaf.owner, localns={"Place": object, "BinaryIO": object})
     kind = hints[leaf.path[-1]]

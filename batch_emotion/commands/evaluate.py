@@ -98,7 +98,7 @@ def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
         return gather_result(result, options, reader, options.model, options.limits)
     if options.labels is not None:
         raise UsageError(f"`labels` goes with a result of predict, which {options.data} is not")
-    bundle = load_bundle(options.model or DEFAULT_MODEL, options.class_names, options.trust_pickle)
+    bundle = load_bundle(options.model or DEFAULT_MODEL, options.class_names, options.trust_pickle, options.network)
     return gather_images(
         options.data,
         LabelOptions(

@@ -1,74 +1,135 @@
-"""``export``: a bundle's network in another format."""
+"""``export``: a bundle's network in another format, which carries its classes and preprocessing."""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from batch_emotion.errors import OutputMismatch, UsageError
+from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.pipeline import stream
 from batch_emotion.model.architectures import is_mirrored
 from batch_emotion.model.bundle import INT8_FILE, Bundle, load_bundle
-from batch_emotion.model.quantization import CALIBRATION_IMAGES, COMPARED_IMAGES, int8_network
+from batch_emotion.model.exported_card import add_to_h5, add_to_zip, exported_texts, write_beside
+from batch_emotion.model.litert import LiteRtRuntime
+from batch_emotion.model.onnx_file import named_onnx
+from batch_emotion.model.quantization import CALIBRATION_IMAGES, COMPARED_IMAGES, FEWEST_IMAGES, int8_network
+from batch_emotion.model.runtime import open_runtime, serving_function
+from batch_emotion.model.savedmodel import save_savedmodel
 from batch_emotion.options.export import ExportFormat, ExportOptions
 from batch_emotion.options.images import Limits
 from batch_emotion.records import Status
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.commits import committing, committing_folder
 
+EXTENSIONS: dict[ExportFormat, tuple[str, ...]] = {
+    "h5": (".h5", ".hdf5"),
+    "joblib": (".joblib", ".pkl", ".pickle"),
+    "keras": (".keras",),
+    "savedmodel": ("",),
+    "onnx": (".onnx",),
+    "int8": (".onnx",),
+    "tflite": (".tflite",),
+    "tflite-int8": (".tflite",),
+}
+FEWEST_AGREEING = 0.9
+"""The least share of images for which integers throughout predict the same class: below it something went wrong."""
 
-def export(options: ExportOptions) -> None:
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        out: the file, or the folder.
+        agreement: of a network of integers throughout, the share of images for which it predicts the class that the
+            bundle predicts; None for other formats, which give the bundle's predictions.
+        compared: the number of these images.
+    """
+
+    out: Path
+    agreement: float | None = None
+    compared: int = 0
+
+
+def export(options: ExportOptions) -> Exported:
     """Write the network; every format takes pixels of 0-255 and gives the bundle's probabilities.
 
     Raises:
-        UsageError: the format is unknown or cannot hold the network, the output is there, or the bundle lacks it.
-    """
-    if options.format not in get_args(ExportFormat):
-        raise UsageError(f"no format {options.format!r}; there are: {', '.join(get_args(ExportFormat))}")
-    if options.calibration is not None and options.format != "int8":
-        raise UsageError(f"`calibration` goes with `format` int8, not {options.format}; leave it out")
-    out = options.out
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
-    if out.exists() and not options.overwrite:
-        raise OutputMismatch(f"{out} is there already; choose another `out` or give `overwrite`")
-    if out.is_dir() != (options.format == "savedmodel") and out.exists():
-        raise OutputMismatch(f"{out} is {'a directory' if out.is_dir() else 'a file'}; choose another `out`")
-    bundle = load_bundle(options.model)
-    if options.format == "savedmodel":
-        from batch_emotion.model.runtime import save_savedmodel
+        UsageError: the format is unknown, does not go with the file's extension or cannot hold the network, the output
+            is there, or the bundle lacks it.
 
+    Example::
+
+        export(ExportOptions("emotion-7", "onnx", Path("emotion-7.onnx")))
+    """
+    _check(options)
+    bundle, out = load_bundle(options.model), options.out
+    if bundle.folder is None:
+        raise UsageError(f"{bundle.card.name} is no bundle, and export needs one: a bundled model's name or its folder")
+    texts = exported_texts(bundle)
+    if options.format == "savedmodel":
+        model = bundle.keras_model()
         with committing_folder(out) as folder:
-            save_savedmodel(bundle.keras_model(), folder)
-        return
+            save_savedmodel(model, folder, serving_function(model))
+            write_beside(folder, texts)
+        return Exported(out)
+    exported = Exported(out)
     with committing(out) as temporary:
         match options.format:
             case "keras":
-                shutil.copyfile(bundle.checked(bundle.keras_file), temporary)
+                shutil.copyfile(bundle.checked(bundle.folder / "model.keras"), temporary)
+                add_to_zip(temporary, texts)
             case "onnx":
                 if bundle.onnx_file is None:
                     raise UsageError(f"{bundle.card.name} has no model.onnx")
-                shutil.copyfile(bundle.checked(bundle.onnx_file), temporary)
+                temporary.write_bytes(named_onnx(bundle.checked(bundle.onnx_file).read_bytes(), texts))
             case "int8":
-                temporary.write_bytes(_int8(bundle, options.calibration))
+                temporary.write_bytes(named_onnx(_int8(bundle, options.calibration), texts))
+            case "tflite":
+                from batch_emotion.model.tflite import tflite_bytes
+
+                temporary.write_bytes(tflite_bytes(bundle.keras_model()))
+                add_to_zip(temporary, texts)
+            case "tflite-int8":
+                exported = _write_int8_tflite(bundle, options, temporary)
+                add_to_zip(temporary, texts)
             case "joblib":
                 import joblib
 
                 joblib.dump(bundle.keras_model(), temporary)
             case "h5":
-                model = bundle.keras_model()
-                if is_mirrored(model):  # by operations that are no layers, which Keras cannot read back from HDF5
-                    raise UsageError(
-                        f"an h5 file cannot hold {bundle.card.name}, which sees mirror images too; "
-                        "choose another `format`"
-                    )
-                partial = temporary.with_suffix(".h5")
-                model.save(partial)
-                partial.replace(temporary)
+                _write_h5(bundle, temporary)
+                add_to_h5(temporary, texts)
+    return exported
+
+
+def _check(options: ExportOptions) -> None:
+    out, form = options.out, options.format
+    if form not in get_args(ExportFormat):
+        raise UsageError(f"no format {form!r}; there are: {', '.join(get_args(ExportFormat))}")
+    extensions = EXTENSIONS[form]
+    others = {each for ends in EXTENSIONS.values() for each in ends} - {*extensions, ""}
+    if out.suffix.lower() in others or (form != "savedmodel" and out.suffix.lower() not in extensions):
+        wanted = "the name of a folder, without an extension" if form == "savedmodel" else " or ".join(extensions)
+        fitting = [name for name, ends in EXTENSIONS.items() if out.suffix.lower() in ends and out.suffix]
+        hint = f", or `format` {' or '.join(fitting)}" if fitting else ""
+        raise UsageError(f"`format` {form} does not go with {out.name}: give `out` {wanted}{hint}")
+    if form == "tflite-int8" and options.calibration is None:
+        raise UsageError("`format` tflite-int8 needs `calibration`, a folder of faces such as those of the training")
+    if options.calibration is not None and form not in ("int8", "tflite-int8"):
+        raise UsageError(f"`calibration` goes with `format` int8 or tflite-int8, not {form}; leave it out")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
+    if out.exists() and not options.overwrite:
+        raise OutputMismatch(f"{out} is there already; choose another `out` or give `overwrite`")
+    if out.is_dir() != (form == "savedmodel") and out.exists():
+        raise OutputMismatch(f"{out} is {'a directory' if out.is_dir() else 'a file'}; choose another `out`")
 
 
 def _int8(bundle: Bundle, calibration: Path | None) -> bytes:
@@ -80,10 +141,49 @@ def _int8(bundle: Bundle, calibration: Path | None) -> bytes:
         return bundle.checked(bundle.int8_file).read_bytes()
     if bundle.onnx_file is None:
         raise UsageError(f"{bundle.card.name} has no model.onnx to make int8 of")
-    rows = make_plan([str(calibration)])
+    return int8_network(bundle.checked(bundle.onnx_file), _faces(bundle, calibration)).onnx
+
+
+def _write_int8_tflite(bundle: Bundle, options: ExportOptions, file: Path) -> Exported:
+    """Write a network of integers throughout, and tell how often it agrees on images that it was not made with."""
+    from batch_emotion.model.tflite import int8_tflite_bytes
+
+    pixels = _faces(bundle, options.calibration or Path())
+    if len(pixels) < FEWEST_IMAGES:
+        raise BatchEmotionError(f"{len(pixels)} images are too few to calibrate with; {FEWEST_IMAGES} are needed")
+    pixels = np.random.default_rng(0).permutation(pixels)
+    cut = min(CALIBRATION_IMAGES, len(pixels) // 2)
+    file.write_bytes(int8_tflite_bytes(bundle.keras_model(), pixels[:cut]))
+    compared = pixels[cut:]
+    expected, found = (
+        each.predict_proba(compared).argmax(axis=1) for each in (open_runtime(bundle), LiteRtRuntime(file))
+    )
+    agreement = float((found == expected).mean())
+    if agreement < FEWEST_AGREEING:
+        raise BatchEmotionError(
+            f"with integers throughout {bundle.card.name} predicts the same class for only {agreement:.1%} of "
+            f"{len(compared)} faces; take other faces to calibrate with, or `format` tflite"
+        )
+    return Exported(options.out, agreement, len(compared))
+
+
+def _faces(bundle: Bundle, folder: Path) -> NDArray[np.uint8]:
+    """Some of the faces in a folder as the network takes them, uint8 (N, H, W, C)."""
+    rows = make_plan([str(folder)])
     few = rows.take(np.sort(np.random.default_rng(0).permutation(len(rows))[: CALIBRATION_IMAGES + COMPARED_IMAGES]))
     good = [
         batch.pixels[pc.equal(batch.facts["status"], Status.OK.value).to_numpy(zero_copy_only=False)]
         for batch in stream(few, bundle.card.input, Limits(), batch_size=256)
     ]
-    return int8_network(bundle.checked(bundle.onnx_file), np.concatenate(good)).onnx
+    return np.concatenate(good)
+
+
+def _write_h5(bundle: Bundle, file: Path) -> None:
+    model: Any = bundle.keras_model()
+    if is_mirrored(model):  # by operations that are no layers, which Keras cannot read back from HDF5
+        raise UsageError(
+            f"an h5 file cannot hold {bundle.card.name}, which sees mirror images too; choose another `format`"
+        )
+    partial = file.with_suffix(".h5")
+    model.save(partial)
+    partial.replace(file)

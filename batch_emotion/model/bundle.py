@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -15,16 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion._version import DEFAULT_MODEL
-from batch_emotion.errors import BundleError, one_line
-from batch_emotion.model.card import Card, check_class_names
-from batch_emotion.model.interface import check_probabilities, probe_pixels
-from batch_emotion.records import InputSpec
+from batch_emotion.errors import BundleError
+from batch_emotion.model.adaptation import UNADAPTED, Adaptation
+from batch_emotion.model.card import Card
+from batch_emotion.model.network_file import NetworkKind, card_inside, card_told, kind_of, load_keras
+from batch_emotion.model.savedmodel import savedmodel_sha256
+from batch_emotion.options.models import NetworkOptions
 from batch_emotion.storage.commits import file_sha256
 
 GOLDEN_TOLERANCE = 1e-4
 INT8_FILE = "model.int8.onnx"
-KERAS_SUFFIXES = frozenset({".keras", ".h5", ".hdf5"})
-PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".joblib"})
+_NETWORKS = ("model.keras", "model.onnx", INT8_FILE)
 
 
 @dataclass(frozen=True)
@@ -33,26 +34,41 @@ class Bundle:
 
     Attributes:
         card: class names, preprocessing, metrics.
-        keras_file: the network as Keras saved it.
+        keras_file: the network as Keras saved it, None where there is none.
         onnx_file: the same network for ONNX Runtime, None where there is none.
-        folder: the bundle's folder, None for a bare Keras file.
+        folder: the bundle's folder, None for the file of a network.
+        tflite_file: the network for LiteRT, where that is all there is.
+        savedmodel: the folder of the network for TensorFlow, where that is all there is.
+        adaptation: what was told of a network that does not say it.
+        is_exported: the one file carries its card.
     """
 
     card: Card
-    keras_file: Path
+    keras_file: Path | None
     onnx_file: Path | None = None
     folder: Path | None = None
+    tflite_file: Path | None = None
+    savedmodel: Path | None = None
+    adaptation: Adaptation = UNADAPTED
+    is_exported: bool = False
 
     @cached_property
     def sha256(self) -> str:
         """Hex sha256 of all that decides the predictions: the networks, the class names, the preprocessing.
 
+        What ``export`` wrote carries all of that, so it is the file's own.
+
         Raises:
             BundleError: a network is not the one that the card describes.
         """
-        networks = [self._digests[self.checked(path)] for path in (self.keras_file, self.onnx_file) if path]
-        facts = json.dumps([networks, self.card.class_names, asdict(self.card.input)])
-        return hashlib.sha256(facts.encode()).hexdigest()
+        files = (self.keras_file, self.onnx_file, self.tflite_file, self.savedmodel)
+        networks = [self._digests[self.checked(path)] for path in files if path]
+        if self.is_exported:
+            return networks[0]
+        facts = [networks, self.card.class_names, asdict(self.card.input)]
+        if self.adaptation != UNADAPTED:
+            facts.append(asdict(self.adaptation))
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     @property
     def int8_file(self) -> Path | None:
@@ -70,7 +86,8 @@ class Bundle:
         Raises:
             BundleError: it is another one.
         """
-        found = self._digests[file] = self._digests.get(file) or file_sha256(file)
+        digest = savedmodel_sha256 if file == self.savedmodel else file_sha256
+        found = self._digests[file] = self._digests.get(file) or digest(file)
         expected = self.card.files.get(file.name, found) if self.folder else found
         if found != expected:
             raise BundleError(
@@ -83,24 +100,18 @@ class Bundle:
         """Load the Keras network, in safe mode; it takes float32 pixels (B, H, W, C) of 0-255.
 
         Raises:
-            BundleError: the file cannot be loaded, or is not the one that the card describes.
+            BundleError: there is none, the file cannot be loaded, or is not the one that the card describes.
         """
-        file = self.checked(self.keras_file)
-        try:
-            if file.suffix.lower() in PICKLE_SUFFIXES:
-                import joblib
-
-                return joblib.load(file)
-            import keras
-
-            return keras.models.load_model(file, compile=False, safe_mode=True)
-        except Exception as error:
-            raise BundleError(f"{file} cannot be loaded by Keras: {one_line(error)}") from error
+        if self.keras_file is None:
+            raise BundleError(
+                f"{self.card.name} holds no Keras network, which is needed here: give the bundle that it was made of"
+            )
+        return load_keras(self.checked(self.keras_file))
 
     def golden(self) -> NDArray[np.float32]:
         """The expected probabilities of the golden inputs, float32 (N, K)."""
         if self.folder is None:
-            raise BundleError(f"{self.card.name} is a bare Keras file and has no golden predictions")
+            raise BundleError(f"{self.card.name} is no bundle and has no golden predictions to verify")
         with (self.folder / "golden.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         return np.array([[row[f"p_{name}"] for name in self.card.class_names] for row in rows], np.float32)
@@ -133,32 +144,45 @@ def bundled_models() -> list[str]:
 
 
 def load_bundle(
-    model: str | Path = DEFAULT_MODEL, class_names: tuple[str, ...] | None = None, trust_pickle: bool = False
+    model: str | Path = DEFAULT_MODEL,
+    class_names: tuple[str, ...] | None = None,
+    trust_pickle: bool = False,
+    network: NetworkOptions | None = None,
 ) -> Bundle:
-    """Find a model by the name of a bundled one, by a bundle's folder, or by a ``.keras`` or ``.h5`` file.
+    """Find a model by the name of a bundled one, by a bundle's folder, or by the file of a network.
 
     Args:
-        model: the name or path.
-        class_names: the classes of a bare Keras file, in the order of its outputs; a bundle brings its own.
+        model: the name or path; ``.onnx``, ``.tflite``, ``.keras``, ``.h5``, or the folder of a SavedModel.
+        class_names: the classes of a network's file that does not name them, in the order of its outputs; a bundle, and
+            what ``export`` wrote, bring their own.
         trust_pickle: take a pickled Keras model too; loading one runs whatever code it holds.
+        network: what else the file of a network does not say.
 
     Raises:
         BundleError: there is no such model, or it is damaged.
+
+    Example::
+
+        load_bundle("ferplus.onnx", ("neutral", "happy", "surprise", "sad"), network=NetworkOptions(softmax=True))
     """
-    path = Path(model)
-    suffix = path.suffix.lower()
-    if suffix in PICKLE_SUFFIXES and not trust_pickle:
+    path, network = Path(model), network or NetworkOptions()
+    kind = kind_of(path)
+    if kind == "pickle" and not trust_pickle:
         raise BundleError(
             f"{path.name} is a pickle, which can run any code when loaded: give `trust_pickle` if you made it"
         )
-    if suffix in KERAS_SUFFIXES | PICKLE_SUFFIXES:
-        return _bare_keras_file(path, class_names)
+    if kind is not None:
+        return _network_file(path, kind, class_names, network)
     if class_names is not None:
-        raise BundleError("a bundle names its own classes; `class_names` goes with a .keras or .h5 file only")
+        raise BundleError("a bundle names its own classes; `class_names` goes with the file of a network only")
+    _check_told(network, "a bundle")
     known = bundled_models()
     folder = models_folder() / model if str(model) in known else path
     if not (folder / "card.json").is_file():
-        raise BundleError(f"no model {str(model)!r}: expected one of {', '.join(known)}, or a bundle's folder")
+        raise BundleError(
+            f"no model {str(model)!r}: expected one of {', '.join(known)}, a bundle's folder, or a network's file "
+            "(.onnx, .tflite, .keras, .h5)"
+        )
     card = Card.from_json((folder / "card.json").read_text(encoding="utf-8", errors="replace"))
     for name in ("model.keras", "model.onnx"):
         if not (folder / name).is_file() and (name == "model.keras" or name in card.files):
@@ -167,27 +191,36 @@ def load_bundle(
     return Bundle(card, folder / "model.keras", onnx_file if onnx_file.is_file() else None, folder)
 
 
-def _bare_keras_file(path: Path, class_names: tuple[str, ...] | None) -> Bundle:
-    if not path.is_file():
+def _network_file(
+    path: Path, kind: NetworkKind, class_names: tuple[str, ...] | None, network: NetworkOptions
+) -> Bundle:
+    if not path.exists():
         raise BundleError(f"no model file {path}")
-    if not class_names:
+    own = card_inside(path, kind)
+    if own is not None:
+        if class_names not in (None, own.class_names):
+            names = ", ".join(own.class_names)
+            raise BundleError(f"{path.name} names its own classes, {names}; leave out `class_names`")
+        _check_told(network, path.name)
+        card = replace(own, name=path.name)
+    elif class_names:
+        card = card_told(path, kind, class_names, network)
+    elif path.name in _NETWORKS and (path.parent / "card.json").is_file():
+        raise BundleError(f"{path} is a part of a bundle, which names its classes: give its folder, {path.parent}")
+    else:
         raise BundleError(f"{path.name} does not say what its outputs mean: give `class_names`, in their order")
-    check_class_names(class_names)
-    unknown = Card(path.name, "a bare Keras file", "unknown", class_names, InputSpec((0, 0)), 0)
-    model = Bundle(unknown, path).keras_model()
-    taken = getattr(model, "input_shape", None)
-    if not isinstance(taken, tuple) or len(taken) != 4:
-        raise BundleError(
-            f"{path.name} takes {taken}, but one input of images, (batch, height, width, channels), is needed"
-        )
-    _, height, width, channels = taken
-    if None in (height, width) or channels not in (1, 3):
-        raise BundleError(f"{path.name} takes {taken[1:]}, but a fixed size with 1 or 3 channels is needed")
-    spec = InputSpec((height, width), "rgb" if channels == 3 else "grayscale")
-    outputs = model(probe_pixels(spec).astype(np.float32), training=False)
-    if isinstance(outputs, list | tuple | dict):
-        raise BundleError(
-            f"{path.name} has {len(outputs)} outputs of their own, but one row of probabilities is needed"
-        )
-    check_probabilities(np.asarray(outputs), len(class_names), path.name)
-    return Bundle(Card(path.name, unknown.summary, model.name, class_names, spec, model.count_params()), path)
+    return Bundle(
+        card,
+        path if kind in ("keras", "h5", "pickle") else None,
+        path if kind == "onnx" else None,
+        tflite_file=path if kind == "tflite" else None,
+        savedmodel=path if kind == "savedmodel" else None,
+        adaptation=Adaptation(network.scaling, network.softmax),
+        is_exported=own is not None,
+    )
+
+
+def _check_told(network: NetworkOptions, name: str) -> None:
+    for option, default in vars(NetworkOptions()).items():
+        if getattr(network, option) != default:
+            raise BundleError(f"`{option}` goes with a network that does not say it, and {name} does; leave it out")

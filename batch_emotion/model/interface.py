@@ -34,13 +34,14 @@ def check_input(shape: tuple[int | str | None, ...], spec: InputSpec, name: str)
         raise BundleError(f"{name} takes {taken}, but card.json describes images of {described}; correct the card")
 
 
-def check_probabilities(outputs: NDArray[np.float32], class_count: int, name: str) -> None:
+def check_probabilities(outputs: NDArray[np.float32], class_count: int, name: str, *, is_bundle: bool = False) -> None:
     """Refuse outputs that are not a probability for each class.
 
     Args:
         outputs: float (N, K), of any images.
         class_count: K.
         name: of the network, for the message.
+        is_bundle: nothing can be told of the network but by its bundle.
 
     Raises:
         BundleError: saying what they are, and how to mend the network.
@@ -53,7 +54,8 @@ def check_probabilities(outputs: NDArray[np.float32], class_count: int, name: st
     if not np.isfinite(outputs).all():
         found, mend = "some are not numbers", "train it again, or from other weights"
     elif outputs.min() < -_TOLERANCE or outputs.max() > 1 + _TOLERANCE:
-        found, mend = f"they go from {outputs.min():.3g} to {outputs.max():.3g}", f"add a softmax: {softmax}"
+        found = f"they go from {outputs.min():.3g} to {outputs.max():.3g}"
+        mend = f"add a softmax: {softmax}" if is_bundle else "give `softmax` if they are logits"
     elif np.abs(sums - 1).max() > _TOLERANCE:
         found = f"those of an image sum to {sums[np.abs(sums - 1).argmax()]:.2g}, not to 1"
         mend = "train it with a softmax over all classes as its last layer"

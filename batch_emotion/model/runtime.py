@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, Protocol
@@ -18,11 +15,16 @@ from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
 from batch_emotion.errors import BundleError, UsageError, one_line
+from batch_emotion.model.adaptation import UNADAPTED, Adaptation, NetworkInput
 from batch_emotion.model.bundle import INT8_FILE, Bundle
 from batch_emotion.model.interface import check_input, check_probabilities, probe_pixels
+from batch_emotion.model.litert import LiteRtRuntime
+from batch_emotion.model.onnx_file import onnx_input, onnx_session
+from batch_emotion.model.savedmodel import SavedModelRuntime
+from batch_emotion.model.slicing import SlicedRuntime, Stopwatch
 from batch_emotion.options.models import Precision, RuntimeName
 
-_SLICE = 8
+ResolvedRuntime = Literal["onnx", "tensorflow", "litert"]
 _NVIDIA = "/dev/nvidiactl"
 
 
@@ -42,73 +44,44 @@ class Runtime(Protocol):
         ...
 
 
-class _Stopwatch:
-    """Adds up the seconds of several threads."""
+class OnnxRuntime(SlicedRuntime):
+    """The network under ONNX Runtime, on the CPU."""
 
-    def __init__(self) -> None:
-        self.busy_s = 0.0
-        self._lock = Lock()
-
-    @contextmanager
-    def _working(self) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self.busy_s += time.perf_counter() - started
-
-
-class OnnxRuntime(_Stopwatch):
-    """The network under ONNX Runtime, on the CPU.
-
-    Each thread takes a few images through the whole network by itself. Compared with threads that share every layer
-    none waits for another, activations stay in the core's cache, memory does not grow with the batch, and the
-    probabilities are the same whatever the number of threads.
-    """
-
-    def __init__(self, model: bytes | str, threads: int = 0) -> None:
+    def __init__(self, model: bytes | str, threads: int = 0, adaptation: Adaptation = UNADAPTED) -> None:
         import onnxruntime
 
-        super().__init__()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = onnx_session(model)
         taken = self._session.get_inputs()[0]
         self._input, self.input_shape = taken.name, tuple(taken.shape)
-        self._pool = ThreadPoolExecutor(threads or available_cores(), "infer")
+        super().__init__(onnx_input(self._session, "the network"), threads, adaptation)
         self.name = f"onnxruntime {onnxruntime.__version__}"
 
-    def predict_proba(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities, float32 (B, K), of uint8 pixels (B, H, W, C); may be called from several threads at a time."""
-        slices = [pixels[first : first + _SLICE] for first in range(0, len(pixels), _SLICE)]
-        return np.concatenate(list(self._pool.map(self._run, slices)))
-
-    def _run(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with self._working():
-            probabilities: NDArray[np.float32] = self._session.run(None, {self._input: pixels})[0]
-        return probabilities
+    def _infer(self, images: NDArray[Any]) -> NDArray[Any]:
+        outputs: NDArray[Any] = self._session.run(None, {self._input: images})[0]
+        return outputs
 
 
-class TensorFlowRuntime(_Stopwatch):
+class TensorFlowRuntime(Stopwatch):
     """The network under TensorFlow, on a GPU where there is one."""
 
-    def __init__(self, model: Any, precision: Precision = "float32") -> None:
+    def __init__(self, model: Any, precision: Precision = "float32", adaptation: Adaptation = UNADAPTED) -> None:
         import tensorflow as tf
 
         super().__init__()
         if precision == "mixed":
             model = in_mixed_precision(model)
-        self._forward = serving_function(model)
+        self._taken = NetworkInput.of(model.input_shape, "uint8", "the network")
+        if not self._taken.takes_pixels(adaptation):
+            self._taken = replace(self._taken, dtype=np.dtype(np.float32))
+        self._adaptation, self._forward = adaptation, serving_function(model, self._taken.dtype.name)
         self._turn = Lock()  # TensorFlow spreads one batch over all cores; a second would only take memory
         self.name = f"tensorflow {tf.__version__}"
 
     def predict_proba(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities, float32 (B, K), of uint8 pixels (B, H, W, C); may be called from several threads at a time."""
         with self._turn, self._working():
-            probabilities: NDArray[np.float32] = self._forward(pixels).numpy()
-        return probabilities
+            (outputs,) = self._forward(self._taken.fed(pixels, self._adaptation)).values()
+            return self._adaptation.probabilities(outputs.numpy())
 
 
 def in_mixed_precision(model: Any) -> Any:
@@ -126,20 +99,20 @@ def in_mixed_precision(model: Any) -> Any:
     return copy
 
 
-def serving_function(model: Any) -> Any:
-    """A Keras model as one ``tf.function`` from uint8 pixels (B, H, W, C) to float32 probabilities (B, K)."""
+def serving_function(model: Any, dtype: str = "uint8") -> Any:
+    """A Keras model as one ``tf.function``: ``pixels`` (B, H, W, C) to a dictionary of ``probabilities`` (B, K)."""
     import tensorflow as tf
 
-    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8, name="pixels")]
+    signature = [tf.TensorSpec((None, *model.input_shape[1:]), dtype, name="pixels")]
 
     def serve(pixels: Any) -> Any:
-        return model(tf.cast(pixels, tf.float32), training=False)
+        return {"probabilities": model(tf.cast(pixels, tf.float32), training=False)}
 
     return tf.function(serve, input_signature=signature, autograph=False)
 
 
 def onnx_bytes(model: Any) -> bytes:
-    """A Keras model as an ONNX network with one uint8 input, ``pixels`` (B, H, W, C)."""
+    """A Keras model as an ONNX network: uint8 ``pixels`` (B, H, W, C) to float32 ``probabilities`` (B, K)."""
     import tf2onnx
 
     function = serving_function(model)
@@ -147,32 +120,16 @@ def onnx_bytes(model: Any) -> bytes:
     return bytes(proto.SerializeToString())
 
 
-def save_savedmodel(model: Any, folder: Path) -> None:
-    """Write a Keras model as a TensorFlow SavedModel whose signature takes uint8 ``pixels`` (B, H, W, C)."""
-    import tensorflow as tf
-
-    module = tf.Module()
-    module.model = model
-    module.serve = serving_function(model)
-    with tempfile.TemporaryDirectory() as scratch, _temporary_files_in(scratch):  # TensorFlow would leave some in /tmp
-        tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
-
-
-@contextmanager
-def _temporary_files_in(folder: str) -> Iterator[None]:
-    before, tempfile.tempdir = tempfile.tempdir, folder
-    try:
-        yield
-    finally:
-        tempfile.tempdir = before
-
-
 def open_runtime(
-    bundle: Bundle, name: RuntimeName = "auto", threads: int = 0, precision: Precision = "float32"
+    bundle: Bundle,
+    name: RuntimeName | ResolvedRuntime = "auto",
+    threads: int = 0,
+    precision: Precision = "float32",
 ) -> Runtime:
     """Load the bundle's network into the runtime of that name.
 
-    ``auto`` is ONNX Runtime where the bundle has ``model.onnx`` and there is no GPU, else TensorFlow.
+    ``auto`` is ONNX Runtime where the bundle has ``model.onnx`` and there is no GPU, else TensorFlow; the file of a
+    network has one runtime alone.
 
     Args:
         bundle: the model.
@@ -181,48 +138,80 @@ def open_runtime(
         precision: ``mixed`` computes in float16 under TensorFlow, ``int8`` in integers under ONNX Runtime.
 
     Raises:
-        BundleError: ``onnx`` was asked for, but the model has no ONNX network; or the network is not the one that the
-            card describes, or gives no probabilities; or ``int8`` was asked for, but the model has no such network.
-        UsageError: ``mixed`` was asked of ONNX Runtime, or ``int8`` of TensorFlow.
+        BundleError: the model has no network for this runtime; or the network is not the one that the card describes,
+            or gives no probabilities; or ``int8`` was asked for, but the model has no such network.
+        UsageError: ``mixed`` was asked of another runtime than TensorFlow, or ``int8`` of one but ONNX Runtime.
     """
     runtime: Runtime
-    spec = bundle.card.input
-    if resolve_runtime(bundle, name, precision) == "onnx" and bundle.onnx_file is not None:
+    spec, told = bundle.card.input, bundle.adaptation
+    resolved = resolve_runtime(bundle, name, precision)
+    if resolved == "onnx" and bundle.onnx_file is not None:
         if os.path.exists(_NVIDIA) and "tensorflow" in sys.modules:
             _configure_tensorflow(threads, gpu=False)
         file = bundle.checked(bundle.int8_file if precision == "int8" and bundle.int8_file else bundle.onnx_file)
         try:
-            runtime = onnx = OnnxRuntime(str(file), threads)
+            runtime = onnx = OnnxRuntime(str(file), threads, told)
+        except BundleError:
+            raise
         except Exception as error:
             raise BundleError(f"{file} cannot be loaded by ONNX Runtime: {one_line(error)}") from error
-        check_input(onnx.input_shape, spec, str(file))
-    else:
-        file = bundle.keras_file
+        if bundle.folder is not None:
+            check_input(onnx.input_shape, spec, str(file))
+    elif resolved == "litert" and bundle.tflite_file is not None:
+        file = bundle.checked(bundle.tflite_file)
+        runtime = LiteRtRuntime(file, threads, told)
+    elif bundle.savedmodel is not None:
+        file = bundle.savedmodel
         _configure_tensorflow(threads)
+        runtime = SavedModelRuntime(file, told)
+    else:
         model = bundle.keras_model()
-        check_input(model.input_shape, spec, str(file))
-        runtime = TensorFlowRuntime(model, precision)
-    check_probabilities(runtime.predict_proba(probe_pixels(spec)), len(bundle.card.class_names), str(file))
+        file = bundle.keras_file or Path(bundle.card.name)
+        _configure_tensorflow(threads)
+        if bundle.folder is not None:
+            check_input(model.input_shape, spec, str(file))
+        runtime = TensorFlowRuntime(model, precision, told)
+    try:
+        probabilities = runtime.predict_proba(probe_pixels(spec))
+    except Exception as error:
+        raise BundleError(f"{file} cannot compute on images of {spec.shape}: {one_line(error)}") from error
+    check_probabilities(probabilities, len(bundle.card.class_names), str(file), is_bundle=bundle.folder is not None)
     return runtime
 
 
 def resolve_runtime(
-    bundle: Bundle, name: RuntimeName, precision: Precision = "float32"
-) -> Literal["onnx", "tensorflow"]:
+    bundle: Bundle, name: RuntimeName | ResolvedRuntime, precision: Precision = "float32"
+) -> ResolvedRuntime:
     """Which runtime ``name`` means for this bundle on this machine."""
-    if name == "onnx" and bundle.onnx_file is None:
-        raise BundleError(f"{bundle.card.name} has no model.onnx; use `runtime` tensorflow")
+    only = _only_runtime(bundle)
+    if only is not None and name not in ("auto", only):
+        raise BundleError(f"{bundle.card.name} is run by {_NAMES[only]}; leave out `runtime` {name}")
     if precision == "int8":
         if name == "tensorflow":
             raise UsageError("`precision` int8 is for ONNX Runtime on the CPU, and this run is to use TensorFlow")
         if bundle.int8_file is None:
             raise BundleError(f"{bundle.card.name} has no {INT8_FILE}; leave out `precision` int8")
         name = "onnx"
-    if name == "auto":
-        name = "onnx" if bundle.onnx_file is not None and not _has_gpu() else "tensorflow"
-    if name == "onnx" and precision == "mixed":
-        raise UsageError("`precision` mixed is for TensorFlow on a GPU, and this run is to use ONNX Runtime on the CPU")
-    return name
+    resolved: ResolvedRuntime = only or ("tensorflow" if _has_gpu() else "onnx") if name == "auto" else name
+    if precision == "mixed" and (resolved != "tensorflow" or bundle.savedmodel is not None):
+        raise UsageError(
+            f"`precision` mixed is for TensorFlow on a GPU, and this run is to use {_NAMES[resolved]} on the CPU"
+            if bundle.savedmodel is None
+            else f"`precision` mixed is for Keras networks, and {bundle.card.name} computes as it was saved"
+        )
+    return resolved
+
+
+_NAMES: dict[ResolvedRuntime, str] = {"onnx": "ONNX Runtime", "tensorflow": "TensorFlow", "litert": "LiteRT"}
+
+
+def _only_runtime(bundle: Bundle) -> ResolvedRuntime | None:
+    """The one runtime of a model that has a network for no other."""
+    if bundle.tflite_file is not None:
+        return "litert"
+    if bundle.onnx_file is None:
+        return "tensorflow"
+    return "onnx" if bundle.keras_file is None else None
 
 
 def _configure_tensorflow(threads: int, gpu: bool = True) -> None:

@@ -6,10 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batch_emotion.options.declared import option
+from batch_emotion.options.declared import group, option
 from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, PATH_COLUMN_HELP, Limits
 from batch_emotion.options.labels import LABEL_COLUMN_HELP, MAP_LABELS_HELP, LabelMap
-from batch_emotion.options.models import CLASSES_HELP, MODEL_HELP, ONLY_HELP, PICKLE_HELP, RUNTIME_HELP, RuntimeName
+from batch_emotion.options.models import (
+    CLASSES_HELP,
+    MODEL_HELP,
+    ONLY_HELP,
+    PICKLE_HELP,
+    RUNTIME_HELP,
+    NetworkOptions,
+    RuntimeName,
+)
 
 if TYPE_CHECKING:
     from batch_emotion.storage.places import Place
@@ -22,10 +30,11 @@ class EvaluateOptions:
     Attributes:
         data: labelled images as ``train`` takes them, or a result of ``predict``.
         out: the folder of the evaluation.
-        model: a bundled model's name, a bundle's folder, or a Keras file; the default model where None, and for a
-            result the model that made it.
-        class_names: the classes of a bare Keras file.
+        model: a bundled model's name, a bundle's folder, or the file of a network; the default model where None, and
+            for a result the model that made it.
+        class_names: the classes of a network's file that does not name them.
         trust_pickle: load a pickled model, which can run any code.
+        network: what a network's file does not say of itself.
         runtime: what runs the network.
         only: the classes to choose among; all of the model's where None.
         labels: for a result, a manifest with path and label, or ``folders``; where None, the result's column ``label``,
@@ -57,6 +66,7 @@ class EvaluateOptions:
     )
     class_names: tuple[str, ...] | None = option(None, CLASSES_HELP, flag="classes", written="names")
     trust_pickle: bool = option(False, PICKLE_HELP)
+    network: NetworkOptions = group(NetworkOptions)
     runtime: RuntimeName = option("auto", RUNTIME_HELP)
     only: tuple[str, ...] | None = option(None, ONLY_HELP, written="names")
     labels: str | None = option(

@@ -8,7 +8,7 @@ from pathlib import Path
 from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.options.declared import option, optional_group
 from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, FaceOptions, Limits
-from batch_emotion.options.models import CLASSES_HELP, MODEL_HELP, PICKLE_HELP
+from batch_emotion.options.models import CLASSES_HELP, KERAS_HELP, PICKLE_HELP
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class ExplainOptions:
         sources: image files, directories, globs, or one manifest, as for ``predict``.
         out: a folder for the pictures, or a ``.png`` for one image.
         model: a bundled model's name, a bundle's folder, or a Keras file.
-        class_names: the classes of a bare Keras file.
+        class_names: the classes of a Keras file that does not name them.
         trust_pickle: load a pickled model, which can run any code.
         target: the class to explain; the predicted one where None.
         layer: the layer whose maps are used; the last one that keeps height and width where None.
@@ -38,7 +38,7 @@ class ExplainOptions:
         written="words",
     )
     out: Path = option(help="The folder for the pictures; for one image, a .png.")
-    model: str | Path = option(DEFAULT_MODEL, MODEL_HELP, written="text")
+    model: str | Path = option(DEFAULT_MODEL, KERAS_HELP, written="text")
     class_names: tuple[str, ...] | None = option(None, CLASSES_HELP, flag="classes", written="names")
     trust_pickle: bool = option(False, PICKLE_HELP)
     target: str | None = option(None, "The class to explain. Default: the predicted one.", metavar="CLASS")

@@ -19,6 +19,7 @@ from batch_emotion.options.models import (
     ONLY_HELP,
     PICKLE_HELP,
     RUNTIME_HELP,
+    NetworkOptions,
     Precision,
     RuntimeName,
 )
@@ -40,9 +41,10 @@ class PredictOptions:
         source: how sources are read.
         limits: what is refused.
         full_decode: decode every pixel of JPEGs that are much larger than the model's input.
-        model: a bundled model's name, a bundle's folder, or a Keras file.
-        class_names: the classes of a bare Keras file.
+        model: a bundled model's name, a bundle's folder, or the file of a network.
+        class_names: the classes of a network's file that does not name them.
         trust_pickle: load a pickled model, which can run any code.
+        network: what a network's file does not say of itself.
         only: the classes to choose among; all of the model's where None.
         class_prior: the mix of classes that the probabilities hold for: ``training``, ``uniform``, ``auto`` (estimated
             from the images of this run), or shares such as ``angry=0.1,happy=0.9``.
@@ -87,6 +89,7 @@ class PredictOptions:
     model: str | Path = option(DEFAULT_MODEL, MODEL_HELP, written="text", heading="Model")
     class_names: tuple[str, ...] | None = option(None, CLASSES_HELP, flag="classes", written="names")
     trust_pickle: bool = option(False, PICKLE_HELP)
+    network: NetworkOptions = group(NetworkOptions)
     only: tuple[str, ...] | None = option(None, ONLY_HELP, written="names", effect="scores")
     class_prior: str = option("training", CLASS_PRIOR_HELP, written="text", metavar="MIX", effect="labels")
     min_confidence: float = option(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +14,7 @@ from batch_emotion.images.decode import DECODER
 from batch_emotion.images.detectors import Detector, open_detector
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
 from batch_emotion.model.kept_classes import kept_classes
-from batch_emotion.model.runtime import resolve_runtime
+from batch_emotion.model.runtime import ResolvedRuntime, resolve_runtime
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.plan import Plan, task_rows
 from batch_emotion.records import CHECKSUM, Profile
@@ -70,7 +69,7 @@ def list_images(options: PredictOptions) -> Listing:
         UsageError: the sources or the model make no sense.
     """
     plan = make_plan(options.sources, options.source)
-    return Listing(plan, load_bundle(options.model, options.class_names, options.trust_pickle))
+    return Listing(plan, load_bundle(options.model, options.class_names, options.trust_pickle, options.network))
 
 
 def make_job(options: PredictOptions, profile: Profile) -> Job:
@@ -130,9 +129,7 @@ def _resolved(options: PredictOptions, detector: Detector | None, bundle: Bundle
     return deciding
 
 
-def _scorer(
-    options: PredictOptions, bundle: Bundle, kept: tuple[str, ...], runtime: Literal["onnx", "tensorflow"]
-) -> ScorerSpec:
+def _scorer(options: PredictOptions, bundle: Bundle, kept: tuple[str, ...], runtime: ResolvedRuntime) -> ScorerSpec:
     faces, model = options.faces, options.model
     if bundle.folder is None or str(model) not in bundled_models():
         model = os.path.abspath(model)
@@ -144,6 +141,7 @@ def _scorer(
         bundle.sha256,
         options.class_names,
         options.trust_pickle,
+        options.network,
         runtime,
         options.precision,
         threads if options.engine.name == "local" else options.engine.cpus_per_worker,
@@ -156,9 +154,10 @@ def _scorer(
     )
 
 
-def _runtime(options: PredictOptions, bundle: Bundle) -> Literal["onnx", "tensorflow"]:
+def _runtime(options: PredictOptions, bundle: Bundle) -> ResolvedRuntime:
     """What runs the network; ``auto`` goes by the GPUs of the workers, not of this machine, where there are workers."""
     name, engine = options.runtime, options.engine
     if name == "auto" and engine.name == "ray" and options.precision != "int8":
-        name = "onnx" if bundle.onnx_file is not None and not engine.gpus_per_worker else "tensorflow"
+        both = bundle.onnx_file is not None and bundle.keras_file is not None
+        name = "auto" if not both else "tensorflow" if engine.gpus_per_worker else "onnx"
     return resolve_runtime(bundle, name, options.precision)

@@ -14,7 +14,7 @@ from batch_emotion.images.synthetic import golden_pixels
 from batch_emotion.model.bundle import Bundle, bundled_models, models_folder
 from batch_emotion.model.card import Card
 from batch_emotion.model.runtime import onnx_bytes, open_runtime
-from batch_emotion.options.models import RuntimeName
+from batch_emotion.options.models import NetworkOptions, RuntimeName
 
 SEED_TABLE = [
     ("Rescaling", (64, 64, 3), 0),
@@ -221,8 +221,8 @@ def _network(activation: str | None, weights: float = 1.0) -> Any:
 @pytest.mark.parametrize(
     ("activation", "weights", "words"),
     [
-        (None, 3.0, r"they go from 0 to 1\.\d+; add a softmax: keras\.Sequential"),
-        (None, -3.0, r"they go from -1\.\d+ to .*; add a softmax: keras\.Sequential"),
+        (None, 3.0, r"they go from 0 to 1\.\d+; give `softmax` if they are logits"),
+        (None, -3.0, r"they go from -1\.\d+ to .*; give `softmax` if they"),
         ("sigmoid", -9.0, r"sum to 0\.\d+, not to 1; train it with a softmax"),
         ("softmax", float("nan"), "some are not numbers"),
     ],
@@ -245,11 +245,15 @@ def test_a_network_without_probabilities_is_refused_with_the_way_to_mend_it(
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
-def test_the_way_to_mend_a_network_mends_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_told", [True, False])
+def test_the_way_to_mend_a_network_mends_it(tmp_path: Path, is_told: bool) -> None:
     import keras
 
-    keras.Sequential([_network(None, 3.0), keras.layers.Softmax()]).save(tmp_path / "with-softmax.keras")
-    bundle = load_bundle(tmp_path / "with-softmax.keras", ("no", "yes"))
+    network = _network(None, 3.0)
+    if not is_told:
+        network = keras.Sequential([network, keras.layers.Softmax()])
+    network.save(tmp_path / "n.keras")
+    bundle = load_bundle(tmp_path / "n.keras", ("no", "yes"), network=NetworkOptions(softmax=is_told))
     assert open_runtime(bundle).predict_proba(np.zeros((1, 8, 8, 1), np.uint8)).tolist() == [[0.5, 0.5]]
 
 
