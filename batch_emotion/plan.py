@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from batch_emotion.storage.spool import SpooledTable
+
 PLAN_SCHEMA = pa.schema(
     [
         pa.field("index", pa.int64(), nullable=False),
@@ -25,20 +27,60 @@ PLAN_SCHEMA = pa.schema(
     ]
 )
 
+PLAN_ROWS = 65_536
+"""Images in each batch of a plan but the last, as its digest needs them."""
+
+
+class TableHash:
+    """The sha256 of tables, computed while their rows go by in even batches."""
+
+    def __init__(self) -> None:
+        self._sha = hashlib.sha256()
+
+    def begin(self, schema: pa.Schema) -> None:
+        """Begin a table of these columns."""
+        self._sha.update(str(schema.remove_metadata()).encode())
+
+    def add(self, rows: pa.Table | pa.RecordBatch) -> None:
+        """Add the next ``PLAN_ROWS`` rows, or the last ones."""
+        for batch in [rows] if isinstance(rows, pa.RecordBatch) else rows.combine_chunks().to_batches():
+            if len(batch):
+                self._sha.update(batch.serialize())
+
+    def copy(self) -> TableHash:
+        """One that has seen the same rows."""
+        other = TableHash()
+        other._sha = self._sha.copy()
+        return other
+
+    def hexdigest(self) -> str:
+        """What it is by now."""
+        return self._sha.hexdigest()
+
+
+@dataclass(frozen=True)
+class StoredImages:
+    """Where the images of a plan are kept, and their hash."""
+
+    kept: SpooledTable
+    sha: TableHash
+
 
 @dataclass(frozen=True)
 class Plan:
     """Every image of a run, in the order of the source.
 
     Attributes:
-        images: one row per image, with the columns of ``PLAN_SCHEMA``.
+        images: one row per image, with the columns of ``PLAN_SCHEMA``; a long table is mapped from disk.
         attributes: the manifest's own columns, verbatim, of the same length; no columns where there is no manifest.
         left_out: how many files a walk passed over for their extension.
+        stored: where ``images`` are kept, where that is known.
     """
 
     images: pa.Table
     attributes: pa.Table
     left_out: int = 0
+    stored: StoredImages | None = None
 
     def __len__(self) -> int:
         return int(self.images.num_rows)
@@ -52,11 +94,6 @@ class Plan:
         """The contiguous part of the plan that starts at row ``offset``; it copies nothing."""
         return Plan(self.images.slice(offset, length), self.attributes.slice(offset, length))
 
-    def take(self, rows: NDArray[np.int64]) -> Plan:
-        """The plan of these rows alone, numbered anew from 0."""
-        images, attributes = self.images.take(rows), self.attributes.take(rows)
-        return Plan(images.set_column(0, PLAN_SCHEMA.field("index"), [_numbers(len(rows))]), attributes, self.left_out)
-
     def repeat(self, rows: NDArray[np.int64]) -> Plan:
         """The plan with these of its rows, each with the number it has here."""
         return Plan(self.images.take(rows), self.attributes.take(rows))
@@ -64,12 +101,17 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """Hex sha256 of all that the plan says, whatever the chunks it is held in."""
-        sha = hashlib.sha256()
-        for table in (self.images, self.attributes):
-            sha.update(str(table.schema.remove_metadata()).encode())
-            for batch in _even_batches(table):
-                sha.update(batch.serialize())
+        sha = self.stored.sha.copy() if self.stored else TableHash()
+        for table in (self.attributes,) if self.stored else (self.images, self.attributes):
+            sha.begin(table.schema)
+            for rows in even_slices(table):
+                sha.add(rows)
         return sha.hexdigest()
+
+    def release(self) -> None:
+        """Give back the memory of what was read of a plan on disk."""
+        if self.stored:
+            self.stored.kept.release()
 
 
 def task_rows(images: int, index: int, count: int) -> range:
@@ -77,12 +119,7 @@ def task_rows(images: int, index: int, count: int) -> range:
     return range(images * index // count, images * (index + 1) // count)
 
 
-def _numbers(count: int) -> pa.Array:
-    import numpy as np
-
-    return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(np.arange(count, dtype=np.int64))])
-
-
-def _even_batches(table: pa.Table, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
-    for start in range(0, table.num_rows, rows):
-        yield from table.slice(start, rows).combine_chunks().to_batches()
+def even_slices(table: pa.Table) -> Iterator[pa.Table]:
+    """The rows of a table, ``PLAN_ROWS`` at a time, whatever the chunks it is held in."""
+    for start in range(0, table.num_rows, PLAN_ROWS):
+        yield table.slice(start, PLAN_ROWS)

@@ -24,6 +24,7 @@ from batch_emotion.model.savedmodel import save_savedmodel
 from batch_emotion.options.export import ExportFormat, ExportOptions
 from batch_emotion.options.images import Limits
 from batch_emotion.records import Status
+from batch_emotion.sources.plan_table import part_of
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.commits import committing, committing_folder
 
@@ -170,7 +171,8 @@ def _write_int8_tflite(bundle: Bundle, options: ExportOptions, file: Path) -> Ex
 def _faces(bundle: Bundle, folder: Path) -> NDArray[np.uint8]:
     """Some of the faces in a folder as the network takes them, uint8 (N, H, W, C)."""
     rows = make_plan([str(folder)])
-    few = rows.take(np.sort(np.random.default_rng(0).permutation(len(rows))[: CALIBRATION_IMAGES + COMPARED_IMAGES]))
+    drawn = np.random.default_rng(0).permutation(len(rows))[: CALIBRATION_IMAGES + COMPARED_IMAGES]
+    few = part_of(rows, np.sort(drawn))
     good = [
         batch.pixels[pc.equal(batch.facts["status"], Status.OK.value).to_numpy(zero_copy_only=False)]
         for batch in stream(few, bundle.card.input, Limits(), batch_size=256)

@@ -70,7 +70,7 @@ def stream(
         OSError: the process is out of memory or file descriptors; and whatever ``loader`` and ``on_start`` raise.
     """
     load = loader or make_loader(spec, limits)
-    locations, sizes, indices = plan.images["location"], plan.images["size"], plan.images["index"].to_numpy()
+    locations, sizes, indices = plan.images["location"], plan.images["size"], plan.images["index"]
     ahead = ReadAhead(limits.max_bytes) if is_far(plan) else None
 
     def decode_batch(first: int, last: int) -> list[np.ndarray]:
@@ -99,13 +99,13 @@ def stream(
     batches = feeder(Batches(decode_batch, _spans(plan, batch_size, shard_size), types, workers))
     with closing(batches), closing(ahead) if ahead else nullcontext():
         for first, last, (rows, seconds, pixels, *columns) in batches:
-            index = np.repeat(indices[first:last], rows)
+            index = np.repeat(indices.slice(first, last - first).to_numpy(), rows)
             yield ImageBatch(index, pixels, _facts(columns), *seconds.tolist())
 
 
 def is_far(plan: Plan) -> bool:
     """Whether images of the plan are on stores: reading them is waiting, not work."""
-    return bool(pc.any(pc.match_substring(plan.images["location"], "://")).as_py())
+    return any(pc.any(pc.match_substring(chunk, "://")).as_py() for chunk in plan.images["location"].chunks)
 
 
 def _load_near(load: Loader, names: Sequence[str], sizes: Sequence[int | None]) -> list[Sequence[DecodedImage]]:

@@ -86,20 +86,23 @@ class Workspace:
         for marker in self.folder.glob("begun-*"):
             marker.unlink()
         self._start(fingerprint, plan)
-        hit = pc.indices_nonzero(pc.is_in(plan.images["path"], value_set=suspects)).to_numpy()
-        for shard in {int(row) // fingerprint.shard_size for row in hit}:
-            self.begin(shard)
+        if len(suspects):
+            hit = pc.indices_nonzero(pc.is_in(plan.images["path"], value_set=suspects)).to_numpy()
+            for shard in {int(row) // fingerprint.shard_size for row in hit}:
+                self.begin(shard)
 
     def _start(self, fingerprint: Fingerprint, plan: Plan) -> None:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "attributes.arrow").unlink(missing_ok=True)
-        for name, table in (("plan", plan.images), ("attributes", plan.attributes)):
+        for name, table, kept in (
+            ("plan", plan.images, plan.stored and plan.stored.kept),
+            ("attributes", plan.attributes, None),
+        ):
             if table.column_names:
-                with (
-                    committing(self.folder / f"{name}.arrow") as temporary,
-                    pa.ipc.new_file(temporary, table.schema) as file,
-                ):
-                    file.write_table(table)
+                with committing(self.folder / f"{name}.arrow") as temporary:
+                    if not (kept and kept.link(temporary)):
+                        with pa.ipc.new_file(temporary, table.schema) as file:
+                            file.write_table(table)
         commit_text(self.folder / "fingerprint.json", json.dumps(fingerprint.as_dict(), indent=2) + "\n")
 
     def _read_fingerprint(self) -> dict[str, Any]:
@@ -111,8 +114,7 @@ class Workspace:
         begun = sorted(self.begun)
         if not begun:
             return _NO_PATHS
-        with pa.ipc.open_file(readable(self.folder / "plan.arrow")) as file:
-            paths = file.read_all()["path"]
+        paths = self.plan().images["path"]
         return pa.chunked_array(
             [chunk for shard in begun for chunk in paths.slice(shard * shard_size, shard_size).chunks], pa.string()
         ).combine_chunks()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pyarrow as pa
 
 from batch_emotion.columns import text_columns
@@ -24,7 +23,9 @@ from batch_emotion.results.schema import check_attributes, result_schema
 from batch_emotion.results.writer import output_kind
 from batch_emotion.scoring import ScorerSpec
 from batch_emotion.sources.checksum import with_checksums
+from batch_emotion.sources.plan_table import part_of
 from batch_emotion.sources.planning import make_plan
+from batch_emotion.storage.spool import folder_beside
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def list_images(options: PredictOptions) -> Listing:
     Raises:
         UsageError: the sources or the model make no sense.
     """
-    plan = make_plan(options.sources, options.source)
+    plan = make_plan(options.sources, options.source, folder_beside(options.out))
     return Listing(plan, load_bundle(options.model, options.class_names, options.trust_pickle, options.network))
 
 
@@ -88,9 +89,9 @@ def make_job(options: PredictOptions, profile: Profile) -> Job:
         images, digest = len(plan), plan.digest
         if options.task is not None:
             rows = task_rows(images, options.task.index, options.task.count)
-            plan = plan.take(np.arange(rows.start, rows.stop))
+            plan = part_of(plan, rows, folder_beside(options.out))
         if options.update is not None and options.update.checksum:
-            plan = with_checksums(plan, options.limits.max_bytes)
+            plan = with_checksums(plan, options.limits.max_bytes, folder_beside(options.out))
             digest = plan.digest
     flat = options.out is not None and output_kind(options.out) == "csv"
     if flat:

@@ -20,8 +20,10 @@ from batch_emotion.results.update import UpdateCounts, compare, keep_types, merg
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.results.writer import check_target, output_digest
 from batch_emotion.runs.job import Job
+from batch_emotion.sources.plan_table import part_of
 from batch_emotion.storage.part_folders import is_unfinished
 from batch_emotion.storage.places import Place
+from batch_emotion.storage.spool import folder_beside
 
 _LOG = logging.getLogger("batch_emotion")
 
@@ -107,7 +109,7 @@ def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Wo
         options,
         same_model=same_model,
     )
-    todo = plan.take(comparison.todo)
+    todo = part_of(plan, comparison.todo, folder_beside(out))
     workspace.restart(replace(fingerprint, plan=todo.digest, images=len(todo)), todo, comparison.suspects)
     _LOG.info("compared", extra={"fields": asdict(comparison.counts)})
     return Work(

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import pyarrow.compute as pc
-from pyarrow.lib import StringBuilder
-
+from batch_emotion.sources.names import Names
 from batch_emotion.storage.escaping import escape_name
 
 IMAGE_SUFFIXES = frozenset(
@@ -42,7 +40,7 @@ class Walk:
 
     def entries(self, folder: str) -> Iterator[Entry]:
         """The images below a local folder: its own in the order of their names, then those of each folder in it."""
-        names, folders = StringBuilder(), []
+        names, folders = Names(), []
         try:
             facts = os.stat(folder)
             identity = (facts.st_dev, facts.st_ino)
@@ -64,19 +62,11 @@ class Walk:
         self._open.append(identity)
         shown = escape_name(os.path.join(folder, ""))
         opened = escape_name(os.path.join(os.path.abspath(folder), ""))
-        for name in in_order(names):
+        for name in names.in_order():
             yield Entry(shown + name, opened + name)
         for name in sorted(folders):
             yield from self.entries(os.path.join(folder, name))
         self._open.pop()
-
-
-def in_order(names: StringBuilder) -> Iterator[str]:
-    """The names sorted; only some of them are Python objects at a time."""
-    listed = names.finish()
-    order = pc.sort_indices(listed)
-    for start in range(0, len(order), CHUNK):
-        yield from listed.take(order.slice(start, CHUNK)).to_pylist()
 
 
 def is_image(name: str) -> bool:

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
-from pyarrow.lib import StringBuilder
 
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.options.images import ManifestOptions, SourceOptions
 from batch_emotion.options.labels import LABEL
 from batch_emotion.plan import Plan
-from batch_emotion.sources.folder import CHUNK, Entry, Walk, in_order, is_image, local_entry
+from batch_emotion.sources.folder import CHUNK, Entry, Walk, is_image, local_entry
 from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
+from batch_emotion.sources.names import Names
 from batch_emotion.sources.plan_table import plan_table
 from batch_emotion.storage.escaping import escape_name, unescape_name
 from batch_emotion.storage.locations import locate
@@ -31,8 +31,13 @@ _UNKNOWN = -1
 _LONGEST_NAME = 2**20
 
 
-def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> Plan:
+def make_plan(sources: Sequence[str], options: SourceOptions | None = None, folder: Path | None = None) -> Plan:
     """List every image of the sources, in the order given.
+
+    Args:
+        sources: what to list.
+        options: how a manifest or list is read.
+        folder: where a long plan is kept on disk; that for temporary files where None.
 
     Raises:
         SourceError: a source does not exist, nothing was found, a manifest makes no sense, or a store that is named
@@ -43,13 +48,14 @@ def make_plan(sources: Sequence[str], options: SourceOptions | None = None) -> P
     if manifests:
         if len(sources) > 1:
             raise SourceError(f"a manifest must be the only source, but {len(sources)} were given with {manifests[0]}")
-        return plan_manifest(place(manifests[0]), options)
+        return plan_manifest(place(manifests[0]), options, folder)
     walks = _Walks()
-    images = plan_table(entry for source in sources for entry in _entries(source, options, walks))
+    listed = plan_table((entry for source in sources for entry in _entries(source, options, walks)), folder)
+    images = listed.kept.table
     if not images.num_rows:
         passed = f" ({walks.left_out} files have other extensions)" if walks.left_out else ""
         raise SourceError(f"no images found in {', '.join(map(escape_name, sources))}{passed}")
-    return Plan(images, pa.table({"": pa.nulls(images.num_rows)}).drop_columns([""]), walks.left_out)
+    return Plan(images, images.select([]), walks.left_out, listed)
 
 
 def manifest_folder(sources: Sequence[str]) -> Place | None:
@@ -117,10 +123,10 @@ def _entries(source: str, options: SourceOptions, walks: _Walks) -> Iterable[Ent
 
 
 def _globbed(pattern: str, walk: Walk) -> Iterator[Entry]:
-    names = StringBuilder()
+    names = Names()
     for name in glob.iglob(pattern, recursive=True):
         names.append(escape_name(name))
-    for found in map(unescape_name, in_order(names)):
+    for found in map(unescape_name, names.in_order()):
         if os.path.isdir(found):
             if "**" not in pattern:
                 yield from walk.entries(found)
@@ -182,7 +188,7 @@ def _read(stream: BinaryIO) -> bytes:
         raise SourceError(f"standard input cannot be read: {error.strerror}") from None
 
 
-def plan_manifest(manifest: Place, options: ManifestOptions) -> Plan:
+def plan_manifest(manifest: Place, options: ManifestOptions, folder: Path | None = None) -> Plan:
     """The plan of a manifest, whose other columns are its attributes; that of labels is called ``label``.
 
     Raises:
@@ -191,7 +197,7 @@ def plan_manifest(manifest: Place, options: ManifestOptions) -> Plan:
     paths, attributes = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
     if options.label_column is not None:
         attributes = _with_labels(attributes, options.label_column)
-    return plan_paths(paths, options.root or manifest.parent, attributes)
+    return plan_paths(paths, options.root or manifest.parent, attributes, folder)
 
 
 def _with_labels(attributes: pa.Table, column: str) -> pa.Table:
@@ -206,7 +212,7 @@ def _with_labels(attributes: pa.Table, column: str) -> pa.Table:
     return attributes.rename_columns([LABEL if name == column else name for name in names])
 
 
-def plan_paths(paths: pa.ChunkedArray, root: Place, attributes: pa.Table) -> Plan:
+def plan_paths(paths: pa.ChunkedArray, root: Place, attributes: pa.Table, folder: Path | None = None) -> Plan:
     """The plan of a table's paths, relative ones starting from ``root``; ``attributes`` are its other columns.
 
     Raises:
@@ -219,4 +225,5 @@ def plan_paths(paths: pa.ChunkedArray, root: Place, attributes: pa.Table) -> Pla
         for cell in chunk.slice(start, CHUNK).to_pylist()
     )
     named = ((cell, unescape_name(cell)) for cell in cells)
-    return Plan(plan_table(_located(root, named)), attributes)
+    images = plan_table(_located(root, named), folder)
+    return Plan(images.kept.table, attributes, stored=images)

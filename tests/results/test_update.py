@@ -13,6 +13,7 @@ from batch_emotion.plan import PLAN_SCHEMA, Plan
 from batch_emotion.records import CHECKSUM
 from batch_emotion.results.schema import name_emotions, part_schema, result_schema
 from batch_emotion.results.update import compare, merged
+from batch_emotion.sources.plan_table import part_of
 
 CLASSES = ("a", "b")
 FACE = pa.field("face_index", pa.int32())
@@ -86,7 +87,7 @@ def _update(
 ) -> tuple[pa.Table, object]:
     schema = _schema(plan, faces)
     comparison = compare(plan, schema, earlier, leftovers, NOBODY, options or UpdateOptions(), same_model)
-    todo = plan.take(comparison.todo)
+    todo = part_of(plan, comparison.todo)
     shards = merged(plan, comparison, [_scored(todo, faces)], schema, CLASSES, min_confidence, shard_size=3)
     return pa.concat_tables([schema.empty_table(), *shards]), comparison.counts
 
