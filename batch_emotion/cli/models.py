@@ -8,7 +8,7 @@ import typer
 
 from batch_emotion.cli.app import command
 from batch_emotion.cli.options import in_flags
-from batch_emotion.errors import ExitCode
+from batch_emotion.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from batch_emotion.model.bundle import Bundle
@@ -20,12 +20,24 @@ if TYPE_CHECKING:
 def models(
     name: Annotated[str | None, typer.Argument(help="Show this model's card: a name, or a bundle's folder.")] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Check every sha256 and every golden prediction.")] = False,
+    diff: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--diff", metavar="A B", help="Show what differs between two models: names or paths."),
+    ] = None,
 ) -> None:
-    """List the bundled models and what each is for, show a card, or verify them."""
+    """List the bundled models and what each is for, show a card, verify them, or compare two."""
     from batch_emotion._version import DEFAULT_MODEL
     from batch_emotion.model.bundle import bundled_models, load_bundle
     from batch_emotion.model.catalogue import USES
 
+    if diff is not None:
+        from batch_emotion.cli.model_differences import difference_lines
+        from batch_emotion.model.differences import differences
+
+        if name or verify:
+            raise UsageError("--diff takes two models, and nothing beside them")
+        typer.echo("\n".join(difference_lines(differences(*map(load_bundle, diff)), diff)))
+        return
     bundles = [load_bundle(each) for each in ([name] if name else bundled_models())]
     if verify:
         from batch_emotion.commands.models import verify as run_verify
