@@ -43,18 +43,17 @@ class ScorerSpec:
         sha256: what the model must be, whatever lies at that place.
         class_names: the classes of a network's file that does not name them.
         trust_pickle: load a pickled model.
-        network: what else the file of a network does not say.
         runtime: what runs the network.
         precision: it computes in.
         threads: how many cores to use.
         limits, min_confidence, batch_size, full_decode, faces, kept: as in ``Scorer``.
+        network: what else the file of a network does not say.
     """
 
     model: str | Path
     sha256: str
     class_names: tuple[str, ...] | None
     trust_pickle: bool
-    network: NetworkOptions
     runtime: RuntimeName | ResolvedRuntime
     precision: Precision
     threads: int
@@ -64,6 +63,7 @@ class ScorerSpec:
     full_decode: bool
     faces: FaceOptions | None
     kept: tuple[str, ...] | None = None
+    network: NetworkOptions = field(default_factory=NetworkOptions)
 
     def open(self, profile: Profile, bundle: Bundle | None = None) -> Scorer:
         """Load the libraries and the model.

@@ -142,7 +142,6 @@ def _scorer(options: PredictOptions, bundle: Bundle, kept: tuple[str, ...], runt
         bundle.sha256,
         options.class_names,
         options.trust_pickle,
-        options.network,
         runtime,
         options.precision,
         threads if options.engine.name == "local" else options.engine.cpus_per_worker,
@@ -152,6 +151,7 @@ def _scorer(options: PredictOptions, bundle: Bundle, kept: tuple[str, ...], runt
         options.full_decode,
         faces,
         kept,
+        options.network,
     )
 
 
