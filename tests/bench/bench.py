@@ -8,7 +8,10 @@ A figure and its yardstick run in turn, ROUNDS times, and each round gives one r
 spread. Nothing else should run on the machine. What the scripts given must take and print:
 
     IDIOM FOLDER MODEL.keras OUT.parquet --image-size N --color-mode rgb|grayscale    ends with "…, 12.34 s, …"
+    PHOTO_IDIOM FOLDER MODEL.keras OUT.csv                                            ends with "…, 12.34 s, …"
     MAKE faces|photos OUT COUNT --from IMAGES                                         makes a folder
+
+``tests/bench/picture.py`` draws the JSON file.
 
 Only the standard library is imported here: what Linux reports as a child's peak memory includes what its parent held
 when it started it.
@@ -145,6 +148,8 @@ class Bench:
         if name in self.given:
             folder = Path(self.given[name]).resolve()
         else:
+            if name not in FOLDERS:
+                sys.exit(f"no folder {name!r}: give --folder {name}=DIR")
             kind, count = FOLDERS[name]
             count = max(1, round(count * self.options.scale))
             folder = self.work / f"{name}-{count}"
@@ -212,6 +217,20 @@ def photos(bench: Bench) -> list[Figure]:
     for _ in bench.rounds():
         idiom_s, _ = bench.idiom(folder)
         ours_s, images, _ = bench.ours(folder)
+        figure.add(idiom_s / ours_s, ours=images / ours_s, idiom=images / idiom_s)
+    return [figure]
+
+
+def people(bench: Bench) -> list[Figure]:
+    """Photos in which faces are found first; ``--folder people=DIR`` names them."""
+    figure = Figure("photos with --faces: photos/s against the idiom", 10, at_least=True)
+    folder, out = bench.folder("people"), bench.work / "idiom.csv"
+    if not bench.options.photo_idiom:
+        sys.exit("the figure of photos with faces needs --photo-idiom")
+    for _ in bench.rounds():
+        run = execute(PYTHON, bench.options.photo_idiom, folder, bench.model["keras_file"], out)
+        idiom_s = float(re.findall(r"([\d.]+) s\b", run.out)[-1])
+        ours_s, images, _ = bench.ours(folder, "--faces")
         figure.add(idiom_s / ours_s, ours=images / ours_s, idiom=images / idiom_s)
     return [figure]
 
@@ -324,7 +343,7 @@ def planning(bench: Bench) -> list[Figure]:
 
 
 PARTS: dict[str, Callable[[Bench], list[Figure]]] = {
-    part.__name__: part for part in (faces, photos, workers, growth, start, few, whole, planning)
+    part.__name__: part for part in (faces, photos, people, workers, growth, start, few, whole, planning)
 }
 
 
@@ -337,20 +356,23 @@ def machine() -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--idiom", type=Path, required=True, help="the yardstick script")
+    parser.add_argument("--photo-idiom", type=Path, help="the yardstick script for photos with faces")
     parser.add_argument("--make", type=Path, help="the script that makes folders")
     parser.add_argument("--images", type=Path, help="the images it makes them from")
     parser.add_argument(
-        "--folder", action="append", default=[], metavar="NAME=DIR", help=f"one of {', '.join(FOLDERS)}"
+        "--folder", action="append", default=[], metavar="NAME=DIR", help=f"one of {', '.join(FOLDERS)}, people"
     )
     parser.add_argument("--model", default="seed-cnn", help="a bundled model's name, or a bundle's folder")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default=",".join(PARTS), help="which figures, with commas")
+    usual = ",".join(name for name in PARTS if name != "people")
+    parser.add_argument("--only", default=usual, help=f"which of {', '.join(PARTS)}; default: {usual}")
     parser.add_argument("--scale", type=float, default=1.0, help="make folders of this part of their size, to try it")
     parser.add_argument("--work", type=Path, help="where folders are made and kept; a temporary folder by default")
     parser.add_argument("--json", type=Path, default=Path("bench.json"))
     options = parser.parse_args()
     options.idiom, options.make = options.idiom.resolve(), options.make and options.make.resolve()
     options.images = options.images and options.images.resolve()
+    options.photo_idiom = options.photo_idiom and options.photo_idiom.resolve()
 
     work = options.work.resolve() if options.work else Path(tempfile.mkdtemp(prefix="bench-"))
     work.mkdir(parents=True, exist_ok=True)
