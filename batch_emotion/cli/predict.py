@@ -84,7 +84,7 @@ def _answered_here(options: PredictOptions) -> PredictOptions:
     from batch_emotion.runs.job import list_images
     from batch_emotion.sources.planning import is_manifest
 
-    if any(source == "-" or is_manifest(source) for source in options.sources):
+    if any(source == "-" or is_manifest(source, options.source) for source in options.sources):
         raise UsageError("--out is needed for a list or manifest of images; for example --out results.parquet")
     accept_signals()
     check_options(options)

@@ -80,7 +80,7 @@ def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: 
             check_page_target(options.report)
         result = _to_output(options.out, options, recorder, on_progress)
     if options.report is not None:
-        root = options.source.root or manifest_folder(options.sources)
+        root = options.source.root or manifest_folder(options.sources, options.source)
         report(ReportOptions(options.out, options.report, root=root))
     return result
 

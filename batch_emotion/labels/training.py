@@ -16,8 +16,8 @@ from batch_emotion.errors import SourceError
 from batch_emotion.labels.reading import LabelReader, label_column_hint
 from batch_emotion.options.train import LabelOptions
 from batch_emotion.plan import Plan
-from batch_emotion.sources.planning import make_plan, plan_manifest
-from batch_emotion.storage.places import place
+from batch_emotion.sources.folder import is_archive
+from batch_emotion.sources.planning import make_plan, plan_file
 
 TRAIN_FOLDERS = ("train", "training")
 VALIDATION_FOLDERS = ("val", "valid", "validation", "test")
@@ -74,13 +74,13 @@ def evaluation_folder(data: Path) -> Path:
 def read_labelled(
     data: Path, class_names: Sequence[str], options: LabelOptions | None = None, absent_ok: bool = False
 ) -> LabelledPlan:
-    """Read one folder per class, or a manifest; labels and names are read by a ``LabelReader``.
+    """Read one folder per class, an archive of such, or a manifest; labels and names are read by a ``LabelReader``.
 
     A manifest has a column ``label``, or votes: a column for every class, named like it, that holds how many people
     chose the class or how likely it is. Images with no vote for any of the classes are left out.
 
     Args:
-        data: the folder or manifest.
+        data: the folder, archive, table of images or manifest.
         class_names: the classes, in the order of the targets.
         options: which columns of a manifest hold its labels, and what labels mean.
         absent_ok: a class may be without images.
@@ -98,8 +98,12 @@ def read_labelled(
     else:
         if not data.is_file():
             raise SourceError(f"no such file or directory: {data}")
-        plan = plan_manifest(place(str(data)), replace(options.source, label_column=None))
-        targets, ignored = _manifest_targets(data, plan.attributes, reader, options)
+        plan = plan_file(data, replace(options.source, label_column=None))
+        if is_archive(data.name) and not plan.attributes.column_names:
+            folders = reader.read_names(map(_folder_of, plan.images["path"].to_pylist()))
+            targets, ignored = _one_hot(folders, class_names)
+        else:
+            targets, ignored = _manifest_targets(data, plan.attributes, reader, options)
     chosen = np.flatnonzero(targets.sum(axis=1) > 0)
     labelled = LabelledPlan(plan, targets, ignored).take(chosen)
     absent = [name for name, total in zip(class_names, labelled.targets.sum(axis=0), strict=True) if not total]
@@ -211,6 +215,11 @@ def split(data: LabelledPlan, fraction: float, seed: int) -> tuple[LabelledPlan,
 def _class_of(path: str, skip: int) -> str:
     parts = Path(path).parts[skip:]
     return parts[0] if len(parts) > 1 else ""
+
+
+def _folder_of(path: str) -> str:
+    """The folder that an image lies in, in an archive; its name says the class."""
+    return path.rpartition("/")[0].rpartition("/")[2]
 
 
 def _subfolder(data: Path, names: Sequence[str]) -> Path | None:

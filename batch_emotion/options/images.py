@@ -18,6 +18,7 @@ DELIMITER_HELP = "Separator of a CSV manifest's cells; default: the comma, semic
 
 
 PATH_COLUMN_HELP = "The manifest's column of paths."
+IMAGE_COLUMN_HELP = "The column of images in Parquet and Arrow files; default: the one of bytes."
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class ManifestOptions:
         encoding: of CSV; UTF-8, or what its byte order mark says, where None.
         delimiter: between the cells of CSV; as its header has it where None.
         label_column: its column of labels, which results carry as ``label``; ``label`` itself where None.
+        image_column: of a Parquet or Arrow file that holds images; found where None.
+        webdataset: carry what lies beside the images of a tar: ``.json``, ``.cls`` and ``.txt`` of the same key.
     """
 
     path_column: str = option("path", PATH_COLUMN_HELP, needs="manifest")
@@ -42,8 +45,10 @@ class ManifestOptions:
     encoding: str | None = option(None, ENCODING_HELP, needs="manifest")
     delimiter: str | None = option(None, DELIMITER_HELP, needs="manifest")
     label_column: str | None = option(
-        None, "The manifest's column of labels; results carry it as label.", needs="manifest", metavar="COLUMN"
+        None, "The manifest's column of labels; results carry it as label.", metavar="COLUMN"
     )
+    image_column: str | None = option(None, IMAGE_COLUMN_HELP)
+    webdataset: bool = option(False, "Carry the .json, .cls and .txt beside each image of a tar as columns.")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,6 +18,7 @@ from batch_emotion.images.faces import face_input
 from batch_emotion.options.images import Limits
 from batch_emotion.records import Face, InputSpec
 from batch_emotion.reporting.samples import Sample
+from batch_emotion.sources.archives.finding import Finder, split_path
 from batch_emotion.storage.escaping import unescape_name
 from batch_emotion.storage.locations import locate
 from batch_emotion.storage.places import Place, is_uri
@@ -33,18 +34,21 @@ class SampleImages:
     root: Place
     limits: Limits
     face_margin: float = 0.0
+    _finder: Finder = field(default_factory=Finder)
 
     def thumbnails(self, samples: Iterable[Sample]) -> dict[int, NDArray[np.uint8]]:
         """By row number, uint8 (H, W, 3) of at most 96 pixels a side; images that are gone have none."""
-        distinct = {sample.row: sample for sample in samples}
+        distinct = {sample.row: sample for sample in sorted(samples, key=lambda sample: sample.row)}
         with ThreadPoolExecutor(available_cores()) as pool:
             pictures = pool.map(self._thumbnail, distinct.values())
             return {row: pixels for row, pixels in zip(distinct, pictures, strict=True) if pixels is not None}
 
     def linked_from(self, folder: Path) -> Callable[[str], str | None]:
-        """What gives a result's path as a link on a page in ``folder``; None for what is on a store."""
+        """What gives a result's path as a link on a page in ``folder``; None on a store or in an archive."""
 
         def link(path: str) -> str | None:
+            if split_path(path) is not None:
+                return None
             location = locate(self.root, unescape_name(path))
             if not location or is_uri(location):
                 return None
@@ -81,7 +85,7 @@ class SampleImages:
         return face_input(pixels, face, spec, self.face_margin, pixels.shape[1] / sample.size[0])
 
     def _whole(self, sample: Sample, spec: InputSpec) -> NDArray[np.uint8] | None:
-        return load_image(locate(self.root, unescape_name(sample.path)), spec, self.limits).pixels
+        return load_image(self._finder.location(self.root, sample.path), spec, self.limits).pixels
 
 
 def _crop(pixels: NDArray[np.uint8], box: tuple[int, int, int, int], scale: float) -> NDArray[np.uint8]:

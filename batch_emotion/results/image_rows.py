@@ -14,6 +14,8 @@ from batch_emotion.results.schema import whole_column
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
+_NONE = -1
+
 
 class ImageRows:
     """Earlier rows put together by image, each image's in their order; of an image listed twice, its first."""
@@ -39,9 +41,12 @@ class ImageRows:
         here = np.flatnonzero(found >= 0)
         rows = self._table.take(self._order[self._start[found[here]]])
         now = plan.images.take(here)
-        same = (_numbers(rows["size"]) == _numbers(now["size"])) & (
-            _numbers(rows["mtime_ns"]) == _numbers(now["mtime_ns"])
-        )
+        size, mtime_ns = _numbers(now["size"]), _numbers(now["mtime_ns"])
+        unsized = (size == _NONE) & (
+            mtime_ns != _NONE
+        )  # a table's rows, whose sizes are not known before they are read
+        same = unsized | (_numbers(rows["size"]) == size)
+        same &= _numbers(rows["mtime_ns"]) == mtime_ns
         if checksum:
             equal = pc.equal(rows[CHECKSUM], now[CHECKSUM]).fill_null(False).to_numpy()
             neither = pc.and_(pc.is_null(rows[CHECKSUM]), pc.is_null(now[CHECKSUM])).to_numpy()
@@ -78,6 +83,6 @@ class ImageRows:
 
 
 def _numbers(column: pa.ChunkedArray) -> Numbers:
-    """int64 (N,), -1 where there is nothing."""
-    numbers: Numbers = column.cast(pa.int64()).fill_null(-1).to_numpy()
+    """int64 (N,), ``_NONE`` where there is nothing."""
+    numbers: Numbers = column.cast(pa.int64()).fill_null(_NONE).to_numpy()
     return numbers if numbers.flags.writeable else numbers.copy()

@@ -22,7 +22,10 @@ from batch_emotion.storage.places import Place
 from batch_emotion.storage.remote import RemotePath
 
 CONDITIONS: dict[str, tuple[str, Callable[[PredictOptions], bool]]] = {
-    "manifest": ("a manifest (.csv, .tsv or .parquet) as the source", lambda o: any(map(is_manifest, o.sources))),
+    "manifest": (
+        "a manifest (.csv, .tsv, .parquet or .arrow) as the source",
+        lambda o: any(is_manifest(source, o.source) for source in o.sources),
+    ),
     "list": ("a list on standard input (the source -)", lambda o: "-" in o.sources),
     "ray": ("`engine.name` ray", lambda o: o.engine.name == "ray"),
     "local": ("`engine.name` local", lambda o: o.engine.name == "local"),

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pyarrow.lib import StringBuilder
 
 from batch_emotion.errors import SourceError, one_line
-from batch_emotion.sources.folder import CHUNK, Entry, is_image
+from batch_emotion.sources.folder import CHUNK, Entry, is_archive, is_image
 from batch_emotion.storage.escaping import escape_name
 from batch_emotion.storage.objects import find_object, patiently, whole_seconds
 from batch_emotion.storage.prefetch import IN_FLIGHT, work_ahead
@@ -30,7 +30,7 @@ class _Folder:
         """Count an object in, or out."""
         if name.startswith("."):
             return
-        if not is_image(name):
+        if not (is_image(name) or is_archive(name)):
             self.left_out += bool(name)
             return
         self._append(name, size, mtime_ns)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from batch_emotion.sources.names import Names
 from batch_emotion.storage.escaping import escape_name
+from batch_emotion.storage.tables import TABLE_SUFFIXES
 
 IMAGE_SUFFIXES = frozenset(
     f".{name}"
@@ -18,6 +19,11 @@ IMAGE_SUFFIXES = frozenset(
     )
 )
 """The extensions, in any case, that a walk takes for images."""
+
+ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".zip", *TABLE_SUFFIXES)
+"""The endings, in any case, of what a walk takes for archives or tables of images."""
+
+_ENDINGS = frozenset(suffix[-4:] for suffix in ARCHIVE_SUFFIXES)
 
 CHUNK = 65_536
 """How many images are Python objects at a time."""
@@ -52,7 +58,7 @@ class Walk:
                         continue
                     if item.is_dir():
                         folders.append(item.name)
-                    elif is_image(item.name):
+                    elif is_image(item.name) or is_archive(item.name):
                         names.append(escape_name(item.name))
                     else:
                         self.left_out += 1
@@ -72,6 +78,11 @@ class Walk:
 def is_image(name: str) -> bool:
     """Whether a walk takes a file of that name for an image."""
     return name[name.rfind(".") :].lower() in IMAGE_SUFFIXES
+
+
+def is_archive(name: str) -> bool:
+    """Whether a walk looks into a file of that name for images."""
+    return name[-4:].lower() in _ENDINGS and name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
 def local_entry(path: str) -> Entry:

@@ -12,8 +12,9 @@ from batch_emotion.sources.delimited import SEPARATORS, read_delimited
 from batch_emotion.sources.folder import is_image
 from batch_emotion.storage.escaping import escape_name
 from batch_emotion.storage.places import Place, readable
+from batch_emotion.storage.tables import TABLE_SUFFIXES, open_table
 
-MANIFEST_SUFFIXES = frozenset({*SEPARATORS, ".parquet"})
+MANIFEST_SUFFIXES = frozenset({*SEPARATORS, *TABLE_SUFFIXES})
 
 
 def read_manifest(
@@ -22,7 +23,7 @@ def read_manifest(
     """Read a manifest; CSV cells stay the strings they are, ``007`` and ``NA`` and empty ones included.
 
     Args:
-        manifest: ``.csv``, ``.tsv`` or ``.parquet``.
+        manifest: ``.csv``, ``.tsv``, ``.parquet`` or ``.arrow``.
         path_column: the column that holds the paths.
         encoding: of text; found from its bytes where None.
         delimiter: of text; found from its header where None.
@@ -37,8 +38,11 @@ def read_manifest(
     try:
         if manifest.suffix.lower() in SEPARATORS:
             table = read_delimited(manifest, path_column, encoding, delimiter)
-        else:
+        elif manifest.suffix.lower() == ".parquet":
             table = _read_parquet(manifest)
+        else:
+            arrow = open_table(escape_name(str(manifest)))
+            table = plain_columns(arrow.read(arrow.schema.names))
     except (ValueError, OSError, pa.ArrowException) as error:
         raise SourceError(f"the manifest {escape_name(str(manifest))} cannot be read: {one_line(error)}") from None
     names = table.column_names

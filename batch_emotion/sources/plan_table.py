@@ -91,13 +91,15 @@ def _plan_batch(first: int, entries: Iterable[Entry]) -> pa.RecordBatch:
         mtimes.append(mtime_ns)
     count = len(paths)
     path, location = paths.finish(), locations.finish()
-    known = np.packbits(np.array(sizes) != _UNKNOWN, bitorder="little")
+    has_size = np.array(sizes, np.int64) != _UNKNOWN
+    has_time = has_size | (np.array(mtimes, np.int64) != 0)
     return pa.RecordBatch.from_arrays(
         [
             _integers(np.arange(first, first + count, dtype=np.int64)),
             path,
             path if path.equals(location) else location,  # one copy in memory where they are the same
-            *(_integers(column, known) for column in (sizes, mtimes)),
+            _integers(sizes, np.packbits(has_size, bitorder="little")),
+            _integers(mtimes, np.packbits(has_time, bitorder="little")),
         ],
         schema=PLAN_SCHEMA,
     )

@@ -15,14 +15,20 @@ from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.options.images import ManifestOptions, SourceOptions
 from batch_emotion.options.labels import LABEL
 from batch_emotion.plan import Plan
-from batch_emotion.sources.folder import CHUNK, Entry, Walk, is_image, local_entry
+from batch_emotion.records import Status
+from batch_emotion.sources.archives.expansion import Expansion
+from batch_emotion.sources.archives.finding import Finder, split_path
+from batch_emotion.sources.archives.opening import Reading
+from batch_emotion.sources.folder import CHUNK, Entry, Walk, is_archive, is_image, local_entry
 from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
 from batch_emotion.sources.names import Names
 from batch_emotion.sources.plan_table import plan_table
 from batch_emotion.storage.escaping import escape_name, unescape_name
 from batch_emotion.storage.locations import locate
+from batch_emotion.storage.members import Refused, find_member
 from batch_emotion.storage.places import Place, is_uri, place
 from batch_emotion.storage.remote import RemotePath
+from batch_emotion.storage.tables import TABLE_SUFFIXES
 
 if TYPE_CHECKING:
     from batch_emotion.sources.bucket import StoreWalk
@@ -44,37 +50,67 @@ def make_plan(sources: Sequence[str], options: SourceOptions | None = None, fold
             cannot be read.
     """
     options = options or SourceOptions()
-    manifests = [source for source in sources if is_manifest(source)]
+    manifests = [source for source in sources if is_manifest(source, options)]
     if manifests:
         if len(sources) > 1:
             raise SourceError(f"a manifest must be the only source, but {len(sources)} were given with {manifests[0]}")
         return plan_manifest(place(manifests[0]), options, folder)
     walks = _Walks()
-    listed = plan_table((entry for source in sources for entry in _entries(source, options, walks)), folder)
-    images = listed.kept.table
-    if not images.num_rows:
-        passed = f" ({walks.left_out} files have other extensions)" if walks.left_out else ""
-        raise SourceError(f"no images found in {', '.join(map(escape_name, sources))}{passed}")
-    return Plan(images, images.select([]), walks.left_out, listed)
+    files = (entry for source in sources for entry in _entries(source, options, walks))
+    return _planned(files, options, ", ".join(map(escape_name, sources)), walks, folder)
 
 
-def manifest_folder(sources: Sequence[str]) -> Place | None:
-    """The folder that a manifest's relative paths start from by themselves; None where no source is a manifest."""
-    return next((place(source).parent for source in sources if is_manifest(source)), None)
-
-
-def is_one_image(sources: Sequence[str]) -> bool:
-    """Whether the sources are a single file that is no manifest.
+def plan_file(file: Path, options: ManifestOptions) -> Plan:
+    """The plan of a local manifest, archive or table of images.
 
     Raises:
-        UsageError: it is said to be on a store that cannot be read.
+        SourceError: nothing was found, or it makes no sense.
     """
-    return len(sources) == 1 and _is_file(sources[0]) and not is_manifest(sources[0])
+    if is_manifest(str(file), options):
+        return plan_manifest(file, options)
+    return _planned([local_entry(str(file))], options, escape_name(str(file)), _Walks())
 
 
-def is_manifest(source: str) -> bool:
-    """Whether a source is a file that lists images."""
-    return os.path.splitext(source)[1].lower() in MANIFEST_SUFFIXES and _is_file(source)
+def _planned(
+    files: Iterable[Entry], options: ManifestOptions, named: str, walks: _Walks, folder: Path | None = None
+) -> Plan:
+    archives = Expansion(Reading(options.image_column, options.path_column, options.webdataset))
+    listed = plan_table(archives.entries(files), folder)
+    images, left_out = listed.kept.table, walks.left_out + archives.left_out
+    if not images.num_rows:
+        passed = f" ({left_out} files have other extensions)" if left_out else ""
+        raise SourceError(f"no images found in {named}{passed}")
+    attributes = archives.attributes()
+    if options.label_column is not None:
+        attributes = _with_labels(attributes, options.label_column)
+    return Plan(images, attributes if attributes.column_names else images.select([]), left_out, listed)
+
+
+def manifest_folder(sources: Sequence[str], options: ManifestOptions | None = None) -> Place | None:
+    """The folder that a manifest's relative paths start from by themselves; None where no source is a manifest."""
+    return next((place(source).parent for source in sources if is_manifest(source, options)), None)
+
+
+def is_manifest(source: str, options: ManifestOptions | None = None) -> bool:
+    """Whether a source is a file that lists images; a table that holds them is none.
+
+    Raises:
+        SourceError: it has several columns that may be images.
+    """
+    suffix = os.path.splitext(source)[1].lower()
+    if suffix not in MANIFEST_SUFFIXES or not _is_file(source):
+        return False
+    if suffix not in TABLE_SUFFIXES:
+        return True
+    from batch_emotion.sources.archives.table import holds_images
+
+    options = options or ManifestOptions()
+    return not holds_images(_whole(source), options.image_column, options.path_column)
+
+
+def _whole(source: str) -> str:
+    """A source's location."""
+    return escape_name(source if is_uri(source) else os.path.abspath(source))
 
 
 def _is_file(source: str) -> bool:
@@ -107,6 +143,8 @@ class _Walks:
 def _entries(source: str, options: SourceOptions, walks: _Walks) -> Iterable[Entry]:
     if source == "-":
         return _listed(options)
+    if split_path(source) is not None and not os.path.lexists(source):
+        return [_member(source)]
     if is_uri(source):
         there = place(source)
         if isinstance(there, RemotePath):
@@ -122,6 +160,19 @@ def _entries(source: str, options: SourceOptions, walks: _Walks) -> Iterable[Ent
     raise SourceError(f"no such file or directory: {escape_name(source)}")
 
 
+def _member(source: str) -> Entry:
+    """The one image in an archive that a source names.
+
+    Raises:
+        SourceError: there is none of that name.
+    """
+    (entry,) = _located(Path(), [(escape_name(source), source)])
+    refused = find_member(entry.location)
+    if isinstance(refused, Refused) and refused.status is Status.MISSING:
+        raise SourceError(f"{escape_name(source)}: {refused.reason}")
+    return entry
+
+
 def _globbed(pattern: str, walk: Walk) -> Iterator[Entry]:
     names = Names()
     for name in glob.iglob(pattern, recursive=True):
@@ -130,7 +181,7 @@ def _globbed(pattern: str, walk: Walk) -> Iterator[Entry]:
         if os.path.isdir(found):
             if "**" not in pattern:
                 yield from walk.entries(found)
-        elif is_image(found):
+        elif is_image(found) or is_archive(found):
             yield local_entry(found)
         else:
             walk.left_out += 1
@@ -151,11 +202,11 @@ def _located(root: Place, names: Iterable[tuple[str, str]]) -> Iterator[Entry]:
         SourceError: a store cannot be read.
     """
     asked: set[tuple[str, str]] = set()
+    finder = Finder()
     for shown, name in names:
-        location = locate(root, name)
-        if is_uri(location):
-            _ask_store(location, asked)
-        yield Entry(shown, location)
+        if is_uri(name) or isinstance(root, RemotePath):
+            _ask_store(locate(root, name), asked)
+        yield finder.entry(shown, root, name)
 
 
 def _ask_store(location: str, asked: set[tuple[str, str]]) -> None:
@@ -203,7 +254,7 @@ def plan_manifest(manifest: Place, options: ManifestOptions, folder: Path | None
 def _with_labels(attributes: pa.Table, column: str) -> pa.Table:
     names = attributes.column_names
     if column not in names:
-        raise SourceError(f"`label_column`: the manifest has no column {column!r}, only: {', '.join(names) or 'none'}")
+        raise SourceError(f"`label_column`: there is no column {column!r}, only: {', '.join(names) or 'none'}")
     if LABEL in names and column != LABEL:
         raise SourceError(
             f"the manifest has a column label beside {column}, which is to be carried as label; leave `label_column` "

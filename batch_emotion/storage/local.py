@@ -43,12 +43,8 @@ def read_local(name: str, max_bytes: int) -> FileBytes:
     """
     try:
         descriptor = os.open(name, _OPEN_FLAGS)
-    except OSError as error:
-        if error.errno in RUN_FAILURES:
-            raise
-        return FileBytes(b"", _STATUS_OF_ERRNO.get(error.errno or 0, Status.UNREADABLE), error.strerror)
-    except ValueError:
-        return FileBytes(b"", Status.MISSING, "the path holds a NUL character")
+    except (OSError, ValueError) as error:
+        return not_opened(error)
     try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
@@ -65,6 +61,19 @@ def read_local(name: str, max_bytes: int) -> FileBytes:
     if not data:
         return FileBytes(b"", Status.EMPTY, "the file has no content", size, mtime_ns)
     return FileBytes(data, Status.OK, None, size, mtime_ns)
+
+
+def not_opened(error: OSError | ValueError) -> FileBytes:
+    """The status that says why a file cannot be opened.
+
+    Raises:
+        OSError: only where the process itself is out of memory or file descriptors.
+    """
+    if isinstance(error, OSError):
+        if error.errno in RUN_FAILURES:
+            raise error
+        return FileBytes(b"", _STATUS_OF_ERRNO.get(error.errno or 0, Status.UNREADABLE), error.strerror)
+    return FileBytes(b"", Status.MISSING, "the path holds a NUL character")
 
 
 def _read_all(descriptor: int, size: int) -> bytes:

@@ -52,8 +52,18 @@ def read_object(there: RemotePath, max_bytes: int) -> FileBytes:
         return FileBytes(b"", Status.UNREADABLE, "keys with an empty part, or one of . or .., cannot be opened")
     if not name or not folders:
         return FileBytes(b"", Status.NOT_A_FILE, "it is a folder")
+    return with_status(there, lambda: patiently(lambda: _read(there, max_bytes)))
+
+
+def with_status(there: RemotePath, read: Callable[[], FileBytes]) -> FileBytes:
+    """What was read of an object, or the status that says why it was not.
+
+    Raises:
+        BatchEmotionError: the whole store has ceased to answer.
+        OSError: the process itself is out of memory or file descriptors.
+    """
     try:
-        return patiently(lambda: _read(there, max_bytes))
+        return read()
     except FileNotFoundError:
         return _absent(there)
     except _FAILURES as error:
@@ -147,14 +157,14 @@ def whole_seconds(mtime_ns: int | None) -> int | None:
 def _read(there: RemotePath, max_bytes: int) -> FileBytes:
     if there.tells_time_when_opened:
         with there.filesystem.open_input_file(there.path) as file:
-            return _bytes_of(file.read, file.size(), _written(file), max_bytes)
+            return _bytes_of(file.read, file.size(), written(file), max_bytes)
     found = there.filesystem.get_file_info(there.path)
     if not found.is_file:
         raise FileNotFoundError(there.path)
     return _bytes_of(there.read_bytes, found.size, whole_seconds(found.mtime_ns), max_bytes)
 
 
-def _written(file: Any) -> int | None:
+def written(file: Any) -> int | None:
     """When an object of S3 was written, ns since the epoch."""
     modified = (file.metadata() or {}).get("Last-Modified")
     return None if modified is None else int(datetime.fromisoformat(modified.decode()).timestamp()) * 10**9

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import repeat
 from threading import Lock
@@ -11,7 +11,9 @@ from typing import NamedTuple, TypeVar
 
 from batch_emotion.records import Status
 from batch_emotion.storage.budget import ByteBudget
-from batch_emotion.storage.reading import FileBytes, read_file
+from batch_emotion.storage.local import FileBytes
+from batch_emotion.storage.neighbours import Blocks, Group, grouped
+from batch_emotion.storage.reading import read_file
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -53,7 +55,7 @@ class _Read(NamedTuple):
 
 
 class ReadAhead:
-    """Reads files ahead, up to ``IN_FLIGHT`` of a process at a time.
+    """Reads files ahead, up to ``IN_FLIGHT`` of a process at a time; neighbours in an archive with one request.
 
     Of one sequence no more wait than will be about 64 MiB, by the size of those before: a few at first. Of files
     above 4 MiB no more than 256 MiB wait in all of the process; what does not fit is read in its turn, one at a time.
@@ -63,27 +65,37 @@ class ReadAhead:
         self._max_bytes, self._expected = max_bytes, _BYTES_AHEAD / 8
         self._pool = ThreadPoolExecutor(IN_FLIGHT, "read")
         self._budget, self._turn = ByteBudget(_LARGE_BYTES), Lock()
+        self._blocks = Blocks()
 
     def __call__(self, locations: Iterable[str], sizes: Iterable[int | None] = repeat(None)) -> Generator[FileBytes]:
         """What ``read_file`` says of each location, in order; ``sizes`` are those known before.
 
         A file counts as in use until the next one is asked for, or the iterator closed.
         """
-        items = zip(locations, sizes, strict=False)
-        for read in work_ahead(self._pool, self._read, items, self._width):
-            if read.is_put_off:
-                with self._turn:
-                    yield read_file(read.location, self._max_bytes)
-            else:
-                try:
-                    yield read.file
-                finally:
-                    self._budget.give_back(read.taken)
-            del read  # or it would be in memory until the next one is there
+        groups = grouped(zip(locations, sizes, strict=False))
+        for reads in work_ahead(self._pool, self._read_group, groups, self._width):
+            for read in reads:
+                if read.is_put_off:
+                    with self._turn:
+                        yield read_file(read.location, self._max_bytes)
+                else:
+                    try:
+                        yield read.file
+                    finally:
+                        self._budget.give_back(read.taken)
+            del reads, read  # or they would be in memory until the next ones are there
 
     def close(self) -> None:
         """Begin no more reads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._blocks.close()
+
+    def _read_group(self, group: Group) -> Sequence[_Read]:
+        if len(group) == 1:
+            return [self._read(group[0])]
+        files = self._blocks.read(group, self._max_bytes)
+        self._expect(sum(len(file.data) for file in files))
+        return [_Read(location, file) for (location, _), file in zip(group, files, strict=True)]
 
     def _read(self, item: tuple[str, int | None]) -> _Read:
         location, size = item

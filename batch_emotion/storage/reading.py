@@ -1,4 +1,4 @@
-"""What a location opens: a file on this machine, or an object on a store."""
+"""What a location opens: a file on this machine, an object on a store, or a part of either."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from batch_emotion.errors import UsageError
 from batch_emotion.records import Status
 from batch_emotion.storage.escaping import unescape_name
 from batch_emotion.storage.local import FileBytes, read_local
+from batch_emotion.storage.members import Refused, find_member
 from batch_emotion.storage.places import is_uri, place
 from batch_emotion.storage.remote import RemotePath
 
@@ -13,7 +14,7 @@ __all__ = ["FileBytes", "read_file"]
 
 
 def read_file(location: str, max_bytes: int) -> FileBytes:
-    """Read a whole regular file, or an object on a store, of at most ``max_bytes``.
+    """Read a whole regular file, an object on a store, or a member of an archive, of at most ``max_bytes``.
 
     It never waits on a FIFO and never raises for a bad file.
 
@@ -23,6 +24,13 @@ def read_file(location: str, max_bytes: int) -> FileBytes:
     """
     if not location:
         return FileBytes(b"", Status.MISSING, "the path is empty")
+    member = find_member(location)
+    if isinstance(member, Refused):
+        return FileBytes(b"", member.status, member.reason)
+    if member is not None:
+        from batch_emotion.storage.archived import read_member  # most runs have no archives
+
+        return read_member(member, max_bytes)
     name = unescape_name(location)
     if not is_uri(location):
         return read_local(name, max_bytes)
