@@ -16,6 +16,7 @@ from batch_emotion import ExportOptions, PredictOptions, Status, export, predict
 from batch_emotion.cli import main
 from batch_emotion.errors import ExitCode
 from batch_emotion.results.schema import result_schema
+from tests.support.archives import members_of, write_archive
 from tests.support.browser import browser_path
 from tests.support.command_lines import COMMANDS, JOBS, ROOT, command_lines, parse
 from tests.support.composites import photo, write_photo
@@ -66,6 +67,9 @@ def place(faces: Path, networks: Path, tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "my-model").symlink_to(ROOT / "models" / "emotion-6")
     for file in networks.iterdir():
         (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "shards").mkdir()
+    for archive in ("shards/0001.tar", "faces.zip", "train.parquet"):
+        write_archive(tmp_path / archive, members_of(faces))
     (tmp_path / "results").mkdir()
     monkeypatch.setenv("PHOTOS", "photos")
     monkeypatch.setenv("RESULTS", "results")

@@ -91,7 +91,7 @@ def test_what_is_needed_is_an_option_or_a_known_condition() -> None:
         (["--annotate", "copies"], "--annotate goes with --faces"),
         (["--max-faces", "3"], "--max-faces goes with --faces"),
         (["--path-column", "file"], "--path-column goes with a manifest"),
-        (["--root", "."], "--root goes with a manifest (.csv, .tsv or .parquet) as the source or a list"),
+        (["--root", "."], "--root goes with a manifest (.csv, .tsv, .parquet or .arrow) as the source or a list"),
         (["--null"], "--null goes with a list on standard input"),
         (["--num-workers", "2"], "--num-workers goes with --engine ray"),
         (["--max-drift", "0.2"], "--max-drift goes with --baseline"),

@@ -13,7 +13,7 @@ import pytest
 
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.options.images import SourceOptions
-from batch_emotion.sources.planning import is_one_image, make_plan, manifest_folder
+from batch_emotion.sources.planning import make_plan, manifest_folder
 from batch_emotion.storage.places import place
 from tests.support.store import FORBIDDEN, Bucket, writable
 
@@ -91,8 +91,6 @@ def test_objects_folders_and_local_ones_in_the_order_given(bucket: Bucket, tmp_p
     plan = make_plan([other, str(tmp_path), one, bucket.uri("folder")])
     assert _column(plan) == [other, str(tmp_path / "local.jpg"), one, other]
     assert _column(plan, "size") == [1, 1, 1, 1]
-    assert is_one_image([one])
-    assert not is_one_image([bucket.uri("folder")])
 
 
 def test_a_part_of_a_key_that_cannot_be_opened_is_told_by_a_row(bucket: Bucket) -> None:
@@ -160,7 +158,6 @@ def test_a_local_uri_is_the_local_path(tmp_path: Path) -> None:
     assert _column(uri, "location") == _column(plain, "location")
     assert _column(uri) == [f"file://{path}" for path in _column(plain)]
     assert uri.left_out == plain.left_out
-    assert is_one_image([f"file://{folder}/a.png"])
     (tmp_path / "m.csv").write_text("path\na.png\n")
     assert _column(make_plan([f"file://{tmp_path}/m.csv"]), "location") == [str(tmp_path / "a.png")]
 
