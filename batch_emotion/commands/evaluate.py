@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batch_emotion._version import DEFAULT_MODEL
+from batch_emotion.columns import text_columns
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.evaluation.charts import mistakes_sheet
 from batch_emotion.evaluation.document import Evaluation, evaluation_document
-from batch_emotion.evaluation.gathering import Gathered, find_result, gather_images, gather_result, keep_gathered
-from batch_emotion.evaluation.page import evaluation_page
-from batch_emotion.images.decode import load_image
+from batch_emotion.evaluation.gathered import Gathered, keep_gathered, under_prior
+from batch_emotion.evaluation.gathering import find_result, gather_images, gather_result
+from batch_emotion.evaluation.listing import RowImages, listed_lines
+from batch_emotion.evaluation.page import evaluation_page, listed_columns
+from batch_emotion.evaluation.rows import ListedRows
 from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.votes import read_votes
 from batch_emotion.model.bundle import load_bundle
@@ -21,16 +24,26 @@ from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.evaluate import EvaluateOptions
 from batch_emotion.options.images import Limits, ManifestOptions
 from batch_emotion.options.train import LabelOptions
-from batch_emotion.records import InputSpec
+from batch_emotion.results.writer import write_result
 from batch_emotion.runs.output import OnProgress, Progress
 from batch_emotion.storage.commits import committing_folder, restore_output
 from batch_emotion.storage.locks import output_lock
-from batch_emotion.visualization.charts import confusion_chart, reliability_chart
+from batch_emotion.visualization.charts import confusion_chart, group_chart, reliability_chart
 from batch_emotion.visualization.html import Picture
 from batch_emotion.visualization.palette import DARK, LIGHT
 
-FILES = ("evaluation.json", "evaluation.html", "confusion_matrix.png", "reliability.png", "mistakes.png")
-_THUMBNAIL = InputSpec((96, 96))
+FILES = (
+    "evaluation.json",
+    "evaluation.html",
+    "confusion_matrix.png",
+    "reliability.png",
+    "mistakes.png",
+    *(f"{name}.{kind}" for name in ("mistakes", "doubts") for kind in ("csv", "parquet")),
+)
+"""What every evaluation holds."""
+
+GROUPS_CHART = "groups.png"
+"""What one with groups holds too."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +78,16 @@ def evaluate(
     with output_lock(out.with_name(out.name + ".lock")):
         restore_output(out)
         _check_target(out, options.overwrite)
-        gathered = keep_gathered(_gather(options, on_progress), options.only)
+        gathered = under_prior(keep_gathered(_gather(options, on_progress), options.only), options.class_prior)
         votes = (
             read_votes(options.votes, gathered.class_names, options.encoding, options.delimiter, options.map_labels)
             if options.votes
             else None
         )
         log("measuring")
-        evaluation = evaluation_document(gathered, votes, options.votes.name if options.votes else "", options.seed)
-        _write(out, evaluation, gathered, options.limits)
+        named = options.votes.name if options.votes else ""
+        evaluation = evaluation_document(gathered, votes, named, options.seed, options.group_by, options.cluster)
+        _write(out, evaluation, ListedRows.of(gathered, listed_columns(evaluation)), options.limits)
     for line in _remarks(evaluation):
         log(line)
     return EvaluateResult(evaluation, out)
@@ -84,7 +98,7 @@ def _check_target(out: Path, overwrite: bool) -> None:
         return
     if not out.is_dir():
         raise OutputMismatch(f"{out} is a file; `out` is a folder")
-    foreign = sorted(child.name for child in out.iterdir() if child.name not in FILES)
+    foreign = sorted(child.name for child in out.iterdir() if child.name not in (*FILES, GROUPS_CHART))
     if foreign:
         raise OutputMismatch(f"the folder {out} holds other things ({foreign[0]}, …); choose a new one")
     if any(out.iterdir()) and not overwrite:
@@ -116,22 +130,31 @@ def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
     )
 
 
-def _write(out: Path, evaluation: Evaluation, gathered: Gathered, limits: Limits) -> None:
-    locations = gathered.plan.images["location"]
-    thumbnails = [
-        load_image(locations[mistake["index"]].as_py(), _THUMBNAIL, limits).pixels for mistake in evaluation["mistakes"]
-    ]
-    names, matrix = gathered.class_names, evaluation["all"]["confusion_matrix"]
+def _write(out: Path, evaluation: Evaluation, rows: ListedRows, limits: Limits) -> None:
+    images = RowImages(rows.gathered.plan, limits)
+    thumbnails = images.thumbnails([mistake["index"] for mistake in evaluation["mistakes"]])
+    names, matrix = rows.gathered.class_names, evaluation["all"]["confusion_matrix"]
     confusion = Picture(*(confusion_chart(matrix, names, scheme) for scheme in (LIGHT, DARK)))
     bins = Picture(*(reliability_chart(evaluation["reliability"], scheme) for scheme in (LIGHT, DARK)))
+    groups = [
+        Picture(*(group_chart([grouped], evaluation["all"]["accuracy"], scheme) for scheme in (LIGHT, DARK)))
+        for grouped in evaluation["groups"]
+    ]
+    tables = {"mistakes": rows.mistakes_table(), "doubts": rows.doubts_table()}
     with committing_folder(out) as folder:
         (folder / "evaluation.json").write_text(
             json.dumps(evaluation, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
         )
         (folder / "confusion_matrix.png").write_bytes(confusion.light)
         (folder / "reliability.png").write_bytes(bins.light)
+        if evaluation["groups"]:
+            (folder / GROUPS_CHART).write_bytes(group_chart(evaluation["groups"], evaluation["all"]["accuracy"]))
         (folder / "mistakes.png").write_bytes(mistakes_sheet(evaluation["mistakes"], thumbnails, names))
-        page = evaluation_page(evaluation, confusion, bins, thumbnails)
+        for name, table in tables.items():
+            write_result(folder / f"{name}.parquet", [table], table.schema, {})
+            text = text_columns(table)
+            write_result(folder / f"{name}.csv", [text], text.schema, {})
+        page = evaluation_page(evaluation, confusion, bins, groups, thumbnails, listed_lines(rows, images))
         (folder / "evaluation.html").write_text(page, encoding="utf-8")
 
 

@@ -12,14 +12,18 @@ from numpy.typing import NDArray
 
 from batch_emotion._version import __version__
 from batch_emotion.errors import BatchEmotionError
-from batch_emotion.evaluation.gathering import EvaluatedModel, Gathered
+from batch_emotion.evaluation.gathered import EvaluatedModel, Gathered
+from batch_emotion.evaluation.grouping import check_columns, cluster_numbers, scores_by_column
+from batch_emotion.evaluation.rows import ListedRows
 from batch_emotion.labels.reading import left_out_line
 from batch_emotion.labels.votes import Votes, match_tails
 from batch_emotion.metrics.calibration import BINS, calibration_bins
+from batch_emotion.metrics.groups import GroupedScores
 from batch_emotion.metrics.measuring import LEVEL, RESAMPLES, agreement, measure
 from batch_emotion.metrics.scores import Agreement, ReliabilityBin, Scores
 from batch_emotion.model.card_metrics import AgreementWithVotes, LeftOut, Majorities
 from batch_emotion.records import Status
+from batch_emotion.results.run_document import ClassPriorRecord
 
 FORMAT_VERSION = 2
 """2 has ``label`` and ``predicted`` where 1 has ``truth`` and ``said``."""
@@ -40,12 +44,14 @@ class EvaluatedData(TypedDict):
 
 
 class Method(TypedDict):
-    """How the scores and their intervals were computed."""
+    """How the scores and their intervals were computed: over resampled images, or clusters of them by a column."""
 
     level: float
     resamples: int
     seed: int
     ece_bins: int
+    cluster: str | None
+    clusters: int | None
 
 
 class InTraining(TypedDict):
@@ -67,7 +73,7 @@ class Mistake(TypedDict):
 
 
 class Evaluation(TypedDict):
-    """The content of ``evaluation.json``."""
+    """The content of ``evaluation.json``; ``class_prior`` is the mix that the probabilities hold for, where told."""
 
     format_version: int
     tool: str
@@ -79,7 +85,9 @@ class Evaluation(TypedDict):
     all: Scores
     without_duplicates: Scores | None
     agreement: AgreementWithVotes | None
+    groups: list[GroupedScores]
     left_out: dict[str, LeftOut]
+    class_prior: ClassPriorRecord | None
     mean_confidence: float | None
     reliability: list[ReliabilityBin]
     mistakes: list[Mistake]
@@ -89,7 +97,14 @@ Side = Literal["all", "without_duplicates"]
 SIDES: tuple[Side, ...] = ("all", "without_duplicates")
 
 
-def evaluation_document(gathered: Gathered, votes: Votes | None, votes_name: str, seed: int) -> Evaluation:
+def evaluation_document(
+    gathered: Gathered,
+    votes: Votes | None = None,
+    votes_name: str = "",
+    seed: int = 0,
+    group_by: Sequence[str] = (),
+    cluster: str | None = None,
+) -> Evaluation:
     """Compute every score of what was gathered.
 
     Args:
@@ -97,31 +112,35 @@ def evaluation_document(gathered: Gathered, votes: Votes | None, votes_name: str
         votes: of people on the images, where there are any.
         votes_name: what the votes are called.
         seed: random seed of the bootstrap.
+        group_by: columns whose values are measured apart.
+        cluster: a column whose values are resampled, not images.
 
     Raises:
+        UsageError: a column is not there, or has too many values.
         BatchEmotionError: no image of the model's classes could be scored.
     """
-    names, predicted = gathered.class_names, gathered.probabilities.argmax(axis=1)
-    number = {name: at for at, name in enumerate(names)}
-    labels = np.array([number.get(label, -1) for label in gathered.labels], np.int64)
-    scored = np.array([status == Status.OK for status in gathered.statuses])
-    judged = scored & (labels >= 0)
+    check_columns(gathered, group_by, cluster)
+    names, predicted, labels = gathered.class_names, gathered.predicted, gathered.classes
+    scored, judged = gathered.scored, gathered.judged
     if not judged.any():
         raise BatchEmotionError(
             f"no image of the classes {', '.join(names)} could be scored; the labels are: {_shown(gathered.labels)}; "
             "`map_labels` says which class a label means"
         )
     known = gathered.in_training
+    clusters = cluster_numbers(gathered, cluster)
     fresh = np.zeros_like(judged) if known is None else ~known
     bins = calibration_bins(gathered.probabilities[judged], labels[judged])
     majority, majorities = (None, None) if votes is None else _majorities(gathered, votes)
 
     def scores(rows: NDArray[np.bool_]) -> Scores:
-        return measure(gathered.probabilities[rows], labels[rows], names, RESAMPLES, seed)
+        of_rows = None if clusters is None else clusters[rows]
+        return measure(gathered.probabilities[rows], labels[rows], names, RESAMPLES, seed, of_rows)
 
     def with_people(rows: NDArray[np.bool_], chosen: NDArray[np.int64]) -> Agreement:
         rows = rows & (chosen >= 0)
-        return agreement(predicted[rows], labels[rows], chosen[rows], names, seed)
+        of_rows = None if clusters is None else clusters[rows]
+        return agreement(predicted[rows], labels[rows], chosen[rows], names, seed, of_rows)
 
     with_votes: AgreementWithVotes | None = None
     if majority is not None and majorities is not None:
@@ -146,17 +165,26 @@ def evaluation_document(gathered: Gathered, votes: Votes | None, votes_name: str
             "not_scored": dict(not_scored.most_common()),
         },
         "model": gathered.model,
-        "method": {"level": LEVEL, "resamples": RESAMPLES, "seed": seed, "ece_bins": BINS},
+        "method": {
+            "level": LEVEL,
+            "resamples": RESAMPLES,
+            "seed": seed,
+            "ece_bins": BINS,
+            "cluster": cluster,
+            "clusters": None if clusters is None else len(np.unique(clusters[judged])),
+        },
         "in_training": {"images": None, "reason": gathered.unknown_training}
         if known is None
         else {"images": int((judged & known).sum())},
         "all": scores(judged),
         "without_duplicates": scores(judged & fresh) if (judged & fresh).any() else None,
         "agreement": with_votes,
+        "groups": [scores_by_column(gathered, column, clusters, seed) for column in group_by],
         "left_out": _left_out(gathered, scored & (labels < 0)),
+        "class_prior": gathered.class_prior,
         "mean_confidence": bins.mean_confidence,
         "reliability": bins.reliability(),
-        "mistakes": _mistakes(gathered, labels, judged, majority),
+        "mistakes": _mistakes(gathered, ListedRows.of(gathered).mistakes[:MOST_MISTAKES], majority),
     }
 
 
@@ -201,22 +229,17 @@ def _left_out(gathered: Gathered, rows: NDArray[np.bool_]) -> dict[str, LeftOut]
     return left_out
 
 
-def _mistakes(
-    gathered: Gathered, labels: NDArray[np.int64], judged: NDArray[np.bool_], majority: NDArray[np.int64] | None
-) -> list[Mistake]:
-    """The most confident mistakes first."""
-    predicted, confidence = gathered.probabilities.argmax(axis=1), gathered.probabilities.max(axis=1)
-    wrong = np.flatnonzero(judged & (predicted != labels))
-    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:MOST_MISTAKES]
+def _mistakes(gathered: Gathered, rows: NDArray[np.int64], majority: NDArray[np.int64] | None) -> list[Mistake]:
+    predicted, confidence = gathered.predicted, gathered.probabilities.max(axis=1)
     paths, names = gathered.plan.images["path"], gathered.class_names
     return [
         {
             "index": int(row),
             "path": paths[int(row)].as_py(),
-            "label": names[labels[row]],
+            "label": names[gathered.classes[row]],
             "predicted": names[predicted[row]],
             "confidence": round(float(confidence[row]), 6),
             "people": None if majority is None or majority[row] < 0 else names[majority[row]],
         }
-        for row in wrong
+        for row in rows
     ]

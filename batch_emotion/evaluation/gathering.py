@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.evaluation.gathered import EvaluatedModel, Gathered
 from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.pipeline import stream
@@ -20,7 +19,7 @@ from batch_emotion.labels.reading import LabelReader, label_column_hint
 from batch_emotion.labels.results import find_labels
 from batch_emotion.labels.training import evaluation_folder, read_labelled
 from batch_emotion.model.bundle import Bundle
-from batch_emotion.model.kept_classes import keep_classes, kept_classes
+from batch_emotion.model.kept_classes import kept_classes
 from batch_emotion.model.runtime import open_runtime
 from batch_emotion.options.images import Limits
 from batch_emotion.options.labels import LabelSource
@@ -36,49 +35,6 @@ from batch_emotion.storage.part_folders import part_files
 
 OnBatch = Callable[[int, int, int], None]
 """Called after every batch with images done, all images, and those among the done that could not be scored."""
-
-
-class EvaluatedModel(TypedDict):
-    """The model of an evaluation; of a result, as far as it is known."""
-
-    name: str
-    sha256: str | None
-    architecture: NotRequired[str]
-    parameters: NotRequired[int]
-    class_names: list[str]
-    runtime: str
-    decoder: NotRequired[str]
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """N images with their predictions and their labels.
-
-    Attributes:
-        plan: the images.
-        labels: of each, lower case, of the model's classes or not; empty where there is none.
-        statuses: of each.
-        class_names: the K classes of the model.
-        probabilities: float32 (N, K); without meaning where the status is not ok.
-        in_training: bool (N,), whether the same pixels are in the training data; None where that is not known.
-        unknown_training: why it is not known.
-        data_name: the name of the folder, manifest or result.
-        data_kind: which of these the images came from.
-        unlabelled: how many have no label; they need not be among the N.
-        model: the model, for the record.
-    """
-
-    plan: Plan
-    labels: list[str]
-    statuses: list[str]
-    class_names: tuple[str, ...]
-    probabilities: NDArray[np.float32]
-    in_training: NDArray[np.bool_] | None
-    unknown_training: str
-    data_name: str
-    data_kind: Literal["folders", "manifest", "result"]
-    unlabelled: int
-    model: EvaluatedModel
 
 
 def find_result(data: Path) -> StoredResult | None:
@@ -128,6 +84,7 @@ def gather_images(
     if len(names) > len(kept):
         labelled = read_labelled(folder, names, options, absent_ok=True)
     plan = Plan(labelled.plan.images, labelled.plan.attributes.select([]))
+    columns = labelled.plan.attributes
     known = bundle.train_digests()
     scorer = Scorer(
         open_runtime(bundle, runtime),
@@ -150,7 +107,10 @@ def gather_images(
         [names[number] for number in labelled.targets.argmax(axis=1)],
         table["status"].to_pylist(),
         class_names,
-        result_probabilities(table, class_names),
+        np.nan_to_num(result_probabilities(table, class_names)),
+        columns,
+        bundle.card.class_prior,
+        bundle.card.class_prior,
         None if known is None else np.isin(table["pixel_digest"].to_pylist(), list(known)),
         "" if known is not None else f"{bundle.card.name} has no record of its training images",
         folder.resolve().name,
@@ -179,7 +139,7 @@ def gather_result(
     table, class_names = result.read(), result.class_names
     if not len(table):
         raise SourceError(f"{result.path} has no rows")
-    labels_of_rows = _labels_of_rows(result, table, options, reader)
+    labels_of_rows, columns = _labels_of_rows(result, table, options, reader)
     plan = plan_paths(table["path"], options.root or Path(), table)
     bundle, unknown = load_maker(result, model)
     statuses = table["status"].to_pylist()
@@ -188,6 +148,8 @@ def gather_result(
         unknown = "its rows are faces in photos, whose pixels are not those of the training images"
     elif bundle is not None:
         in_training, unknown = _read_again(plan, bundle, statuses, limits)
+    prior = result.class_prior
+    training_mix = (prior["training"] if prior else None) or (bundle.card.class_prior if bundle else {})
     maker, runtime = result.maker, result.maker.runtime or "unknown"
     unloaded: EvaluatedModel = {
         "name": maker.name or "unknown",
@@ -200,32 +162,24 @@ def gather_result(
         labels_of_rows,
         statuses,
         class_names,
-        result_probabilities(table, class_names),
+        np.nan_to_num(result_probabilities(table, class_names)),
+        columns,
+        training_mix,
+        prior["applied"] if prior and prior["applied"] else training_mix,
         in_training,
         unknown,
         result.path.name,
         "result",
         labels_of_rows.count(""),
         _model_record(bundle, runtime) if bundle else unloaded,
+        prior,
     )
 
 
-def keep_gathered(gathered: Gathered, only: Sequence[str] | None) -> Gathered:
-    """The same images judged among some classes alone; the labels of the others count as none of the model's.
-
-    Raises:
-        UsageError: a class is not the model's, or fewer than two are left.
-    """
-    kept = kept_classes(gathered.class_names, only)
-    return replace(
-        gathered,
-        class_names=kept,
-        probabilities=keep_classes(gathered.probabilities, gathered.class_names, kept),
-        model={**gathered.model, "class_names": list(kept)},
-    )
-
-
-def _labels_of_rows(result: StoredResult, table: pa.Table, options: LabelSource, reader: LabelReader) -> list[str]:
+def _labels_of_rows(
+    result: StoredResult, table: pa.Table, options: LabelSource, reader: LabelReader
+) -> tuple[list[str], pa.Table]:
+    """The label of each row, and the columns that the rows have, those beside the labels included."""
     batches = table.to_batches()
     labels = find_labels(result, options, reader, batches)
     if labels is None:
@@ -234,7 +188,11 @@ def _labels_of_rows(result: StoredResult, table: pa.Table, options: LabelSource,
             "nothing can be evaluated without labels; `labels` takes a manifest with path and label, or folders"
             f"{label_column_hint(own, reader)}"
         )
-    return [label or "" for batch in batches for label in labels.of(batch).to_pylist()]
+    columns = table
+    for name in labels.more:
+        if name not in table.column_names:
+            columns = columns.append_column(name, pa.chunked_array([labels.values(batch, name) for batch in batches]))
+    return [label or "" for batch in batches for label in labels.of(batch).to_pylist()], columns
 
 
 def _read_again(

@@ -8,8 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.evaluation.document import SIDES, Evaluation, left_out_alarm
+from batch_emotion.evaluation.listing import ListedLine
+from batch_emotion.metrics.groups import FEWEST, GroupedScores
 from batch_emotion.metrics.scores import SCALARS, Interval, Scalar
-from batch_emotion.visualization.html import Picture, percent, percent_range, render, thumbnail_uri
+from batch_emotion.results.class_prior import prior_in_words
+from batch_emotion.visualization.charts import NO_VALUE
+from batch_emotion.visualization.html import Picture, percent, percent_range, render, script, shorten, thumbnail_uri
 from batch_emotion.visualization.palette import class_colours
 
 SCALAR_NAMES: dict[Scalar, str] = {
@@ -27,7 +31,9 @@ def evaluation_page(
     evaluation: Evaluation,
     confusion: Picture,
     reliability: Picture,
+    groups: Sequence[Picture],
     thumbnails: Sequence[NDArray[np.uint8] | None],
+    lines: Sequence[ListedLine],
 ) -> str:
     """The page.
 
@@ -35,7 +41,9 @@ def evaluation_page(
         evaluation: the content of ``evaluation.json``.
         confusion: the confusion matrix.
         reliability: the reliability diagram.
+        groups: the chart of each column of groups.
         thumbnails: uint8 (H, W, 3) of each mistake, None where the image is gone.
+        lines: the mistakes and doubts that are listed.
     """
     class_names = evaluation["model"]["class_names"]
     return render(
@@ -49,7 +57,36 @@ def evaluation_page(
         reliability=reliability,
         mistakes=list(zip(evaluation["mistakes"], map(thumbnail_uri, thumbnails), strict=True)),
         scores=score_rows(evaluation),
+        groups=list(zip(evaluation["groups"], groups, strict=True)),
+        gap_sentences=gap_sentences,
+        fewest=FEWEST,
+        lines=lines,
+        columns=listed_columns(evaluation),
+        predicted_choices=sorted({(line.number, line.predicted) for line in lines}),
+        prior=prior_in_words(evaluation["class_prior"]) if evaluation["class_prior"] else "",
+        script=script("samples.js"),
     )
+
+
+def listed_columns(evaluation: Evaluation) -> list[str]:
+    """The columns of groups and clusters, each once, in the order that lists and tables have them in."""
+    cluster = evaluation["method"]["cluster"]
+    columns = [*(each["column"] for each in evaluation["groups"]), *([cluster] if cluster else [])]
+    return list(dict.fromkeys(columns))
+
+
+def gap_sentences(grouped: GroupedScores) -> list[str]:
+    """How far apart the groups of a column are, in words: for the accuracy and for the mean recall."""
+    sentences = []
+    for key, gap in grouped["gaps"].items():
+        name = {"accuracy": "accuracy", "balanced_accuracy": "mean recall"}[key]
+        ends = [shorten(NO_VALUE if gap[end] is None else str(gap[end]), 40) for end in ("highest", "lowest")]
+        points = percent_range(gap["interval"])
+        sentence = f"Largest gap in {name}: {gap['gap'] * 100:.1f} points ({points}), {ends[0]} above {ends[1]}."
+        if gap["by_chance"] is not None:
+            sentence += f" By chance alone it would be below {gap['by_chance'] * 100:.1f} in 95 of 100 cases."
+        sentences.append(sentence)
+    return sentences
 
 
 def score_rows(evaluation: Evaluation) -> list[tuple[str, list[Cell]]]:

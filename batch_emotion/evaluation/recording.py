@@ -13,6 +13,7 @@ from batch_emotion.model.bundle import load_bundle
 from batch_emotion.model.card import Card
 from batch_emotion.model.card_metrics import CardMetrics, rename_left_out
 from batch_emotion.model.model_card import human_card
+from batch_emotion.results.class_prior import TRAINING
 from batch_emotion.storage.commits import commit_text
 
 _NEW_KEYS = {"truth": "label", "said": "predicted"}
@@ -33,6 +34,9 @@ def record_evaluation(folder: Path, evaluation: Mapping[str, Any]) -> Card:
         raise UsageError(f"the evaluation is of another network than that in {folder}; evaluate this one")
     if current["model"]["class_names"] != list(bundle.card.class_names):
         raise UsageError("the evaluation is of some of the model's classes alone (`only`); evaluate all of them")
+    prior = current.get("class_prior")
+    if prior and prior["assumed"] != TRAINING:
+        raise UsageError("the evaluation is under another mix of classes (`class_prior`); evaluate without")
     metrics: CardMetrics = {**bundle.card.metrics}
     metrics.pop("evaluation_without_duplicates", None)
     metrics.pop("agreement", None)

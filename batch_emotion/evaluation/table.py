@@ -5,10 +5,13 @@ from __future__ import annotations
 import textwrap
 
 from batch_emotion.evaluation.document import Evaluation, left_out_alarm
-from batch_emotion.evaluation.page import score_rows
-from batch_emotion.visualization.html import percent, shorten
+from batch_emotion.evaluation.page import gap_sentences, score_rows
+from batch_emotion.metrics.groups import GroupedScores
+from batch_emotion.visualization.charts import NO_VALUE
+from batch_emotion.visualization.html import percent, percent_range, shorten
 
 _WIDTH = 80
+_MOST_GROUPS = 12
 _HEADS = ("all images", "without duplicates")
 
 
@@ -24,6 +27,8 @@ def evaluation_table(evaluation: Evaluation) -> str:
     for name, cells in rows:
         texts = [f"{value} ({interval})" if interval else value for value, interval in cells]
         lines.append(f"{name:<24}" + "".join(f"{text:>27}" for text in texts))
+    for grouped in evaluation["groups"]:
+        lines += ["", *_group_lines(grouped)]
     duplicates = evaluation["in_training"]["images"]
     if duplicates is not None:
         lines += ["", f"{duplicates:,} of the images are in the training data too."]
@@ -36,3 +41,20 @@ def evaluation_table(evaluation: Evaluation) -> str:
         )
         lines += textwrap.wrap(text, _WIDTH, subsequent_indent="  ")
     return "\n".join(lines)
+
+
+def _group_lines(grouped: GroupedScores) -> list[str]:
+    heads = f"{'images':>9}{'accuracy':>20}{'mean recall':>20}{'failures':>11}"
+    lines = [f"{'by ' + shorten(grouped['column'], 16):<20}{heads}"]
+    for each in grouped["groups"][:_MOST_GROUPS]:
+        name = shorten(NO_VALUE if each["value"] is None else each["value"], 19)
+        cells = [percent(each[key]) for key in ("accuracy", "balanced_accuracy")]
+        ranges = [each["intervals"].get(key) for key in ("accuracy", "balanced_accuracy")]
+        texts = [f"{c} ({percent_range(r, 0)})" if r else c for c, r in zip(cells, ranges, strict=True)]
+        lines.append(f"{name:<20}{each['images']:>9,}{texts[0]:>20}{texts[1]:>20}{percent(each['failures']):>11}")
+    hidden = len(grouped["groups"][_MOST_GROUPS:]) + grouped["others"]
+    if hidden:
+        lines.append(f"and {hidden:,} smaller groups")
+    for sentence in gap_sentences(grouped):
+        lines += textwrap.wrap(sentence, _WIDTH, subsequent_indent="  ")
+    return lines

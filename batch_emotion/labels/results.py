@@ -32,9 +32,15 @@ class Labels(Protocol):
     """Where the labels come from, in words."""
     column: str | None
     """The result's column that is needed."""
+    more: Sequence[str]
+    """Other columns that come with the labels, which the result need not have."""
 
     def of(self, table: pa.RecordBatch) -> pa.Array:
         """The label of each row, a class where it means one, else lower case; null where there is none."""
+        ...
+
+    def values(self, table: pa.RecordBatch, name: str) -> pa.Array:
+        """The value that each row has in one of ``more``, null where it has none."""
         ...
 
 
@@ -86,7 +92,17 @@ def classes_of(labels: pa.Array, class_names: Sequence[str]) -> NDArray[np.intp]
     return numbers
 
 
-class ByColumn:
+class _Alone:
+    """Labels without other columns."""
+
+    more: Sequence[str] = ()
+
+    def values(self, table: pa.RecordBatch, name: str) -> pa.Array:
+        """The result's own column: there are no others."""
+        return table[name]
+
+
+class ByColumn(_Alone):
     """Labels of the manifest that was scored, which the result carries."""
 
     def __init__(self, column: str, reader: LabelReader) -> None:
@@ -99,7 +115,7 @@ class ByColumn:
         return self._reader.read(table[self._name], self._name)
 
 
-class ByFolder:
+class ByFolder(_Alone):
     """Labels by the folder at one level above the file."""
 
     column: str | None = None
@@ -121,18 +137,26 @@ class ByManifest:
 
     column: str | None = None
 
-    def __init__(self, manifest: Path, paths: pa.Array, labels: pa.Array, root: Place) -> None:
+    def __init__(self, manifest: Path, paths: pa.Array, labels: pa.Array, columns: pa.Table, root: Place) -> None:
         self.origin = manifest.name
-        self._root = root
+        self.more: Sequence[str] = columns.column_names
+        self._root, self._columns = root, columns
         self._paths, self._labels = paths, labels
         self._locations = _locations(paths, manifest.parent)
 
     def of(self, table: pa.RecordBatch) -> pa.Array:
         """The label of each row, a class where it means one, else lower case; null where there is none."""
+        return self._labels.take(self._rows(table))
+
+    def values(self, table: pa.RecordBatch, name: str) -> pa.Array:
+        """The value that each row has in one of ``more``, null where it has none."""
+        return self._columns[name].combine_chunks().take(self._rows(table))
+
+    def _rows(self, table: pa.RecordBatch) -> pa.Array:
         found = pc.index_in(table["path"], self._paths)
         if found.null_count:
             found = pc.coalesce(found, pc.index_in(_locations(table["path"], self._root), self._locations))
-        return self._labels.take(found)
+        return found
 
 
 def _by_manifest(
@@ -152,7 +176,7 @@ def _by_manifest(
             f"the path it has: {', '.join(columns.column_names) or 'none'}{label_column_hint(columns, reader)}"
         )
     read = reader.read(columns[column], column)
-    labels = ByManifest(manifest, paths.combine_chunks(), read, options.root or Path())
+    labels = ByManifest(manifest, paths.combine_chunks(), read, columns, options.root or Path())
     if not any(len(found := labels.of(batch)) > found.null_count for batch in rows):
         raise UsageError(
             f"{manifest} has a label for none of the paths of {result.path}; "

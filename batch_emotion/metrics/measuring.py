@@ -1,6 +1,7 @@
 """How good a model is over labelled images, and how often it agrees with people, with bootstrap intervals.
 
-Intervals are percentile intervals (Efron and Tibshirani 1993) over resampled images.
+Intervals are percentile intervals (Efron and Tibshirani 1993) over resampled images, or over resampled clusters where
+images of a person or a session are alike (Davison and Hinkley 1997, section 3.8).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_emotion.metrics.calibration import BINS, CalibrationBins, calibration_error, confidence_bin
+from batch_emotion.metrics.calibration import BINS, CalibrationBins, confidence_bin
 from batch_emotion.metrics.confusion import MatrixScores, count_pairs, ratio
 from batch_emotion.metrics.scores import Agreement, Interval, Scores
 
@@ -25,6 +26,7 @@ def measure(
     class_names: Sequence[str],
     resamples: int = RESAMPLES,
     seed: int = 0,
+    clusters: NDArray[np.integer] | None = None,
 ) -> Scores:
     """All scores of a model over N images, ready for JSON.
 
@@ -34,6 +36,7 @@ def measure(
         class_names: the K classes.
         resamples: how many for the intervals; 0 gives none.
         seed: random seed of the resampling.
+        clusters: (N,), the number of each image's cluster, which are resampled; images are where None.
     """
     rows = np.asarray(probabilities, np.float64)
     rows = rows / rows.sum(axis=1, keepdims=True)
@@ -44,7 +47,7 @@ def measure(
     matrix = count_pairs(labels, predicted, (count, count))
     scores = MatrixScores.of(matrix)
 
-    intervals, class_intervals = _resampled(labels, predicted, confidence, loss, count, resamples, seed)
+    intervals, class_intervals = _resampled(labels, predicted, confidence, loss, count, resamples, seed, clusters)
     per_class = scores.per_class(class_names)
     for each, found in zip(per_class.values(), class_intervals, strict=True):
         each["intervals"] = found
@@ -69,31 +72,37 @@ def _resampled(
     classes: int,
     resamples: int,
     seed: int,
+    clusters: NDArray[np.integer] | None,
 ) -> tuple[dict[str, Interval | None], list[dict[str, Interval | None]]]:
     """The intervals of the scalar scores, and those of each class, over resamples of the N images."""
     if not resamples:
         return {}, [{} for _ in range(classes)]
-    rng, images = np.random.default_rng(seed), len(labels)
+    rng = np.random.default_rng(seed)
+    cluster = np.arange(len(labels)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    count = int(cluster.max()) + 1
     gap, numbers = (predicted == labels) - confidence, confidence_bin(confidence, BINS)
     matrices, gaps = np.empty((resamples, classes, classes)), np.empty((resamples, BINS))
-    losses = np.empty(resamples)
+    losses, images = np.empty((2, resamples))
+    pairs = labels * classes + predicted
     for at in range(resamples):
-        drawn = rng.integers(0, images, images)
-        matrices[at] = count_pairs(labels[drawn], predicted[drawn], (classes, classes))
-        gaps[at] = np.bincount(numbers[drawn], gap[drawn], BINS)
-        losses[at] = loss[drawn].mean()
+        # How often each image is drawn, with all of its cluster.
+        times = np.bincount(rng.integers(0, count, count), minlength=count)[cluster]
+        matrices[at] = np.bincount(pairs, times, classes**2).reshape(classes, classes)
+        gaps[at] = np.bincount(numbers, times * gap, BINS)
+        images[at] = times.sum()
+        losses[at] = times @ loss / images[at]
     scores = MatrixScores.of(matrices)
     scalars = {
         "accuracy": scores.accuracy,
         "balanced_accuracy": scores.balanced_accuracy,
         "macro_f1": scores.macro_f1,
-        "ece": calibration_error(gaps, images),
+        "ece": np.abs(gaps).sum(axis=-1) / images,
         "log_loss": losses,
     }
     by_class = {"precision": scores.precision, "recall": scores.recall, "f1": scores.f1}
     return (
-        {key: _interval(values) for key, values in scalars.items()},
-        [{key: _interval(values[:, at]) for key, values in by_class.items()} for at in range(classes)],
+        {key: percentile_interval(values) for key, values in scalars.items()},
+        [{key: percentile_interval(values[:, at]) for key, values in by_class.items()} for at in range(classes)],
     )
 
 
@@ -103,6 +112,7 @@ def agreement(
     majority: NDArray[np.integer],
     class_names: Sequence[str],
     seed: int = 0,
+    clusters: NDArray[np.integer] | None = None,
 ) -> Agreement:
     """How often a model agrees with people, and how often the labels do, over N images: three times int (N,).
 
@@ -112,10 +122,13 @@ def agreement(
         majority: the class that people chose.
         class_names: the classes.
         seed: random seed of the interval.
+        clusters: (N,), the number of each image's cluster, which are resampled; images are where None.
     """
     agreed, images = predicted == majority, np.bincount(majority, minlength=len(class_names))
     hits = np.bincount(majority, agreed, len(class_names))
     share, interval = proportion(int(agreed.sum()), len(majority), seed=seed)
+    if clusters is not None and len(majority):
+        interval = _clustered(agreed, clusters, seed)
     return {
         "images": len(majority),
         "agreement": share,
@@ -136,10 +149,19 @@ def proportion(
         return None, None
     # Resampling images with replacement draws the number of hits from exactly this distribution.
     drawn = np.random.default_rng(seed).binomial(images, hits / images, resamples) / images
-    return ratio(hits, images), _interval(drawn)
+    return ratio(hits, images), percentile_interval(drawn)
 
 
-def _interval(values: NDArray[np.float64]) -> Interval | None:
+def _clustered(hits: NDArray[np.bool_], clusters: NDArray[np.integer], seed: int) -> Interval | None:
+    """The interval of a fraction of hits over resampled clusters."""
+    number = np.unique(clusters, return_inverse=True)[1]
+    sizes, found = np.bincount(number), np.bincount(number, hits)
+    drawn = np.random.default_rng(seed).integers(0, len(sizes), (RESAMPLES, len(sizes)))
+    return percentile_interval(found[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
+
+
+def percentile_interval(values: NDArray[np.float64]) -> Interval | None:
+    """The ends of the middle 95 % of resampled values; None where none of them is known."""
     known = values[np.isfinite(values)]
     if not len(known):
         return None

@@ -10,6 +10,7 @@ from batch_emotion.options.declared import group, option
 from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, PATH_COLUMN_HELP, Limits
 from batch_emotion.options.labels import LABEL_COLUMN_HELP, MAP_LABELS_HELP, LabelMap
 from batch_emotion.options.models import (
+    CLASS_PRIOR_HELP,
     CLASSES_HELP,
     MODEL_HELP,
     ONLY_HELP,
@@ -37,12 +38,16 @@ class EvaluateOptions:
         network: what a network's file does not say of itself.
         runtime: what runs the network.
         only: the classes to choose among; all of the model's where None.
+        class_prior: the mix of classes that the probabilities are to hold for: ``training``, ``uniform``, ``auto`` or
+            shares; that of the result, or of the training, where None.
         labels: for a result, a manifest with path and label, or ``folders``; where None, the result's column ``label``,
             else the folders in its paths.
         label_column: the column of labels, of a manifest or of a result; ``label`` where None.
         map_labels: classes by the labels, numbers, folders or columns that mean them, beside the usual words.
         path_column: a manifest's column that holds the paths.
         root: where relative paths start; a manifest's own folder, for a result the working directory, where None.
+        group_by: columns of the manifest, the result, or the manifest of its labels, whose values are measured apart.
+        cluster: such a column, of a person or a session, whose images are alike: intervals resample its values.
         votes: a table of how many people chose each class for each image.
         encoding: of a CSV manifest or of votes; found from its bytes where None.
         delimiter: of a CSV manifest or of votes; found from its header where None.
@@ -69,6 +74,9 @@ class EvaluateOptions:
     network: NetworkOptions = group(NetworkOptions)
     runtime: RuntimeName = option("auto", RUNTIME_HELP)
     only: tuple[str, ...] | None = option(None, ONLY_HELP, written="names")
+    class_prior: str | None = option(
+        None, f"{CLASS_PRIOR_HELP} Default: that of the result, else training.", written="text", metavar="MIX"
+    )
     labels: str | None = option(
         None,
         "For a result: a manifest with path and label, or 'folders'. Default: its column label, else the folders in "
@@ -85,6 +93,17 @@ class EvaluateOptions:
     votes: Path | None = option(
         None,
         "A table with a column file and, for each class, how many people chose it, to measure agreement with them.",
+    )
+    group_by: tuple[str, ...] = option(
+        (),
+        "Measure each value of these columns apart, such as labeller,camera, and how far they are apart.",
+        written="texts",
+        metavar="COLUMN,…",
+    )
+    cluster: str | None = option(
+        None,
+        "A column, such as person or session, whose images are alike: intervals resample its values, not images.",
+        metavar="COLUMN",
     )
     encoding: str | None = option(None, ENCODING_HELP)
     delimiter: str | None = option(None, DELIMITER_HELP)

@@ -157,7 +157,7 @@ def report_page(
     return render(
         __package__,
         "report.html.j2",
-        script=script(__package__, "report.js"),
+        script=script("samples.js"),
         report=report,
         class_names=class_names,
         colours=class_colours(class_names),

@@ -103,8 +103,14 @@ class ClassPrior:
         if self.assumed != AUTO or self.training is None:
             return self
         names = list(self.training)
-        estimated = estimate_mix((_scored(table, names) for table in rows()), _array(self.training))
-        return replace(self, applied=_shares(dict(zip(names, estimated.tolist(), strict=True))))
+        return self.estimated_from(_scored(table, names) for table in rows())
+
+    def estimated_from(self, probabilities: Iterable[_Rows]) -> ClassPrior:
+        """As ``over``, of probabilities, float32 (N, K), of images that were scored."""
+        if self.assumed != AUTO or self.training is None:
+            return self
+        estimated = estimate_mix(probabilities, _array(self.training))
+        return replace(self, applied=_shares(dict(zip(self.training, estimated.tolist(), strict=True))))
 
     def apply(self, tables: Iterable[pa.Table], min_confidence: float) -> Iterator[pa.Table]:
         """Rows under the mix of the training as they are under this one."""

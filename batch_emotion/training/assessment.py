@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from batch_emotion.metrics.calibration import calibration_bins
-from batch_emotion.metrics.measuring import measure
+from batch_emotion.metrics.measuring import RESAMPLES, measure
 from batch_emotion.metrics.scores import Scores
 from batch_emotion.model.card_metrics import Calibration, CardMetrics
 from batch_emotion.model.held_out import HeldOut
@@ -69,5 +69,5 @@ def assess(model: Any, train: LabelledPixels, validation: LabelledPixels, class_
     return metrics
 
 
-def _scores(model: Any, data: LabelledPixels, class_names: tuple[str, ...], **options: int) -> Scores:
-    return measure(predict_proba(model, data.pixels), data.targets.argmax(axis=1), class_names, **options)
+def _scores(model: Any, data: LabelledPixels, class_names: tuple[str, ...], resamples: int = RESAMPLES) -> Scores:
+    return measure(predict_proba(model, data.pixels), data.targets.argmax(axis=1), class_names, resamples)

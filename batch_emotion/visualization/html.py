@@ -68,9 +68,9 @@ def shorten(text: str, most: int = 160) -> str:
     return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
 
 
-def script(room: str, name: str) -> str:
-    """The text of a script in a package's ``templates``."""
-    return files(room).joinpath("templates", name).read_text(encoding="utf-8")
+def script(name: str) -> str:
+    """The text of a script that pages share."""
+    return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _data_uri(data: bytes, kind: str) -> str:

@@ -19,7 +19,7 @@
         choices.some((choice) => choice.value && !row.dataset[choice.name].split(" ").includes(choice.value));
       count += row.hidden ? 0 : 1;
     }
-    shown.textContent = `${count} of ${rows.length} samples`;
+    shown.textContent = `${count} of ${rows.length} ${table.dataset.unit}`;
   }
 
   function sort(header) {
@@ -39,6 +39,7 @@
   }
 
   for (const header of table.tHead.rows[0].cells) {
+    if (header.dataset.fixed !== undefined) continue;
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = header.textContent;

@@ -1,0 +1,91 @@
+"""Images by the values of a column: in groups that are scored apart, or in clusters that are resampled as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from batch_emotion.errors import UsageError
+from batch_emotion.evaluation.gathered import Gathered
+from batch_emotion.metrics.groups import GroupedImages, GroupedScores, group_scores
+from batch_emotion.records import SCORABLE, Status
+
+MOST_VALUES = 1_000
+
+
+def check_columns(gathered: Gathered, group_by: Sequence[str], cluster: str | None) -> None:
+    """Refuse columns that are not there.
+
+    Raises:
+        UsageError: naming those that are.
+    """
+    for option, column in [*(("group_by", name) for name in group_by), ("cluster", cluster)]:
+        if column is not None and column not in gathered.columns.column_names:
+            names = ", ".join(gathered.columns.column_names)
+            there = f"it has: {names}" if names else "give a manifest, or a result that carries columns"
+            raise UsageError(f"`{option}`: {gathered.data_name} has no column {column!r}; {there}")
+
+
+def cluster_numbers(gathered: Gathered, column: str | None) -> NDArray[np.intp] | None:
+    """The number of each image's cluster, intp (N,); an image without a value is a cluster of its own."""
+    if column is None:
+        return None
+    texts = _texts(gathered.columns[column], column, "cluster")
+    indices = pc.fill_null(texts.dictionary_encode().indices, -1)
+    codes: NDArray[np.intp] = indices.to_numpy(zero_copy_only=False).astype(np.intp)
+    alone = codes < 0
+    codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
+    return codes
+
+
+def scores_by_column(
+    gathered: Gathered, column: str, clusters: NDArray[np.intp] | None, seed: int = 0
+) -> GroupedScores:
+    """The scores of the images of each value of a column.
+
+    Args:
+        gathered: the images.
+        column: of their manifest or result.
+        clusters: the number of each image's cluster, which are resampled; images are where None.
+        seed: random seed of the resampling.
+
+    Raises:
+        UsageError: the column has too many different values, or none that have a text.
+    """
+    encoded = _texts(gathered.columns[column], column, "group_by").dictionary_encode(null_encoding="encode")
+    values = encoded.dictionary.to_pylist()
+    if len(values) > MOST_VALUES:
+        raise UsageError(
+            f"`group_by`: the column {column!r} has {len(values):,} different values, more than {MOST_VALUES:,}; "
+            "name one such as a labeller or a camera"
+        )
+    statuses = pa.array(gathered.statuses)
+    images = GroupedImages(
+        values,
+        encoded.indices.to_numpy(zero_copy_only=False).astype(np.intp),
+        np.where(gathered.judged, gathered.classes, -1),
+        gathered.predicted,
+        gathered.probabilities.max(axis=1).astype(np.float64),
+        ~pc.is_in(statuses, pa.array([status.value for status in SCORABLE])).to_numpy(zero_copy_only=False),
+        pc.equal(statuses, Status.NO_FACE.value).to_numpy(zero_copy_only=False),
+        clusters=clusters,
+    )
+    return group_scores(images, column, len(gathered.class_names), seed=seed)
+
+
+def _texts(column: pa.ChunkedArray, name: str, option: str) -> pa.Array:
+    """The values as text, dates cut to the day, empty ones null."""
+    values = column.combine_chunks()
+    try:
+        if pa.types.is_temporal(values.type) and not pa.types.is_time(values.type):
+            return pc.strftime(values, "%Y-%m-%d")
+        texts = pc.cast(values, pa.string())
+    except pa.ArrowException:
+        raise UsageError(
+            f"`{option}`: the column {name!r} holds {values.type}; name one of text, numbers or dates"
+        ) from None
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
