@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
@@ -61,7 +62,7 @@ def listed_lines(rows: ListedRows, images: RowImages) -> list[ListedLine]:
         for row in found[:MOST_LISTED]:
             kinds.setdefault(int(row), []).append(kind)
     numbers = {name: str(at) for at, name in enumerate(rows.gathered.class_names)}
-    table = rows.table.take(list(kinds)).to_pylist()
+    table = rows.table.take(pa.array(kinds, pa.int64())).to_pylist()
     pictures = map(thumbnail_uri, images.thumbnails(list(kinds), small=True))
     lines = []
     for each, uri, shown_as in zip(table, pictures, kinds.values(), strict=True):

@@ -246,11 +246,14 @@ def test_the_page_stands_alone_and_takes_names_for_text(faces: Path, tmp_path: P
     assert any("<script>" in mistake["path"] for mistake in evaluation["mistakes"])
     html = (tmp_path / "e" / "evaluation.html").read_text()
     page = _Page(html)
-    assert not [tag for tag, _ in page.tags if tag in ("script", "link", "i", "iframe")]
+    assert [each for each in page.tags if each[0] in ("script", "link", "i", "iframe")] == [("script", {})]
+    assert "alert(1)" not in html.rpartition("<script>")[2]
     assert "<script>alert(1)</script>.png" in page.text
     assert "<i>x</i>" in page.text
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(images) == 2 + len(evaluation["mistakes"])
+    listed = html.count('width="48"')
+    assert listed == len(evaluation["mistakes"])
+    assert len(images) == 2 + len(evaluation["mistakes"]) + listed
     for attributes in images:
         assert (attributes["src"] or "").startswith("data:image/")
         assert attributes["alt"]
