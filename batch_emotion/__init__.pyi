@@ -26,6 +26,7 @@ from .errors import JobFileError as JobFileError
 from .errors import OutputBusy as OutputBusy
 from .errors import OutputMismatch as OutputMismatch
 from .errors import PruneRefused as PruneRefused
+from .errors import RescoreRefused as RescoreRefused
 from .errors import SourceError as SourceError
 from .errors import TimeLimitReached as TimeLimitReached
 from .errors import UsageError as UsageError

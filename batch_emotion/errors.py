@@ -6,7 +6,8 @@
     ├── UsageError                exit 2   what was asked for cannot be done as asked
     │   ├── SourceError                    nothing to read, or a manifest that makes no sense
     │   ├── OutputMismatch                 another run's output or parts are in the way
-    │   │   └── PruneRefused               too many images vanished to believe it
+    │   │   ├── PruneRefused               too many images vanished to believe it
+    │   │   └── RescoreRefused             another model or option would score too many images anew
     │   ├── JobFileError                   a job file that makes no sense
     │   └── BundleError                    no such model, or one that is damaged
     ├── TimeLimitReached          exit 4   stopped at `time_limit`; the same command carries on
@@ -95,6 +96,10 @@ class OutputMismatch(UsageError):
 
 class PruneRefused(OutputMismatch):
     """So many images vanished that a disk is more likely gone than they are."""
+
+
+class RescoreRefused(OutputMismatch):
+    """So many images would be scored anew for another model or option that it must be asked for."""
 
 
 class JobFileError(UsageError):

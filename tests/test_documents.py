@@ -64,7 +64,8 @@ def place(faces: Path, networks: Path, tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "photos").mkdir()
     write_photo(tmp_path / "photos" / "a.jpg", photo(480, 320, [90, 60])[0])
     (tmp_path / "visits.csv").write_text("image,visitor\nhappy/happy-0001.png,007\n")
-    (tmp_path / "my-model").symlink_to(ROOT / "models" / "emotion-6")
+    for name in ("my-model", "emotion-7@2"):
+        (tmp_path / name).symlink_to(ROOT / "models" / "emotion-6")
     for file in networks.iterdir():
         (tmp_path / file.name).symlink_to(file)
     (tmp_path / "shards").mkdir()

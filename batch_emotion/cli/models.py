@@ -27,8 +27,8 @@ def models(
 ) -> None:
     """List the bundled models and what each is for, show a card, verify them, or compare two."""
     from batch_emotion._version import DEFAULT_MODEL
-    from batch_emotion.model.bundle import bundled_models, load_bundle
-    from batch_emotion.model.catalogue import USES
+    from batch_emotion.model.bundle import load_bundle
+    from batch_emotion.model.catalogue import USES, bundled_models
 
     if diff is not None:
         from batch_emotion.cli.model_differences import difference_lines
@@ -55,10 +55,10 @@ def models(
         for bundle in sorted(bundles, key=lambda each: each.card.name != DEFAULT_MODEL):
             card = bundle.card
             default = " (the default)" if card.name == DEFAULT_MODEL else ""
-            typer.echo(f"{card.name}{default}: {in_flags(USES.get(card.name, ''))}")
+            typer.echo(f"{card.version or card.name}{default}: {in_flags(USES.get(card.name, ''))}")
             typer.echo(f"  {', '.join(card.class_names)}")
             typer.echo(f"  {card.parameters:,} parameters; {_accuracies(card.metrics)}")
-        typer.echo("\nbatch-emotion models NAME shows a model's card.")
+        typer.echo("\nbatch-emotion models NAME shows a model's card, and where its earlier versions are.")
 
 
 def _show_card(bundle: Bundle) -> None:
@@ -75,6 +75,21 @@ def _show_card(bundle: Bundle) -> None:
     for layer in card.layers:
         shape = ", ".join(str(side) for side in layer["output_shape"])
         typer.echo(f"{layer['name']:<20} {layer['type']:<14} {shape:<20} {layer['parameters']:>10,}")
+    _show_versions(card)
+
+
+def _show_versions(card: Card) -> None:
+    """Print the versions of a bundled model, and how to get those that do not come with the tool."""
+    from batch_emotion.model.catalogue import versions_of
+
+    if card.version is None:
+        return
+    typer.echo("\n## Versions\n")
+    for version in versions_of(card.version.name):
+        here = " (this one)" if version == card.version else ""
+        typer.echo(f"{version}{here}: {version.change}")
+        if version.how_to_get and not here:
+            typer.echo(f"  in a clone of the project: {version.how_to_get}")
 
 
 def _show_facts(card: Card) -> None:

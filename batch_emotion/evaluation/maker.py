@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from batch_emotion.errors import UsageError
-from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
+from batch_emotion.errors import BundleError, UsageError
+from batch_emotion.model.bundle import Bundle, load_bundle
+from batch_emotion.model.catalogue import version_of
 from batch_emotion.results.reader import StoredResult
 
 
@@ -17,10 +18,13 @@ def load_maker(result: StoredResult, model: str | Path | None) -> tuple[Bundle |
     """
     maker = result.maker
     if model is None:
-        named = load_bundle(maker.name) if maker.name in bundled_models() else None
-        if named is None or named.sha256 != maker.sha256:
+        version = version_of(maker.sha256)
+        if version is None:
             return None, "the model that made the result is not a bundled one; name it with `model`"
-        return named, ""
+        try:
+            return load_bundle(str(version)), ""
+        except BundleError as error:
+            return None, str(error)
     bundle = load_bundle(model)
     if tuple(name for name in bundle.card.class_names if name in result.class_names) != result.class_names:
         raise UsageError(

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import json
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,9 @@ from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import BundleError
 from batch_emotion.model.adaptation import UNADAPTED, Adaptation
 from batch_emotion.model.card import Card
+from batch_emotion.model.catalogue import Version, bundle_folder, pinned_version, version_of, where_to_get
+from batch_emotion.model.catalogue import bundled_models as bundled_models
+from batch_emotion.model.catalogue import models_folder as models_folder
 from batch_emotion.model.network_file import NetworkKind, card_inside, card_told, kind_of, load_keras
 from batch_emotion.model.savedmodel import savedmodel_sha256
 from batch_emotion.options.models import NetworkOptions
@@ -65,10 +65,13 @@ class Bundle:
         networks = [self._digests[self.checked(path)] for path in files if path]
         if self.is_exported:
             return networks[0]
-        facts = [networks, self.card.class_names, asdict(self.card.input)]
-        if self.adaptation != UNADAPTED:
-            facts.append(asdict(self.adaptation))
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        told = [asdict(self.adaptation)] if self.adaptation != UNADAPTED else []
+        return self.card.identity(networks, *told)
+
+    @property
+    def version(self) -> Version | None:
+        """Which version of a bundled model it is, by its sha256; None where it is of none."""
+        return version_of(self.sha256)
 
     @property
     def int8_file(self) -> Path | None:
@@ -132,17 +135,6 @@ class Bundle:
         ]
 
 
-def models_folder() -> Path:
-    """Where the bundled models lie: inside an installed package, else in the source tree."""
-    installed = Path(str(files("batch_emotion"))) / "_models"
-    return installed if installed.is_dir() else Path(__file__).parents[2] / "models"
-
-
-def bundled_models() -> list[str]:
-    """The names of the models that come with the tool."""
-    return sorted(path.parent.name for path in models_folder().glob("*/card.json"))
-
-
 def load_bundle(
     model: str | Path = DEFAULT_MODEL,
     class_names: tuple[str, ...] | None = None,
@@ -152,7 +144,9 @@ def load_bundle(
     """Find a model by the name of a bundled one, by a bundle's folder, or by the file of a network.
 
     Args:
-        model: the name or path; ``.onnx``, ``.tflite``, ``.keras``, ``.h5``, or the folder of a SavedModel.
+        model: the name, which may have a version (``emotion-7@2``), or a path. A version that is not the bundled one
+            must lie in a folder of that name, in the working directory or in a folder of ``BATCH_EMOTION_MODEL_PATH``.
+            The file of a network is ``.onnx``, ``.tflite``, ``.keras``, ``.h5``, or the folder of a SavedModel.
         class_names: the classes of a network's file that does not name them, in the order of its outputs; a bundle, and
             what ``export`` wrote, bring their own.
         trust_pickle: take a pickled Keras model too; loading one runs whatever code it holds.
@@ -176,19 +170,17 @@ def load_bundle(
     if class_names is not None:
         raise BundleError("a bundle names its own classes; `class_names` goes with the file of a network only")
     _check_told(network, "a bundle")
-    known = bundled_models()
-    folder = models_folder() / model if str(model) in known else path
-    if not (folder / "card.json").is_file():
-        raise BundleError(
-            f"no model {str(model)!r}: expected one of {', '.join(known)}, a bundle's folder, or a network's file "
-            "(.onnx, .tflite, .keras, .h5)"
-        )
+    folder = bundle_folder(model)
     card = Card.from_json((folder / "card.json").read_text(encoding="utf-8", errors="replace"))
     for name in ("model.keras", "model.onnx"):
         if not (folder / name).is_file() and (name == "model.keras" or name in card.files):
             raise BundleError(f"the bundle {folder} has no {name}; it is not whole: get it again")
     onnx_file = folder / "model.onnx"
-    return Bundle(card, folder / "model.keras", onnx_file if onnx_file.is_file() else None, folder)
+    bundle = Bundle(card, folder / "model.keras", onnx_file if onnx_file.is_file() else None, folder)
+    pinned = pinned_version(model)
+    if pinned is not None and bundle.sha256 != pinned.sha256:
+        raise BundleError(f"{folder} holds {bundle.version or 'another model'}, not {pinned}; {where_to_get(pinned)}")
+    return bundle
 
 
 def _network_file(

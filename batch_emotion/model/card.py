@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_args, get_type_hints
 
 from batch_emotion.errors import BundleError
 from batch_emotion.model.card_metrics import CardMetrics, rename_left_out
+from batch_emotion.model.catalogue import Version, version_of
 from batch_emotion.records import UNCERTAIN, InputSpec
 
 FORMAT_VERSION = 2
@@ -75,6 +78,23 @@ class Card:
         except (ValueError, KeyError, TypeError) as error:
             raise BundleError(f"card.json is not a model card: {error!r}") from None
         return card
+
+    def identity(self, networks: Sequence[str], *more: dict[str, Any]) -> str:
+        """Hex sha256 of all that decides the predictions.
+
+        Args:
+            networks: hex sha256 of the Keras network, and of the ONNX network where there is one.
+            more: what else decides them.
+        """
+        facts = json.dumps([[*networks], self.class_names, asdict(self.input), *more])
+        return hashlib.sha256(facts.encode()).hexdigest()
+
+    @property
+    def version(self) -> Version | None:
+        """Which version of a bundled model the card is of, by the files that it names; None where it is of none."""
+        return version_of(
+            self.identity([self.files[name] for name in ("model.keras", "model.onnx") if name in self.files])
+        )
 
     def check(self) -> None:
         """Refuse a card that cannot be of any model.

@@ -24,6 +24,7 @@ class UpdateOptions:
         max_prune: the largest part of the images that may be dropped.
         retry_failures: score again what could not be scored.
         checksum: tell by its content, not by size and time, whether a file was changed.
+        max_rescore: the largest part of the images that may be scored anew because the model or an option changed.
     """
 
     prune: bool = option(False, "Drop images that vanished; else their rows are kept, last.")
@@ -32,6 +33,12 @@ class UpdateOptions:
     )
     retry_failures: bool = option(False, "Score images that failed again.")
     checksum: bool = option(False, "Tell by content, not by size and time, what changed.")
+    max_rescore: float = option(
+        0.5,
+        "Refuse to rescore more than this part of the images because the model or an option changed.",
+        at_least=0,
+        at_most=1,
+    )
 
 
 @dataclass(frozen=True)

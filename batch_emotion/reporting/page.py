@@ -240,6 +240,7 @@ def _facts(report: ReportDocument) -> list[tuple[str, str]]:
     names = {
         "version": "scored by batch-emotion",
         "model": "model",
+        "model_version": "model version",
         "model_sha256": "model sha256",
         "image_size": "image size",
         "decoder": "decoder",

@@ -13,6 +13,7 @@ from batch_emotion.options.predict import PredictOptions
 from batch_emotion.options.runs import Task
 
 _NOT_OF_ONE_IMAGE = frozenset({"plan", "images", "model_name"})
+_TOLD_BY_ANOTHER = frozenset({"model_version"})
 _OF_FACES = ("detector", "detector_sha256", "min_face_score", "min_face_size", "max_faces", "face_margin")
 
 
@@ -40,6 +41,8 @@ class Fingerprint:
         runtime: what runs the network.
         decoder: what decodes the images.
         detector, detector_sha256: what finds faces; None where every image is taken whole.
+        model_version: of a bundled model, such as 2; None where it is none, or a version before this key made it.
+            It follows from the sha256 and is compared with nothing.
         options: as ``deciding_options`` gives them, with what they leave to others filled in.
     """
 
@@ -51,6 +54,7 @@ class Fingerprint:
     decoder: str
     detector: str | None = None
     detector_sha256: str | None = None
+    model_version: int | None = None
     options: Mapping[str, Any] = field(default_factory=_defaults)
 
     @classmethod
@@ -92,29 +96,53 @@ class Fingerprint:
 
     def scores_like(self, other: Mapping[str, Any]) -> bool:
         """Whether an image would get the same probabilities as in another run, whatever the two runs' plans."""
+        return not self.why_scores_differ(other)
+
+    def why_scores_differ(self, other: Mapping[str, Any]) -> list[str]:
+        """What would give an image other probabilities than in another run, in words for the user."""
         of_one_image = {key for key in self.as_dict() if key not in self.options} - _NOT_OF_ONE_IMAGE
         of_one_image |= {key for key in self.options if _effects().get(key) == "scores"}
-        return of_one_image.isdisjoint(self._differing(other))
+        return self._in_words(other, [key for key in self._differing(other) if key in of_one_image])
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
         """What differs from another run's fingerprint, in words for the user."""
-        mine = self.as_dict()
-        differing = self._differing(other)
-        if "plan" in differing:
-            was, now = other.get("images"), self.images
+        return self._in_words(other, self._differing(other))
+
+    def _in_words(self, other: Mapping[str, Any], differing: list[str]) -> list[str]:
+        mine, theirs = self.as_dict(), _defaults() | dict(other)
+        if "detector" in differing:  # what it left to it follows from it
+            without = [key for key in _OF_FACES if None in (theirs.get(key), mine[key])]
+            differing = [key for key in differing if key == "detector" or key not in ("detector_sha256", *without)]
+        shown = {
+            key: ("none" if value is None else value for value in (theirs.get(key), mine[key])) for key in differing
+        }
+        words = {key: "{} ({} then, {} now)".format(key.replace("_", "-"), *values) for key, values in shown.items()}
+        if "plan" in words:
+            was, now = theirs.get("images"), self.images
+            words.pop("images", None)
             detail = f"{was} images then, {now} now" if was != now else "files were renamed or changed"
-            differing = [f"the images ({detail})", *(key for key in differing if key not in ("plan", "images"))]
-        if "model" in differing:
-            differing = [key for key in differing if key not in ("model", "model_name")]
-            differing.insert(0, f"the model ({other.get('model_name')} then, {self.model_name} now)")
-        return [
-            f"{key.replace('_', '-')} ({other.get(key)} then, {mine[key]} now)" if key in mine else key
-            for key in differing
-        ]
+            words = {"plan": ""} | words | {"plan": f"the images ({detail})"}
+        if "model" in words:
+            words.pop("model_name", None)
+            model = f"the model ({_full_name(theirs)} then, {_full_name(mine)} now)"
+            words = {"model": ""} | words | {"model": model}
+        return list(words.values())
 
     def _differing(self, other: Mapping[str, Any]) -> list[str]:
         theirs = _defaults() | dict(other)
-        return [key for key, value in self.as_dict().items() if value != theirs.get(key)]
+        return [
+            key for key, value in self.as_dict().items() if value != theirs.get(key) and key not in _TOLD_BY_ANOTHER
+        ]
+
+
+def _shown(value: Any) -> Any:
+    return "none" if value is None else value
+
+
+def _full_name(document: Mapping[str, Any]) -> str:
+    """What a model is called, with its version where that is known."""
+    name, version = document.get("model_name"), document.get("model_version")
+    return f"{name}@{version}" if version else str(name)
 
 
 @cache

@@ -62,6 +62,14 @@ class RunCounts(Counts):
     drift: dict[str, float] | None
 
 
+class ModelRecord(TypedDict):
+    """Which model scored: its version is None where it is no bundled one."""
+
+    name: str
+    version: NotRequired[int | None]
+    sha256: str
+
+
 class RunRecordDocument(TypedDict):
     """When a run began, with what, and how it ended."""
 
@@ -73,7 +81,7 @@ class RunRecordDocument(TypedDict):
     exit_code: int
     error: str | None
     arguments: list[str]
-    model: dict[str, str] | None
+    model: ModelRecord | None
     peak_memory_bytes: int | None
     host: str
     pid: int

@@ -24,14 +24,15 @@ from batch_emotion.results.schema import name_emotions, whole_column, with_rolls
 
 @dataclass(frozen=True)
 class UpdateCounts:
-    """Images by what was done about them; the first four add up to the plan.
+    """Images by what was done about them; the first five add up to the plan.
 
     Attributes:
         unchanged: kept their rows.
         new: not in the earlier result.
-        changed: in it, but different since, or scored by another model.
+        changed: in it, but different since.
+        rescored: unchanged, but scored by another model or with other options then.
         retried: unchanged, but could not be scored then.
-        reused: new, changed or retried, and found among the parts of an unfinished run.
+        reused: any of these but unchanged, and found among the parts of an unfinished run.
         vanished: no longer there, rows kept.
         pruned: no longer there, rows dropped.
     """
@@ -39,6 +40,7 @@ class UpdateCounts:
     unchanged: int = 0
     new: int = 0
     changed: int = 0
+    rescored: int = 0
     retried: int = 0
     reused: int = 0
     vanished: int = 0
@@ -91,26 +93,32 @@ def compare(
     gone, vanished_images = _vanished(plan, result, options, same_model)
     vanished = _cast(gone, schema) if len(gone) and not options.prune else schema.empty_table()
     schema = pa.schema(field for field in schema if field.name not in plan.attributes.column_names)
-    before = ImageRows(_in_columns(result, schema) if same_model else schema.empty_table())
+    before = ImageRows(_in_columns(result, schema) if same_model else _only_files(result))
     between = ImageRows(pa.concat_tables([schema.empty_table(), *(_in_columns(part, schema) for part in leftovers)]))
     known = pc.is_in(plan.images["path"], value_set=whole_column(result["path"])).to_numpy()
-    of_before, of_between = before.find(plan, options.checksum), between.find(plan, options.checksum)
+    told_by_time = options.checksum and CHECKSUM not in result.column_names
+    of_before = before.find(plan, options.checksum and not told_by_time)
+    of_between = between.find(plan, options.checksum)
     retry = options.retry_failures & before.failed(of_before)
-    kept = (of_before >= 0) & ~retry
+    as_before = (of_before >= 0) & ~retry
+    kept = as_before & same_model
+    if told_by_time and same_model:  # what has no checksum is not known to be the same
+        kept &= before.find(plan, checksum=True) >= 0
     reused = ~kept & (of_between >= 0) & ~(options.retry_failures & between.failed(of_between))
     todo = np.flatnonzero(~kept & ~reused)
     crashed = (before.crashed(of_before) | between.crashed(of_between))[todo]
     crashed |= pc.is_in(plan.images["path"].take(todo), value_set=suspects).to_numpy()
     carried = pa.concat_tables(
         [
-            before.rows(plan, np.flatnonzero(kept), of_before[kept]),
+            *([before.rows(plan, np.flatnonzero(kept), of_before[kept])] if same_model else []),
             between.rows(plan, np.flatnonzero(reused), of_between[reused]),
         ]
     )
     counts = UpdateCounts(
         unchanged=int(kept.sum()),
         new=int((~known).sum()),
-        changed=int((known & ~kept & ~retry).sum()),
+        changed=int((known & ~as_before & ~retry).sum()),
+        rescored=int((as_before & ~kept).sum()),
         retried=int(retry.sum()),
         reused=int(reused.sum()),
         vanished=0 if options.prune else vanished_images,
@@ -203,6 +211,11 @@ def _in_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
     if FACE_ROLL in schema.names:
         table = with_rolls(table)
     return table.select(schema.names).cast(schema)
+
+
+def _only_files(table: pa.Table) -> pa.Table:
+    """The columns that tell whether a file is the one that was scored, and whether it could be."""
+    return table.select(name for name in table.column_names if name in ("path", "status", "size", "mtime_ns", CHECKSUM))
 
 
 def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:

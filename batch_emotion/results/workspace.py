@@ -32,10 +32,12 @@ class Leftovers:
     Attributes:
         tables: the rows of its committed shards.
         suspects: the paths of shards that its process died in.
+        is_like: there are parts, and images were scored as they would be now.
     """
 
     tables: tuple[pa.Table, ...] = ()
     suspects: pa.Array = field(default_factory=lambda: _NO_PATHS)
+    is_like: bool = False
 
 
 class Workspace:
@@ -65,24 +67,20 @@ class Workspace:
         self.remove()
         self._start(fingerprint, plan)
 
-    def adopt(self, fingerprint: Fingerprint) -> Leftovers:
-        """Make what an earlier run left, whatever its plan, into rows that can be reused; ``restart`` must follow."""
+    def leftovers(self, fingerprint: Fingerprint) -> Leftovers:
+        """What an earlier run left that can be reused, whatever its plan; changes nothing."""
         if not self.is_there:
-            self.remove()
             return Leftovers()
         earlier = self._read_fingerprint()
         suspects = self._suspects(int(earlier.get("shard_size", 1)))
         if not fingerprint.scores_like(earlier):
-            for part in [*self.folder.glob("part-*.parquet"), *self.folder.glob("left-*.parquet")]:
-                part.unlink()
-        free = 1 + max((int(left.stem[5:]) for left in self.folder.glob("left-*.parquet")), default=-1)
-        for number, part in enumerate(self._files("part-*.parquet"), free):
-            rename_file(part, f"left-{number:06d}.parquet")
-        tables = [_read(left) for left in self._files("left-*.parquet")]
-        return Leftovers(tuple(tables), suspects)
+            return Leftovers(suspects=suspects)
+        files = [*self._files("left-*.parquet"), *self._files("part-*.parquet")]
+        return Leftovers(tuple(map(_read, files)), suspects, is_like=True)
 
     def restart(self, fingerprint: Fingerprint, plan: Plan, suspects: pa.Array) -> None:
-        """Begin a plan beside the rows that were adopted; shards with a suspect count as begun."""
+        """Begin a plan beside the rows of ``leftovers``; shards with a suspect count as begun."""
+        self._put_aside(fingerprint)
         for marker in self.folder.glob("begun-*"):
             marker.unlink()
         self._start(fingerprint, plan)
@@ -90,6 +88,18 @@ class Workspace:
             hit = pc.indices_nonzero(pc.is_in(plan.images["path"], value_set=suspects)).to_numpy()
             for shard in {int(row) // fingerprint.shard_size for row in hit}:
                 self.begin(shard)
+
+    def _put_aside(self, fingerprint: Fingerprint) -> None:
+        """Give the parts that can be reused names under which no shard is found, and delete others."""
+        if not self.is_there:
+            self.remove()
+            return
+        if not fingerprint.scores_like(self._read_fingerprint()):
+            for part in [*self.folder.glob("part-*.parquet"), *self.folder.glob("left-*.parquet")]:
+                part.unlink()
+        free = 1 + max((int(left.stem[5:]) for left in self.folder.glob("left-*.parquet")), default=-1)
+        for number, part in enumerate(self._files("part-*.parquet"), free):
+            rename_file(part, f"left-{number:06d}.parquet")
 
     def _start(self, fingerprint: Fingerprint, plan: Plan) -> None:
         self.folder.mkdir(exist_ok=True)

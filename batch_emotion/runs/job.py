@@ -11,7 +11,8 @@ from batch_emotion.columns import text_columns
 from batch_emotion.cores import available_cores
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.detectors import Detector, open_detector
-from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
+from batch_emotion.model.bundle import Bundle, load_bundle
+from batch_emotion.model.catalogue import models_folder
 from batch_emotion.model.kept_classes import kept_classes
 from batch_emotion.model.runtime import ResolvedRuntime, resolve_runtime
 from batch_emotion.options.predict import PredictOptions
@@ -110,6 +111,7 @@ def make_job(options: PredictOptions, profile: Profile) -> Job:
         decoder=DECODER,
         detector=detector.name if detector else None,
         detector_sha256=detector.sha256 if detector else None,
+        model_version=bundle.version.number if bundle.version else None,
         options=_resolved(options, detector, bundle) | {"class_prior": class_prior.assumed},
     )
     return Job(plan, bundle, class_names, class_prior, fingerprint, _scorer(options, bundle, class_names, runtime))
@@ -132,8 +134,12 @@ def _resolved(options: PredictOptions, detector: Detector | None, bundle: Bundle
 
 def _scorer(options: PredictOptions, bundle: Bundle, kept: tuple[str, ...], runtime: ResolvedRuntime) -> ScorerSpec:
     faces, model = options.faces, options.model
-    if bundle.folder is None or str(model) not in bundled_models():
+    if bundle.folder is None:
         model = os.path.abspath(model)
+    elif bundle.folder.parent == models_folder():
+        model = bundle.folder.name
+    else:
+        model = os.path.abspath(bundle.folder)
     if faces is not None and faces.detector_model is not None:
         faces = replace(faces, detector_model=faces.detector_model.absolute())
     threads = options.threads or available_cores()

@@ -18,7 +18,7 @@ from batch_emotion.model.held_out import held_out_moments
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.results.class_prior import ClassPrior, MixCounter
 from batch_emotion.results.fingerprint import Fingerprint
-from batch_emotion.results.run_document import ResultRecord
+from batch_emotion.results.run_document import ModelRecord, ResultRecord
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.workspace import Workspace, shards
 from batch_emotion.results.writer import write_result
@@ -72,7 +72,7 @@ def write_output(out: Place, job: Job, options: PredictOptions, recorder: Record
         on_progress: called once before the model is opened, and after every batch of rows.
     """
     restore_parts(out)
-    recorder.record.model = {"name": job.bundle.card.name, "sha256": job.fingerprint.model}
+    recorder.record.model = model_record(job.fingerprint)
     seen, profile = recorder.seen, recorder.seen.profile
     workspace = Workspace(out)
     if options.update is None or options.overwrite:
@@ -132,6 +132,7 @@ def footer(job: Job, prior: ClassPrior) -> dict[str, str]:
     return {
         "version": __version__,
         "model": card.name,
+        **({"model_version": str(fingerprint.model_version)} if fingerprint.model_version else {}),
         "model_sha256": fingerprint.model,
         "class_names": ",".join(job.class_names),
         "image_size": f"{height}x{width}",
@@ -143,6 +144,15 @@ def footer(job: Job, prior: ClassPrior) -> dict[str, str]:
         "class_prior": json.dumps(prior.as_record()),
         **fingerprint.of_faces(),
         "fingerprint": fingerprint.to_json(),
+    }
+
+
+def model_record(fingerprint: Fingerprint) -> ModelRecord:
+    """Which model it is, for ``run.json``."""
+    return {
+        "name": fingerprint.model_name,
+        "version": fingerprint.model_version,
+        "sha256": fingerprint.model,
     }
 
 

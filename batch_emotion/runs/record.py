@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from batch_emotion._version import __version__
-from batch_emotion.results.run_document import RunRecordDocument
+from batch_emotion.results.run_document import ModelRecord, RunRecordDocument
 
 _PACKAGES = ("tensorflow", "keras", "onnxruntime", "numpy", "pyarrow", "opencv-python", "pillow", "pillow-heif")
 
@@ -27,14 +27,14 @@ class RunRecord:
         arguments: the command line, empty for a call from Python.
         run_id: in every line of its log.
         began: when.
-        model: the model's name and sha256, once it is loaded.
+        model: the model's name, version and sha256, once it is loaded.
     """
 
     job: str
     arguments: Sequence[str] = ()
     run_id: str = ""
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
-    model: dict[str, str] = field(default_factory=dict)
+    model: ModelRecord | None = None
     _clock: float = field(default_factory=time.monotonic)
 
     @property
@@ -53,7 +53,7 @@ class RunRecord:
             "exit_code": exit_code,
             "error": error,
             "arguments": list(self.arguments),
-            "model": self.model or None,
+            "model": self.model,
             "peak_memory_bytes": peak_memory(),
             "host": socket.gethostname(),
             "pid": os.getpid(),

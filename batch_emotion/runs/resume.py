@@ -20,6 +20,7 @@ from batch_emotion.results.update import UpdateCounts, compare, keep_types, merg
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.results.writer import check_target, output_digest
 from batch_emotion.runs.job import Job
+from batch_emotion.runs.rescoring import check_rescoring, why_rescored, with_version
 from batch_emotion.sources.plan_table import part_of
 from batch_emotion.storage.part_folders import is_unfinished
 from batch_emotion.storage.places import Place
@@ -67,7 +68,7 @@ def _finished(out: Place, fingerprint: Fingerprint) -> Finished:
             f"{out} is there already, and no {run_file(out).name} says that a run made it; "
             "give `overwrite` to replace it"
         )
-    differing = fingerprint.differences(record["fingerprint"])
+    differing = fingerprint.differences(with_version(record)["fingerprint"])
     if differing:
         raise OutputMismatch(
             f"{out} is there already and differs in {'; '.join(differing)}; give `update` to bring it up to date or "
@@ -86,7 +87,7 @@ def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Wo
     """
     check_target(out)
     fingerprint, class_names = job.fingerprint, job.class_names
-    record = _attested(out, workspace)
+    record = attested(out, workspace)
     if record and not fingerprint.differences(record["fingerprint"]):
         summary = Summary.from_counts(record["counts"])
         vanished = record["counts"].get("vanished", 0)
@@ -99,7 +100,7 @@ def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Wo
         (result,) = ClassPrior.from_record(record["counts"].get("class_prior")).take_back([result])
     plan = replace(job.plan, attributes=keep_types(job.plan.attributes, result.schema))
     schema = replace(job, plan=plan).schema
-    leftovers = workspace.adopt(fingerprint)
+    leftovers = workspace.leftovers(fingerprint)
     comparison = compare(
         plan,
         schema,
@@ -109,6 +110,9 @@ def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Wo
         options,
         same_model=same_model,
     )
+    if record and not leftovers.is_like:  # an unfinished run that has begun to score anew was allowed to
+        reasons = why_rescored(fingerprint, record, result.column_names, options)
+        check_rescoring(out, comparison.counts, record, reasons, options)
     todo = part_of(plan, comparison.todo, folder_beside(out))
     workspace.restart(replace(fingerprint, plan=todo.digest, images=len(todo)), todo, comparison.suspects)
     _LOG.info("compared", extra={"fields": asdict(comparison.counts)})
@@ -122,14 +126,14 @@ def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Wo
     )
 
 
-def _attested(out: Place, workspace: Workspace) -> ResultRecord | None:
+def attested(out: Place, workspace: Workspace) -> ResultRecord | None:
     """What made the output that is there, as its run recorded it; None where there is none."""
     if not out.exists() or (workspace.is_there and is_unfinished(out)):
         return None
     digest = output_digest(out)
     for record in (read_run(out).get("result"), workspace.announced):
         if record and record.get("sha256") == digest:
-            return record
+            return with_version(record)
     raise OutputMismatch(
         f"{out} was changed after it was written, or has lost its {run_file(out).name}, and its rows cannot be kept; "
         "give `overwrite` to make it anew"

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 import batch_emotion
-from batch_emotion import DEFAULT_MODEL, load_bundle
+from batch_emotion import load_bundle
 from batch_emotion.cli import app, main
 from batch_emotion.model.bundle import models_folder
 
@@ -109,12 +109,19 @@ def test_a_surprise_is_one_line(
 def test_models_are_listed_shown_and_verified(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     listed = capsys.readouterr().out
-    assert listed.startswith(f"{DEFAULT_MODEL} (the default): ")
-    assert "seed-cnn: The baseline" in listed
+    assert listed.startswith(f"{load_bundle().version} (the default): ")
+    assert "seed-cnn@1: The baseline" in listed
     assert main(["models", "seed-cnn"]) == 0
     card = capsys.readouterr().out
     assert card.startswith((models_folder() / "seed-cnn" / "README.md").read_text().rstrip())
-    assert card.splitlines()[-1].split() == ["dense_2", "Dense", "None,", "6", "774"]
+    layers, versions = card.split("\n\n## Versions\n\n")
+    assert layers.splitlines()[-1].split() == ["dense_2", "Dense", "None,", "6", "774"]
+    assert versions == "seed-cnn@1 (this one): the first\n"
+    assert main(["models", "emotion-7"]) == 0
+    versions = capsys.readouterr().out.split("\n\n## Versions\n\n")[1]
+    assert re.search(
+        r"^emotion-7@2: .*\n  in a clone .*: git archive --prefix=emotion-7@2/ \w+:models/emotion-7 ", versions, re.M
+    )
     assert main(["models", "--verify"]) == 0
     assert "seed-cnn: ok" in capsys.readouterr().out
 

@@ -1,6 +1,7 @@
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -148,6 +149,7 @@ def test_an_update_keeps_all_rows_of_unchanged_photos(
         assert pc.max(pc.abs(pc.subtract(updated[column], fresh[column]))).as_py() <= 1e-5
     again = predict(_options(source, out, update=UpdateOptions()))
     assert (again.outcome, again.summary.images, again.summary.faces) == ("nothing to do", 6, 7)
+    update = replace(update, max_rescore=1.0)
     other = predict(_options(source, out, update=update, faces=FaceOptions(max_faces=1)))
     assert (other.summary.scored, other.summary.faces) == (6, 4)
 

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -68,6 +69,29 @@ def test_a_key_that_an_older_version_did_not_know_stands_for_its_default() -> No
     strict = FINGERPRINT.with_options(full_decode=True)
     assert len(strict.differences(old)) == 1
     assert not strict.scores_like(old)
+
+
+def test_why_scores_differ_is_told_in_few_words() -> None:
+    before = FINGERPRINT.as_dict() | {"model": "m0", "model_version": 1, "plan": "p0", "min_confidence": 0.5}
+    now = replace(FINGERPRINT, model_version=2, detector="haar", detector_sha256="d").with_options(min_face_size=36)
+    assert now.why_scores_differ(before) == [
+        "the model (seed-cnn@1 then, seed-cnn@2 now)",
+        "detector (none then, haar now)",
+    ]
+    with_faces = now.as_dict() | {"min_face_size": 48, "detector_sha256": "e"}
+    assert now.why_scores_differ(with_faces) == [
+        "detector-sha256 (e then, d now)",
+        "min-face-size (48 then, 36 now)",
+    ]
+
+
+def test_a_version_is_told_and_compared_with_nothing() -> None:
+    old = FINGERPRINT.as_dict()
+    del old["model_version"]
+    now = replace(FINGERPRINT, model_version=2)
+    assert now.differences(old) == FINGERPRINT.differences(now.as_dict()) == []
+    assert Fingerprint.from_dict(now.as_dict()) == now
+    assert now.differences(old | {"model": "m0"}) == ["the model (seed-cnn then, seed-cnn@2 now)"]
 
 
 def test_only_what_changes_scores_makes_rows_unlike() -> None:

@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from batch_emotion import PredictOptions, predict
+from batch_emotion import DEFAULT_MODEL, PredictOptions, load_bundle, predict
 from batch_emotion.results.run_document import LastRun, ResultRecord, read_run, run_file, write_run
 
 RESULT = {"tool", "finished", "fingerprint", "sha256", "counts"}
@@ -39,6 +39,11 @@ def test_the_keys_of_run_json_are_pinned(faces: Path, tmp_path: Path) -> None:
     assert set(document["result"]) == RESULT == set(ResultRecord.__annotations__)
     assert set(document["result"]["counts"]) == COUNTS
     assert set(document["last_run"]) == RUN | COUNTS
+    assert document["last_run"]["model"] == {
+        "name": DEFAULT_MODEL,
+        "version": document["result"]["fingerprint"]["model_version"],
+        "sha256": load_bundle().sha256,
+    }
     assert set(LastRun.__annotations__) == RUN | COUNTS | {"faces", "vanished", "workers", "estimated_mix"}
 
 

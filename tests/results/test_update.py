@@ -109,6 +109,7 @@ def test_an_update_equals_a_fresh_run_with_what_vanished_last(
     gone = earlier.filter(pc.invert(pc.is_in(earlier["path"], value_set=pa.array([p for p, _ in now], pa.string()))))
     assert found.to_pylist() == pa.concat_tables([_result(plan, faces), gone]).to_pylist()
     assert counts.unchanged + counts.new + counts.changed + counts.retried == len(now)  # type: ignore[attr-defined]
+    assert counts.rescored == 0  # type: ignore[attr-defined]
 
 
 def test_each_image_is_counted_for_what_it_is_and_only_what_must_be_is_scored() -> None:
@@ -117,7 +118,8 @@ def test_each_image_is_counted_for_what_it_is_and_only_what_must_be_is_scored() 
     leftovers = (_scored(_plan([("between", 8), ("other", 2), ("same", 1)]), marker=6),)
     found, counts = _update(plan, earlier, UpdateOptions(retry_failures=True), leftovers)
     assert vars(counts) == {
-        **{"unchanged": 1, "new": 2, "changed": 1, "retried": 1, "reused": 1, "vanished": 1, "pruned": 0},
+        **{"unchanged": 1, "new": 2, "changed": 1, "rescored": 0, "retried": 1, "reused": 1, "vanished": 1},
+        "pruned": 0,
     }
     assert found["width"].to_pylist() == [0, 0, 0, 5, 6, 5]
     found, counts = _update(plan, earlier)
@@ -159,9 +161,12 @@ def test_pruning_drops_a_few_and_refuses_many_or_all() -> None:
 
 def test_another_model_scores_all_anew_and_cannot_keep_what_vanished() -> None:
     plan = _plan([("x", 1), ("y", 2)])
-    found, counts = _update(plan, _result(plan, marker=5), same_model=False)
-    assert found["width"].to_pylist() == [0, 0]
-    assert counts.changed == 2  # type: ignore[attr-defined]
+    found, counts = _update(_plan([("x", 1), ("y", 3), ("new", 4)]), _result(plan, marker=5), same_model=False)
+    assert found["width"].to_pylist() == [0, 0, 0]
+    assert (counts.rescored, counts.changed, counts.new) == (1, 1, 1)  # type: ignore[attr-defined]
+    bad = _plan([("x", 1), ("bad", 7)])
+    _, counts = _update(bad, _result(bad), UpdateOptions(retry_failures=True), same_model=False)
+    assert (counts.rescored, counts.retried) == (1, 1)  # type: ignore[attr-defined]
     earlier = _result(_plan([("x", 1), ("gone", 2)] + [(str(number), 1) for number in range(9)]))
     with pytest.raises(OutputMismatch, match="another model"):
         _update(plan, earlier, same_model=False)
@@ -174,7 +179,8 @@ def test_checksums_see_a_change_that_size_and_time_hide_and_forgive_a_touch() ->
     assert found["width"].to_pylist() == [5, 0, 5]
     assert found["mtime_ns"].to_pylist() == [9, 2, 3]
     without = earlier.drop_columns([CHECKSUM])
-    assert _update(plan, without, UpdateOptions(checksum=True))[1].changed == 2  # type: ignore[attr-defined]
+    counts = _update(plan, without, UpdateOptions(checksum=True))[1]
+    assert (counts.unchanged, counts.changed, counts.rescored) == (1, 1, 1)  # type: ignore[attr-defined]
 
 
 def test_images_that_killed_the_process_come_last_and_are_suspects() -> None:
