@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from batch_emotion.commands.predict import PredictResult
     from batch_emotion.metrics.quantification import EstimatedMix
     from batch_emotion.options.predict import PredictOptions
+    from batch_emotion.plan import Plan
     from batch_emotion.runs.output import Progress
+    from batch_emotion.runs.preview import UpdatePreview
+    from batch_emotion.storage.places import Place
 
 _LOG_EVERY_S = 10.0
 
@@ -104,6 +107,36 @@ def show_summary(options: PredictOptions, result: PredictResult) -> None:
         lines.append(f"Drift from {options.monitoring.baseline}: {summary.drift.largest:.3f}")
     lines.append(f"Written to {options.out}")
     typer.echo("\n".join(lines), err=True)
+
+
+def plan_line(plan: Plan, shard_size: int) -> str:
+    """What there is to score, in a line."""
+    shards = -(-len(plan) // shard_size)
+    return (
+        f"{len(plan)} images, {plan.total_bytes / 2**20:.1f} MiB, {shards} shards of {shard_size}; "
+        f"{plan.left_out} files left out for their extension"
+    )
+
+
+def preview_lines(out: Place, preview: UpdatePreview) -> list[str]:
+    """What an update would do."""
+    counts = preview.counts
+    rows = {
+        "unchanged": (counts.unchanged, "keep their rows"),
+        "new": (counts.new, ""),
+        "changed": (counts.changed, ""),
+        "rescored": (counts.rescored, f"because of {'; '.join(preview.reasons)}" if preview.reasons else ""),
+        "retried": (counts.retried, "failed before"),
+        **({"reused": (counts.reused, "of these, from an unfinished run")} if counts.reused else {}),
+        "vanished": (counts.vanished, "keep their rows, last in the result"),
+        "to be pruned": (counts.pruned, "lose their rows"),
+    }
+    width = max(len(f"{count}") for count, _ in rows.values())
+    lines = [f"Update of {out}:" if preview.has_result else f"{out} is not there yet; it would be made:"]
+    lines += [
+        f"  {name:<12} {count:>{width}}  {meaning if count else ''}".rstrip() for name, (count, meaning) in rows.items()
+    ]
+    return [*lines, f"{preview.to_score} images would be scored"]
 
 
 def show_answers(rows: list[dict[str, Any]], *, err: bool = False) -> None:

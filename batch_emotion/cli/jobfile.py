@@ -55,6 +55,21 @@ def _nearest_path(path: str) -> str:
     return ""
 
 
+def dated_folder(context: Any, job: Path) -> Path | None:
+    """The folder of a dated ``out`` of the job file where it is not there yet, but the one that holds all dates is.
+
+    With ``out = "results/{date:%Y-%m-%d}/emotions.parquet"`` this is today's folder in ``results``: a run makes it. A
+    folder whose name is not dated is never made: it may be a disk that is not mounted.
+    """
+    if context.get_parameter_source("out").name != "DEFAULT_MAP" or "://" in context.params["out"]:
+        return None
+    with job.open("rb") as opened:
+        before, date, _ = tomllib.load(opened)["out"].partition("{date:")
+    holds_all = Path(os.path.dirname(_filled(f"{job}: out", before, datetime.now().astimezone()))).absolute()
+    folder = Path(context.params["out"]).absolute().parent
+    return folder if date and holds_all.is_dir() and holds_all in folder.parents and not folder.is_dir() else None
+
+
 def option_lines(context: Any, kinds: Mapping[str, Any], job: Path) -> list[str]:
     """One line for each option: its key, its value, and where that comes from."""
     origins = {

@@ -31,7 +31,13 @@ _FILE_BYTES, _FILES = 10 * 2**20, 5
 _run_id = secrets.token_hex(8)
 
 
-def begin_log(form: LogFormat = "text", file: Path | None = None, quiet: bool = False, dry: bool = False) -> None:
+def begin_log(
+    form: LogFormat = "text",
+    file: Path | None = None,
+    quiet: bool = False,
+    dry: bool = False,
+    to_be_made: Path | None = None,
+) -> None:
     """Say where the log goes from now on.
 
     Args:
@@ -39,6 +45,7 @@ def begin_log(form: LogFormat = "text", file: Path | None = None, quiet: bool = 
         file: takes every line too; when it has 10 MiB it becomes ``<file>.1`` and so on, and the sixth is dropped.
         quiet: only what is wrong on stderr.
         dry: do not write the file.
+        to_be_made: a folder that would be made before the file is written.
 
     Raises:
         UsageError: the file cannot be written.
@@ -51,7 +58,7 @@ def begin_log(form: LogFormat = "text", file: Path | None = None, quiet: bool = 
     stderr = _Stderr(logging.WARNING if quiet or form == "text" else logging.INFO)
     stderr.setFormatter(_JsonLines() if form == "json" else _Errors())
     LOG.addHandler(stderr)
-    if file is not None and not file.absolute().parent.is_dir():
+    if file is not None and file.absolute().parent != to_be_made and not file.absolute().parent.is_dir():
         raise UsageError(f"--log-file: the folder of {file} does not exist; make it first")
     if file is not None and not dry:
         try:

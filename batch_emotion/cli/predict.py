@@ -20,9 +20,9 @@ from batch_emotion.signals import accept_signals
 
 if TYPE_CHECKING:
     from batch_emotion.commands.predict import PredictResult
-    from batch_emotion.runs.job import Listing
 
-_MIB = 2**20
+TO_BE_MADE = "folder to be made"
+"""In the context of a dry run: the folder of the output, where a run would make it."""
 
 
 class _FromEnvironment(RecordedCommand):
@@ -43,15 +43,15 @@ def predict(options: PredictOptions, messages: MessageOptions, context: typer.Co
     """Score images: one row per image with its emotion, confidence and probabilities."""
     from batch_emotion.commands.predict import predict as run_predict
     from batch_emotion.runs.checks import check_options
-    from batch_emotion.runs.job import list_images
 
-    begin_log(messages.log_format, messages.log_file, messages.quiet, messages.dry_run)
+    to_be_made = context.meta.get(TO_BE_MADE)
+    begin_log(messages.log_format, messages.log_file, messages.quiet, messages.dry_run, to_be_made)
     given = given_keys(context, values(options))
     options = replace(options, caller=Caller(tuple(sys.argv), run_id(), given))
     if messages.dry_run:
         accept_signals()
-        check_options(options)
-        _show_plan(list_images(options), options.shard_size)
+        check_options(options, to_be_made)
+        _show_what_would_be_done(options)
         return
     options = options if options.out is not None else _answered_here(options)
     has_text = messages.log_format == "text"
@@ -108,10 +108,23 @@ def _show_few(options: PredictOptions, result: PredictResult) -> None:
         show_answers(read_result(options.out).to_pylist(), err=True)
 
 
-def _show_plan(listing: Listing, shard_size: int) -> None:
-    plan = listing.plan
-    shards = -(-len(plan) // shard_size)
-    typer.echo(
-        f"{len(plan)} images, {plan.total_bytes / _MIB:.1f} MiB, {shards} shards of {shard_size}; "
-        f"{plan.left_out} files left out for their extension"
-    )
+def _show_what_would_be_done(options: PredictOptions) -> None:
+    """Print the plan, and what an update would make of it.
+
+    Raises:
+        UsageError: the run would be refused.
+    """
+    from batch_emotion.cli.console import plan_line, preview_lines
+    from batch_emotion.records import Profile
+    from batch_emotion.runs.job import list_images, make_job
+    from batch_emotion.runs.preview import preview_update
+
+    if options.update is None or options.out is None or options.overwrite:
+        typer.echo(plan_line(list_images(options).plan, options.shard_size))
+        return
+    job = make_job(options, Profile())
+    typer.echo(plan_line(job.plan, options.shard_size))
+    preview = preview_update(options.out, options.update, job)
+    typer.echo("\n".join(preview_lines(options.out, preview)))
+    if preview.refusal:
+        raise UsageError(preview.refusal)

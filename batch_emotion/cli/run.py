@@ -9,7 +9,8 @@ import typer
 
 from batch_emotion.cli.app import RecordedCommand, app, command
 from batch_emotion.cli.options import kinds_of
-from batch_emotion.errors import BundleError, SourceError
+from batch_emotion.cli.predict import TO_BE_MADE
+from batch_emotion.errors import BundleError, SourceError, UsageError
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.options.runs import MessageOptions
 
@@ -27,7 +28,7 @@ def run_job(
     Any option of predict may follow JOB. The command line comes first, then the environment (BATCH_EMOTION_<OPTION>),
     then the file, then the default.
     """
-    from batch_emotion.cli.jobfile import job_context, option_lines
+    from batch_emotion.cli.jobfile import dated_folder, job_context, option_lines
 
     predicting: Any = typer.main.get_command(app).commands["predict"]  # type: ignore[attr-defined]
     kinds = kinds_of(PredictOptions) | kinds_of(MessageOptions)
@@ -36,9 +37,21 @@ def run_job(
         if check:
             typer.echo("\n".join(option_lines(scoring, kinds, job)))
             scoring.params["dry_run"] = True
+        folder = dated_folder(scoring, job)
+        if folder is not None and scoring.params["dry_run"]:
+            scoring.meta[TO_BE_MADE] = folder
+        elif folder is not None:
+            _make(folder, job)
         try:
             predicting.invoke(scoring)
         except SourceError as error:
             raise SourceError(f"{job}: sources: {error}") from None
         except BundleError as error:
             raise BundleError(f"{job}: model: {error}") from None
+
+
+def _make(folder: Path, job: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{job}: out: the folder {folder} cannot be made: {error.strerror}") from None

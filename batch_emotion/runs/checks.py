@@ -33,8 +33,12 @@ CONDITIONS: dict[str, tuple[str, Callable[[PredictOptions], bool]]] = {
 """What an option may need beside other options: in words, and how it is found out."""
 
 
-def check_options(options: PredictOptions) -> None:
+def check_options(options: PredictOptions, to_be_made: Path | None = None) -> None:
     """Refuse options that make no sense, before anything is read.
+
+    Args:
+        options: all of them.
+        to_be_made: a folder that counts as there.
 
     Raises:
         UsageError: naming the option.
@@ -43,7 +47,8 @@ def check_options(options: PredictOptions) -> None:
     _check_needs(options, _changed(options) if options.caller.given is None else options.caller.given)
     if options.out is not None:
         output_kind(options.out)
-        check_parent(options.out)
+        if to_be_made is None or options.out.absolute().parent != to_be_made:
+            check_parent(options.out)
     if isinstance(options.source.root, Path) and not options.source.root.is_dir():
         raise UsageError(f"`root`: there is no folder {options.source.root}")
     if options.task is not None:
@@ -53,7 +58,7 @@ def check_options(options: PredictOptions) -> None:
             raise UsageError("`task.count` splits a run that makes a result anew; it does not go with `update`")
     _check_engine(options.engine, has_out=options.out is not None)
     if options.annotate is not None:
-        _check_annotate(options.annotate)
+        _check_annotate(options.annotate, to_be_made)
     check_monitoring(options.monitoring)
 
 
@@ -106,9 +111,9 @@ def _check_engine(engine: EngineOptions, has_out: bool) -> None:
         raise UsageError('`engine.name` ray needs Ray, which is not installed; pip install "batch-emotion[ray]"')
 
 
-def _check_annotate(options: AnnotateOptions) -> None:
+def _check_annotate(options: AnnotateOptions, to_be_made: Path | None) -> None:
     folder = options.folder
-    if not folder.absolute().parent.is_dir():
+    if folder.absolute().parent != to_be_made and not folder.absolute().parent.is_dir():
         raise UsageError(f"`annotate.folder`: the folder {folder.absolute().parent} does not exist; make it first")
     if folder.exists() and not folder.is_dir():
         raise OutputMismatch(f"`annotate.folder`: {folder} is a file; name a folder")

@@ -16,7 +16,7 @@ from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.reader import read_result
 from batch_emotion.results.run_document import ResultRecord, read_run, run_file
 from batch_emotion.results.summary import Summary
-from batch_emotion.results.update import UpdateCounts, compare, keep_types, merged
+from batch_emotion.results.update import Comparison, UpdateCounts, compare, keep_types, merged
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.results.writer import check_target, output_digest
 from batch_emotion.runs.job import Job
@@ -94,25 +94,10 @@ def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Wo
         if not (options.retry_failures and summary.failures) and not (options.prune and vanished):
             summary.update = UpdateCounts(unchanged=len(job.plan), vanished=vanished)
             return Finished(record, summary)
-    same_model = not record or fingerprint.scores_like(record["fingerprint"])
-    result = read_result(out) if record else job.schema.empty_table()
-    if record and same_model:
-        (result,) = ClassPrior.from_record(record["counts"].get("class_prior")).take_back([result])
-    plan = replace(job.plan, attributes=keep_types(job.plan.attributes, result.schema))
-    schema = replace(job, plan=plan).schema
-    leftovers = workspace.leftovers(fingerprint)
-    comparison = compare(
-        plan,
-        schema,
-        result,
-        leftovers.tables,
-        leftovers.suspects,
-        options,
-        same_model=same_model,
-    )
-    if record and not leftovers.is_like:  # an unfinished run that has begun to score anew was allowed to
-        reasons = why_rescored(fingerprint, record, result.column_names, options)
-        check_rescoring(out, comparison.counts, record, reasons, options)
+    compared = compare_with(out, record, options, job, workspace)
+    comparison, plan, schema = compared.comparison, compared.plan, compared.schema
+    if record and not compared.was_allowed:
+        check_rescoring(out, comparison.counts, record, compared.reasons, options)
     todo = part_of(plan, comparison.todo, folder_beside(out))
     workspace.restart(replace(fingerprint, plan=todo.digest, images=len(todo)), todo, comparison.suspects)
     _LOG.info("compared", extra={"fields": asdict(comparison.counts)})
@@ -124,6 +109,53 @@ def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Wo
         ),
         comparison.counts,
     )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A job held against the earlier result and what an unfinished run left.
+
+    Attributes:
+        comparison: what stays and what is to be scored.
+        plan: the job's, its manifest columns of the types that the result has.
+        schema: the new result's columns.
+        reasons: why images that are as they were must be scored anew, in words.
+        was_allowed: an unfinished run has begun to.
+    """
+
+    comparison: Comparison
+    plan: Plan
+    schema: pa.Schema
+    reasons: tuple[str, ...]
+    was_allowed: bool
+
+
+def compare_with(
+    out: Place, record: ResultRecord | None, options: UpdateOptions, job: Job, workspace: Workspace
+) -> Compared:
+    """Find what an update would do; changes nothing.
+
+    Args:
+        out: the output.
+        record: what made it, None where there is none.
+        options: what may stay.
+        job: what decides the new rows.
+        workspace: what an unfinished run left.
+
+    Raises:
+        OutputMismatch: rows cannot be kept, or too many images vanished.
+    """
+    fingerprint = job.fingerprint
+    same_model = not record or fingerprint.scores_like(record["fingerprint"])
+    result = read_result(out) if record else job.schema.empty_table()
+    if record and same_model:
+        (result,) = ClassPrior.from_record(record["counts"].get("class_prior")).take_back([result])
+    plan = replace(job.plan, attributes=keep_types(job.plan.attributes, result.schema))
+    schema = replace(job, plan=plan).schema
+    leftovers = workspace.leftovers(fingerprint)
+    comparison = compare(plan, schema, result, leftovers.tables, leftovers.suspects, options, same_model=same_model)
+    reasons = why_rescored(fingerprint, record, result.column_names, options)
+    return Compared(comparison, plan, schema, reasons, leftovers.is_like)
 
 
 def attested(out: Place, workspace: Workspace) -> ResultRecord | None:

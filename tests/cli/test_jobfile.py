@@ -142,3 +142,60 @@ def test_missing_files_are_usage_errors_that_name_the_key(
 def test_the_job_file_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--out", "r.csv", "job.toml"]) == 2
     assert "the first argument of run is a job file" in capsys.readouterr().err
+
+
+def _dated(folder: Path, faces: Path, out: str) -> Path:
+    lines = [f'sources = ["{faces}/happy"]', f'out = "{out}"', 'log-file = "night.log"', "quiet = true"]
+    (folder / "night.toml").write_text("\n".join(lines))
+    return folder / "night.toml"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RESULTS", str(tmp_path / "results"))
+    return tmp_path
+
+
+TODAY = "{date:%Y}/{date:%m-%d}"
+
+
+@pytest.mark.parametrize("start", ["${RESULTS}/", "results/night-", "", "./"])
+def test_the_folders_of_a_dated_output_are_made(here: Path, faces: Path, start: str) -> None:
+    (here / "results").mkdir()
+    job = _dated(here, faces, f"{start}{TODAY}/r.csv")
+    job.write_text(job.read_text().replace("night.log", f"{start}{TODAY}/night.log"))
+    assert main(["run", str(job), "--check"]) == 0
+    assert list(here.rglob("night.log")) == [], "a check makes nothing"
+    assert main(["run", str(job)]) == 0
+    day = here / datetime.now().astimezone().strftime(f"{start.replace('${RESULTS}', 'results')}%Y/%m-%d")
+    assert {path.name for path in day.iterdir()} == {"r.csv", "r.csv.lock", "r.csv.run.json", "night.log"}
+
+
+@pytest.mark.parametrize("out", [f"results/{TODAY}/r.csv", "results/{date:%Y}.csv", "results/x/r.csv"])
+@pytest.mark.parametrize("words", [[], ["--check"], ["--dry-run"]])
+def test_a_folder_that_is_not_dated_is_not(
+    here: Path, faces: Path, out: str, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(_dated(here, faces, out)), *words]) == 2
+    assert "does not exist; make it first" in capsys.readouterr().err
+    assert not (here / "results").exists()
+
+
+def test_an_output_of_the_command_line_has_no_dated_folder(here: Path, faces: Path) -> None:
+    (here / "results").mkdir()
+    job = _dated(here, faces, f"results/{TODAY}/r.csv")
+    assert main(["run", str(job), "--out", "results/2026/r.csv"]) == 2
+    assert list((here / "results").iterdir()) == []
+
+
+def test_a_dated_folder_that_cannot_be_made_is_one_line(
+    here: Path, faces: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "results").mkdir()
+    year = here / "results" / datetime.now().astimezone().strftime("%Y")
+    year.touch()
+    assert main(["run", str(_dated(here, faces, f"results/{TODAY}/r.csv"))]) == 2
+    told = capsys.readouterr().err
+    assert "night.toml: out: the folder " in told
+    assert told.count("\n") == 1
