@@ -117,8 +117,8 @@ def bundle_folder(model: str | Path) -> Path:
     if "@" in name and there_are:
         raise BundleError(f"there is no {name}: of this model there are {', '.join(map(str, reversed(there_are)))}")
     raise BundleError(
-        f"no model {name!r}: expected one of {', '.join(known)}, a bundle's folder, or a network's file (.onnx, .tflite, "
-        ".keras, .h5)"
+        f"no model {name!r}: expected one of {', '.join(known)}, a bundle's folder, or a network's file (.onnx, "
+        ".tflite, .keras, .h5)"
     )
 
 

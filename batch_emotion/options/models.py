@@ -12,8 +12,8 @@ Precision = Literal["float32", "mixed", "int8"]
 Scaling = Literal["none", "unit", "symmetric", "imagenet"]
 
 MODEL_HELP = (
-    "A bundled model's name, or NAME@VERSION to pin it, a bundle's folder, or a network's file: .onnx, .tflite, .keras, "
-    ".h5 or the folder of a SavedModel. One that export wrote names its classes; others need --classes."
+    "A bundled model's name, or NAME@VERSION to pin it, a bundle's folder, or a network's file: .onnx, .tflite, "
+    ".keras, .h5 or the folder of a SavedModel. One that export wrote names its classes; others need --classes."
 )
 ONLY_HELP = "Choose among these classes of the model alone, such as happy,sad,angry; at least two."
 CLASS_PRIOR_HELP = (
