@@ -2,14 +2,31 @@
 
 All that a program needs is here, as ``__init__.pyi`` lists it; each name loads what it needs when it is first used::
 
-    from pathlib import Path
-    from batch_emotion import FaceOptions, PredictOptions, predict
+    from batch_emotion import predict
 
-    predict(PredictOptions(("photos",), Path("results.parquet"), faces=FaceOptions()))
+    result = predict("photos", faces=True)
+    result.to_pandas()
+
+The functions are ``predict``, ``report``, ``evaluate``, ``explain``, ``train``, ``load_bundle``, ``export``, ``merge``,
+``sample`` and ``record_evaluation``. Each takes keywords, or an options class such as ``PredictOptions`` that holds
+every option.
 """
 
 import lazy_loader
 
 from batch_emotion._version import DEFAULT_MODEL, __version__
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+class _Listed(str):
+    """A name for ``dir``, which sorts what it is given: the functions, in lower case, come before the classes."""
+
+    __slots__ = ()
+
+    def __lt__(self, other: str) -> bool:
+        return self.swapcase() < other.swapcase()
+
+
+def __dir__() -> list[str]:
+    return [_Listed(name) for name in __all__]

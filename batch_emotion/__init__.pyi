@@ -1,23 +1,26 @@
 # The public API, named once: lazy_loader reads it at run time, type checkers and editors read it too.
 
+from .commands.predict import predict as predict
+from .commands.report import report as report
+from .commands.evaluate import evaluate as evaluate
+from .commands.explain import explain as explain
+from .commands.train import train as train
+from .model.bundle import load_bundle as load_bundle
+from .commands.export import export as export
+from .commands.merge import merge as merge
+from .commands.sample import sample as sample
+from .evaluation.recording import record_evaluation as record_evaluation
+
 from ._version import DEFAULT_MODEL as DEFAULT_MODEL
 from ._version import __version__ as __version__
 from .options.evaluate import EvaluateOptions as EvaluateOptions
 from .commands.evaluate import EvaluateResult as EvaluateResult
-from .commands.evaluate import evaluate as evaluate
 from .options.explain import ExplainOptions as ExplainOptions
 from .commands.explain import Explanation as Explanation
-from .commands.explain import explain as explain
-from .commands.export import export as export
-from .commands.merge import merge as merge
-from .commands.predict import PredictResult as PredictResult
-from .commands.predict import predict as predict
+from .runs.predict_result import PredictResult as PredictResult
 from .options.report import ReportOptions as ReportOptions
-from .commands.report import report as report
-from .commands.sample import sample as sample
 from .options.train import TrainOptions as TrainOptions
 from .commands.train import TrainResult as TrainResult
-from .commands.train import train as train
 from .errors import BatchEmotionError as BatchEmotionError
 from .errors import BundleError as BundleError
 from .errors import ExitCode as ExitCode
@@ -30,14 +33,13 @@ from .errors import RescoreRefused as RescoreRefused
 from .errors import SourceError as SourceError
 from .errors import TimeLimitReached as TimeLimitReached
 from .errors import UsageError as UsageError
+from .errors import WrongType as WrongType
 from .evaluation.document import Evaluation as Evaluation
-from .evaluation.recording import record_evaluation as record_evaluation
 from .options.train import LabelOptions as LabelOptions
 from .model.about import About as About
 from .model.about import DataAbout as DataAbout
 from .model.bundle import Bundle as Bundle
 from .model.card import Card as Card
-from .model.bundle import load_bundle as load_bundle
 from .options.export import ExportOptions as ExportOptions
 from .options.merge import MergeOptions as MergeOptions
 from .options.images import AnnotateOptions as AnnotateOptions

@@ -5,6 +5,7 @@
     BatchEmotionError             exit 1   the run failed
     ├── UsageError                exit 2   what was asked for cannot be done as asked
     │   ├── SourceError                    nothing to read, or a manifest that makes no sense
+    │   ├── WrongType                      a value of a type that is not taken; also a TypeError
     │   ├── OutputMismatch                 another run's output or parts are in the way
     │   │   ├── PruneRefused               too many images vanished to believe it
     │   │   └── RescoreRefused             another model or option would score too many images anew
@@ -88,6 +89,10 @@ class UsageError(BatchEmotionError):
 
 class SourceError(UsageError):
     """A source with nothing to read, or a manifest that makes no sense."""
+
+
+class WrongType(UsageError, TypeError):
+    """A value of a type that is not taken, or a keyword that there is not."""
 
 
 class OutputMismatch(UsageError):

@@ -14,11 +14,11 @@ from batch_emotion.cli.logs import LOG
 from batch_emotion.errors import BatchEmotionError
 
 if TYPE_CHECKING:
-    from batch_emotion.commands.predict import PredictResult
     from batch_emotion.metrics.quantification import EstimatedMix
     from batch_emotion.options.predict import PredictOptions
     from batch_emotion.plan import Plan
     from batch_emotion.runs.output import Progress
+    from batch_emotion.runs.predict_result import PredictResult
     from batch_emotion.runs.preview import UpdatePreview
     from batch_emotion.storage.places import Place
 

@@ -9,11 +9,12 @@ from dataclasses import MISSING, fields
 from functools import cache, wraps
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args
 
 import typer
 
 from batch_emotion.errors import UsageError
+from batch_emotion.options.checked import kinds_of_fields
 from batch_emotion.options.declared import Leaf, declared, leaves
 
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)"
@@ -229,8 +230,7 @@ def _kind(leaf: Leaf) -> Any:
             return list[str]
         case "text" | "texts" | "place" | "names" | "pairs" | "duration" | "size":
             return str | None if leaf.default in (None, MISSING, ()) else str
-    hints = get_type_hints(leaf.owner, localns={"Place": object, "BinaryIO": object})
-    kind = hints[leaf.path[-1]]
+    kind = kinds_of_fields(leaf.owner)[leaf.path[-1]]
     return kind | None if leaf.default is MISSING else kind
 
 

@@ -19,7 +19,7 @@ from batch_emotion.options.runs import Caller, MessageOptions
 from batch_emotion.signals import accept_signals
 
 if TYPE_CHECKING:
-    from batch_emotion.commands.predict import PredictResult
+    from batch_emotion.runs.predict_result import PredictResult
 
 TO_BE_MADE = "folder to be made"
 """In the context of a dry run: the folder of the output, where a run would make it."""
@@ -57,7 +57,7 @@ def predict(options: PredictOptions, messages: MessageOptions, context: typer.Co
     has_text = messages.log_format == "text"
     with ProgressBar(messages.quiet or options.out is None or not has_text) as bar:
         result = run_predict(options, bar)
-    if result.table is not None:
+    if options.out is None:
         show = show_rows if result.summary.images == 1 else show_answers
         show(result.table.to_pylist())
     elif not messages.quiet and has_text:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.columns import text_columns
@@ -25,9 +26,12 @@ from batch_emotion.options.evaluate import EvaluateOptions
 from batch_emotion.options.images import Limits, ManifestOptions
 from batch_emotion.options.train import LabelOptions
 from batch_emotion.results.writer import write_result
+from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.runs.output import OnProgress, Progress
+from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.storage.commits import committing_folder, restore_output
 from batch_emotion.storage.locks import output_lock
+from batch_emotion.storage.places import Place
 from batch_emotion.visualization.charts import confusion_chart, group_chart, reliability_chart
 from batch_emotion.visualization.html import Picture
 from batch_emotion.visualization.palette import DARK, LIGHT
@@ -55,22 +59,61 @@ class EvaluateResult:
 
 
 def evaluate(
-    options: EvaluateOptions,
+    data: EvaluateOptions | PredictResult | str | Path,
     log: Callable[[str], None] = lambda line: None,
     on_progress: OnProgress = lambda progress: None,
+    *,
+    out: str | Path | None = None,
+    model: str | Path | None = None,
+    labels: str | None = None,
+    only: str | Sequence[str] | None = None,
+    path_column: str = "path",
+    root: str | Place | None = None,
+    overwrite: bool = False,
+    **options: Any,
 ) -> EvaluateResult:
     """Score labelled images, compare the predictions with the labels, and write the evaluation, whole or not at all.
 
     Args:
-        options: the options.
+        data: labelled images as ``train`` takes them, a result of ``predict`` or where it was written; or
+            ``EvaluateOptions``, which hold all that the keywords can say.
         log: called with each line that is worth knowing.
         on_progress: called after every batch.
+        out: the folder of the evaluation; needed.
+        model: a bundled model's name, a bundle's folder, or a Keras file; for a result the model that made it.
+        labels: for a result, a manifest with path and label, or ``folders``.
+        only: the classes to choose among.
+        path_column: the column of paths of a manifest.
+        root: where relative paths start.
+        overwrite: replace an existing evaluation.
+        options: any other option of ``batch-emotion evaluate --help``, with underscores.
 
     Raises:
         UsageError: the options, the data or the model make no sense, or the output is in the way.
         OutputBusy: another run holds the output.
         BatchEmotionError: no image of the model's classes could be scored.
+
+    Example:
+        >>> from batch_emotion import evaluate
+        >>> made = evaluate("faces", out="evaluation")
+        >>> made.evaluation["all"]["images"], sorted(path.name for path in made.out.iterdir())[:2]
+        (48, ['confusion_matrix.png', 'evaluation.html'])
     """
+    called_back(log, "log")
+    called_back(on_progress, "on_progress")
+    keywords = {
+        "out": out,
+        "model": model,
+        "labels": labels,
+        "only": only,
+        "path_column": path_column,
+        "root": root,
+        "overwrite": overwrite,
+    }
+    return _evaluate(asked(EvaluateOptions, "data", data, options | keywords), log, on_progress)
+
+
+def _evaluate(options: EvaluateOptions, log: Callable[[str], None], on_progress: OnProgress) -> EvaluateResult:
     check_ranges(options)
     out = options.out
     if not out.absolute().parent.is_dir():

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.loading import make_loader
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.gradcam import GradCam
 from batch_emotion.options.explain import ExplainOptions
-from batch_emotion.options.images import SourceOptions
+from batch_emotion.options.images import FaceOptions, SourceOptions
 from batch_emotion.records import Status
+from batch_emotion.runs.asked import asked
+from batch_emotion.sources.given import given, paths_of
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.commits import committing
 from batch_emotion.storage.escaping import unescape_name
@@ -47,16 +51,54 @@ class Explanation:
     picture: Path | None = None
 
 
-def explain(options: ExplainOptions) -> list[Explanation]:
+def explain(
+    source: object,
+    *,
+    out: str | Path | None = None,
+    model: str | Path = DEFAULT_MODEL,
+    faces: bool | FaceOptions = False,
+    target: str | None = None,
+    overwrite: bool = False,
+    **options: Any,
+) -> list[Explanation]:
     """Write one picture for each image or face: the pixels, where the model looks, and all probabilities.
 
     The pictures of an image with several faces are numbered, the largest face being 0.
 
+    Args:
+        source: paths, a table with paths, or images in memory, as ``predict`` takes them; or ``ExplainOptions``, which
+            hold all that the keywords can say.
+        out: a folder for the pictures, or a ``.png`` for one image; needed.
+        model: a bundled model's name, a bundle's folder, or a Keras file.
+        faces: the images are photos: find the faces and explain each one.
+        target: the class to explain; the predicted one where None.
+        overwrite: replace existing pictures.
+        options: any other option of ``batch-emotion explain --help``, with underscores.
+
     Raises:
         UsageError: the sources, the model, the class or the layer make no sense, or a picture is in the way.
         BatchEmotionError: none of the images can be read.
+
+    Example:
+        >>> from batch_emotion import explain
+        >>> (explained,) = explain("faces/happy/happy-0001.png", out="happy.png")
+        >>> explained.target, explained.picture.name
+        ('happy', 'happy.png')
     """
-    plan = make_plan(options.sources, SourceOptions(encoding=options.encoding, delimiter=options.delimiter))
+    keywords = {"out": out, "model": model, "faces": faces, "target": target, "overwrite": overwrite}
+    paths = None if isinstance(source, ExplainOptions) else paths_of(source)
+    first = source if isinstance(source, ExplainOptions) else paths or ()
+    asked_for = asked(ExplainOptions, "sources", first, options | keywords)
+    if paths is None and not isinstance(source, ExplainOptions):
+        asked_for = replace(asked_for, given=given(source))
+    return _explained(asked_for)
+
+
+def _explained(options: ExplainOptions) -> list[Explanation]:
+    if options.given is not None:
+        plan = options.given.plan
+    else:
+        plan = make_plan(options.sources, SourceOptions(encoding=options.encoding, delimiter=options.delimiter))
     if len(plan) > _FOLDER_MOST:
         raise UsageError(f"{len(plan)} images are too many; explain takes up to {_FOLDER_MOST}")
     bundle = load_bundle(options.model, options.class_names, options.trust_pickle)

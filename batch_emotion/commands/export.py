@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -112,8 +112,6 @@ def export(options: ExportOptions) -> Exported:
 
 def _check(options: ExportOptions) -> None:
     out, form = options.out, options.format
-    if form not in get_args(ExportFormat):
-        raise UsageError(f"no format {form!r}; there are: {', '.join(get_args(ExportFormat))}")
     extensions = EXTENSIONS[form]
     others = {each for ends in EXTENSIONS.values() for each in ends} - {*extensions, ""}
     if out.suffix.lower() in others or (form != "savedmodel" and out.suffix.lower() not in extensions):

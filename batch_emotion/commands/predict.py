@@ -4,69 +4,137 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
+from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import ExitCode
 from batch_emotion.metrics.quantification import estimated_mix
 from batch_emotion.model.held_out import held_out_moments
+from batch_emotion.options.images import FaceOptions
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.options.report import ReportOptions
+from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.records import Profile
 from batch_emotion.results.class_prior import MixCounter
 from batch_emotion.results.reader import open_result
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.runs.annotate import COLUMNS, annotate
+from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.runs.checks import all_missing, check_options
 from batch_emotion.runs.job import Job, make_job
-from batch_emotion.runs.output import OnProgress, Outcome, Progress, write_output
+from batch_emotion.runs.output import OnProgress, Progress, write_output
+from batch_emotion.runs.predict_result import FirstImages, PredictResult
 from batch_emotion.runs.recorder import Recorder
 from batch_emotion.signals import accept_signals
+from batch_emotion.sources.given import given, paths_of
 from batch_emotion.sources.planning import manifest_folder
 from batch_emotion.storage.places import Place
 
 _LOG = logging.getLogger("batch_emotion")
 
 
-@dataclass(frozen=True)
-class PredictResult:
-    """What came of it.
-
-    Attributes:
-        outcome: ``done``, or ``nothing to do`` where the finished output was there already.
-        summary: the counts.
-        exit_code: 0, or 3 with more failures or drift than allowed.
-        left_out: files passed over for their extension.
-        table: all rows, where there was no ``out``.
-        complaints: why the exit code is not 0.
-    """
-
-    outcome: Outcome
-    summary: Summary
-    exit_code: ExitCode
-    left_out: int
-    table: pa.Table | None = None
-    complaints: tuple[str, ...] = ()
-
-
-def predict(options: PredictOptions, on_progress: OnProgress = lambda progress: None) -> PredictResult:
-    """Score every image of the sources: one row each, or one for each face, whatever is wrong with it.
+def predict(
+    source: object,
+    on_progress: OnProgress = lambda progress: None,
+    *,
+    out: str | Place | None = None,
+    model: str | Path = DEFAULT_MODEL,
+    faces: bool | FaceOptions = False,
+    min_confidence: float = 0.0,
+    only: str | Sequence[str] | None = None,
+    class_prior: str = "training",
+    path_column: str = "path",
+    root: str | Place | None = None,
+    update: bool | UpdateOptions = False,
+    overwrite: bool = False,
+    **options: Any,
+) -> PredictResult:
+    """Score every image: one row each, or one for each face, whatever is wrong with it.
 
     Args:
-        options: what and how.
+        source: a folder, an image file, a glob, a manifest or a list of such paths; a DataFrame or Arrow table with a
+            column of paths, whose other columns are carried into the result; or images in memory: uint8 arrays of
+            pixels (H, W), RGB (H, W, 3) or with transparency (H, W, 4), a batch (N, H, W[, C]) or a list of them, PIL
+            images, or the bytes of image files. Or ``PredictOptions``, which holds all that the keywords can say.
         on_progress: called once before the model is opened, and after every batch.
+        out: where to write the rows: ``.parquet``, ``.csv`` or a directory, here or on a store. Without it they are in
+            memory only.
+        model: a bundled model's name, a bundle's folder, or a Keras file.
+        faces: the images are photos: find the faces and score each one.
+        min_confidence: below it the emotion is ``uncertain``.
+        only: the classes to choose among.
+        class_prior: the mix of classes that the probabilities hold for: ``training``, ``uniform``, ``auto`` or shares.
+        path_column: the column of paths of a manifest or table.
+        root: where relative paths in a manifest or table start; a manifest's own folder, for a table the working
+            directory, where None.
+        update: keep the rows of unchanged images in ``out``, and score the others.
+        overwrite: replace an ``out`` that was made from something else.
+        options: any other option of ``batch-emotion predict --help``, with underscores, such as ``min_face_size=64``.
 
     Raises:
+        WrongType: an argument is of a type that is not taken, or there is no such option.
         UsageError: the options, sources or model make no sense, or another run's output is in the way.
         OutputBusy: another run holds the output.
         BatchEmotionError: the run failed; what was committed stays for the next one.
 
-    Example::
+    Example:
+        >>> from batch_emotion import predict
+        >>> result = predict("faces", out="results.parquet")
+        >>> result.summary.statuses
+        Counter({'ok': 48})
+        >>> predict("faces", out="results.parquet").outcome
+        'nothing to do'
 
-        predict(PredictOptions(("photos",), Path("results.parquet"))).summary.emotions
+        Images in memory:
+
+        >>> import numpy as np
+        >>> grey = np.full((2, 48, 48), 128, np.uint8)
+        >>> [(row["path"], row["status"]) for row in predict(grey)]
+        [('images[0]', 'ok'), ('images[1]', 'ok')]
+
+        A table, whose other columns are carried:
+
+        >>> import pandas as pd
+        >>> visits = pd.DataFrame({"path": ["faces/sad/sad-0001.png", "gone.png"], "visitor": ["007", "008"]})
+        >>> predict(visits).to_pandas()[["visitor", "path", "status"]]
+          visitor                    path   status
+        0     007  faces/sad/sad-0001.png       ok
+        1     008                gone.png  missing
     """
+    called_back(on_progress, "on_progress")
+    keywords = {
+        "out": out,
+        "model": model,
+        "faces": faces,
+        "min_confidence": min_confidence,
+        "only": only,
+        "class_prior": class_prior,
+        "path_column": path_column,
+        "root": root,
+        "update": update,
+        "overwrite": overwrite,
+    }
+    return _predict(_asked(source, options | keywords), on_progress)
+
+
+def _asked(source: object, keywords: dict[str, Any]) -> PredictOptions:
+    if isinstance(source, PredictOptions):
+        return asked(PredictOptions, "sources", source, keywords)
+    paths = paths_of(source)
+    options = asked(PredictOptions, "sources", paths or (), keywords)
+    if paths is not None:
+        return options
+    found = given(source, options.source)
+    return replace(options, source=replace(options.source, given=found))
+
+
+def _predict(options: PredictOptions, on_progress: OnProgress) -> PredictResult:
     if options.out is None:
         accept_signals()
         check_options(options)
@@ -96,7 +164,8 @@ def _to_output(out: Place, options: PredictOptions, recorder: Recorder, on_progr
             exit_code, complaints = recorder.finished(made.summary, made.outcome, made.record, failure)
             Workspace(out).remove()
             _annotate(options, job, out)
-    return PredictResult(made.outcome, made.summary, exit_code, made.left_out, complaints=complaints)
+    first = FirstImages.of(job.plan, options)
+    return PredictResult(made.outcome, made.summary, exit_code, made.left_out, complaints, out, _first=first)
 
 
 def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResult:
@@ -131,7 +200,9 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
     failure = all_missing(plan, seen, summary, updating=True)
     if failure:
         exit_code = ExitCode.FAILED
-    return PredictResult("done", summary, exit_code, plan.left_out, table, (failure,) if failure else ())
+    complaints = (failure,) if failure else ()
+    first = FirstImages.of(plan, options)
+    return PredictResult("done", summary, exit_code, plan.left_out, complaints, _rows=table, _first=first)
 
 
 def _annotate(options: PredictOptions, job: Job, result: pa.Table | Place) -> None:

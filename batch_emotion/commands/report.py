@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.evaluation.maker import load_maker
@@ -22,7 +23,10 @@ from batch_emotion.reporting.saliency import Saliency, heat_maps
 from batch_emotion.reporting.samples import Sample, Samples
 from batch_emotion.reporting.thumbnails import SampleImages
 from batch_emotion.results.reader import StoredResult, open_result
+from batch_emotion.runs.asked import asked, called_back
+from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.storage.commits import commit_text, committing_folder, restore_output
+from batch_emotion.storage.places import Place
 from batch_emotion.visualization.html import GENERATOR, Picture
 from batch_emotion.visualization.palette import DARK, LIGHT, class_colours
 
@@ -30,16 +34,57 @@ _PAGE_SUFFIXES = (".html", ".htm")
 _HEAT_MAPS = 12
 
 
-def report(options: ReportOptions, log: Callable[[str], None] = lambda line: None) -> ReportDocument:
+def report(
+    result: ReportOptions | PredictResult | str | Place,
+    log: Callable[[str], None] = lambda line: None,
+    *,
+    out: str | Path | None = None,
+    labels: str | None = None,
+    root: str | Place | None = None,
+    compare: str | Place | None = None,
+    group_by: str | None = None,
+    figures: str | Path | None = None,
+    model: str | Path | None = None,
+    **options: Any,
+) -> ReportDocument:
     """Read a result once, write the page and what else is asked for, and give the numbers.
 
     Args:
-        options: the options.
+        result: a result of ``predict`` or where it was written; or ``ReportOptions``, which hold all that the keywords
+            can say.
         log: called with each line that is worth knowing.
+        out: the page, ``.html``; needed.
+        labels: a manifest with path and label, ``folders`` or ``none``.
+        root: where the result's relative paths start.
+        compare: another result of the same images.
+        group_by: a column of the result whose values are counted apart.
+        figures: a folder for the charts.
+        model: the one that made the result, to show where it looks.
+        options: any other option of ``batch-emotion report --help``, with underscores.
 
     Raises:
         UsageError: the result, the labels or the options make no sense, or a target is something else.
+
+    Example:
+        >>> from batch_emotion import predict, report
+        >>> document = report(predict("faces", out="results.parquet"), out="report.html", explain=False)
+        >>> document["scored"], document["labels"]["origin"]
+        (48, 'the folders in the paths')
     """
+    called_back(log, "log")
+    keywords = {
+        "out": out,
+        "labels": labels,
+        "root": root,
+        "compare": compare,
+        "group_by": group_by,
+        "figures": figures,
+        "model": model,
+    }
+    return _report(asked(ReportOptions, "result", result, options | keywords), log)
+
+
+def _report(options: ReportOptions, log: Callable[[str], None]) -> ReportDocument:
     check_page_target(options.out)
     if options.json is not None:
         _check_json_target(options.json)

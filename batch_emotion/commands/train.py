@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.card import check_class_names
 from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.images import Limits
-from batch_emotion.options.train import Recipe, TrainOptions
+from batch_emotion.options.train import SIX_EMOTIONS, Recipe, TrainOptions
 from batch_emotion.records import InputSpec, Status, pixel_digests
+from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.storage.commits import commit_text
 from batch_emotion.storage.locks import output_lock
 from batch_emotion.training.assessment import answers, assess, calibrate
@@ -34,8 +35,6 @@ from batch_emotion.training.int8 import add_int8
 from batch_emotion.training.sampling import class_prior, class_shares, matching_shift, shift_logits
 from batch_emotion.training.save import write_bundle
 from batch_emotion.training.teaching import check_teachers, teach
-
-SIX_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise")
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,61 @@ class TrainResult:
     unusable: list[tuple[str, str]]
 
 
-def train(options: TrainOptions, log: Callable[[str], None] = lambda line: None) -> TrainResult:
+def train(
+    data: TrainOptions | str | Path,
+    log: Callable[[str], None] = lambda line: None,
+    *,
+    out: str | Path | None = None,
+    architecture: str = "seed-cnn",
+    class_names: Sequence[str] = SIX_EMOTIONS,
+    validation: str | Path | None = None,
+    initial: str | None = None,
+    epochs: int = 25,
+    seed: int = 0,
+    overwrite: bool = False,
+    **options: Any,
+) -> TrainResult:
     """Train a network and write its bundle, whole or not at all.
 
     Args:
-        options: what and how.
-        log: called with each line on how the training goes.
+        data: one folder per class, ``train/`` and ``val/`` with those inside, or a manifest with path and label; or
+            ``TrainOptions``, which hold all that the keywords can say.
+        log: called with each line on how the training goes, such as ``print``.
+        out: the bundle's folder to be; needed.
+        architecture: ``seed-cnn``, ``pyramid`` or ``wide-pyramid``.
+        class_names: which classes, in the order of the network's outputs.
+        validation: labelled data to validate on; a part of ``data`` where None.
+        initial: a model whose weights to start from, of the same architecture.
+        epochs: passes over the training images.
+        seed: random seed.
+        overwrite: replace an existing bundle.
+        options: any other option of ``batch-emotion train --help``, with underscores, such as ``learning_rate=1e-4``.
 
     Raises:
         UsageError: the options or the data make no sense, or the output is in the way.
         BatchEmotionError: too little could be decoded, or the exported network differs from the trained one.
+
+    Example:
+        >>> from batch_emotion import train
+        >>> trained = train("faces", out="my-model", epochs=1)
+        >>> len(trained.history), trained.bundle.card.name
+        (1, 'my-model')
     """
+    called_back(log, "log")
+    keywords = {
+        "out": out,
+        "architecture": architecture,
+        "class_names": tuple(class_names) if isinstance(class_names, list) else class_names,
+        "validation": validation,
+        "initial": initial,
+        "epochs": epochs,
+        "seed": seed,
+        "overwrite": overwrite,
+    }
+    return _checked_and_trained(asked(TrainOptions, "data", data, options | keywords), log)
+
+
+def _checked_and_trained(options: TrainOptions, log: Callable[[str], None]) -> TrainResult:
     check_ranges(options)
     about = read_about(options.about) if options.about is not None else About()
     if options.architecture not in ARCHITECTURES:

@@ -8,6 +8,7 @@ its licence.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,12 @@ _LIKELY = 0.03
 _CLOSE_UP, _AROUND = 192, 1.5
 _UNLIKELY, _CLEAR = 0.1, 0.6
 _INSIDE = 0.7
+
+
+@cache
+def centerface() -> CenterFace:
+    """The network that comes with the tool, loaded once."""
+    return CenterFace(FILE.read_bytes())
 
 
 class CenterFace:

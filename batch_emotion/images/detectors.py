@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.errors import UsageError
-from batch_emotion.images.centerface import FILE, CenterFace, reduced
+from batch_emotion.images.centerface import FILE, centerface, reduced
 from batch_emotion.options.images import FaceOptions
 
 Found = NDArray[np.float32]
@@ -67,11 +68,10 @@ class CenterFaceDetector:
     _smallest = 16
 
     def __init__(self, min_score: float | None = None) -> None:
-        model = FILE.read_bytes()
         self.min_score = 0.5 if min_score is None else min_score
         self.name = "centerface"
-        self.sha256 = hashlib.sha256(model).hexdigest()
-        self._network = CenterFace(model)
+        self.sha256 = _centerface_sha256()
+        self._network = centerface()
 
     def find(self, pixels: NDArray[np.uint8], min_size: float) -> Found:
         """The faces, see ``Detector``."""
@@ -151,6 +151,11 @@ class HaarDetector(threading.local):
         enough = agreeing >= (needed if self.min_score is None else self.min_score)
         unknown = np.full((len(boxes), 10), np.nan)
         return _found(np.hstack([boxes, agreeing, unknown])[enough[:, 0]], seen, pixels)
+
+
+@cache
+def _centerface_sha256() -> str:
+    return hashlib.sha256(FILE.read_bytes()).hexdigest()
 
 
 def open_detector(options: FaceOptions | None = None) -> Detector:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from batch_emotion.images.centerface import FILE, CenterFace
+from batch_emotion.images.centerface import centerface
 from batch_emotion.images.decode import decode_whole, load
 from batch_emotion.options.images import Limits
 from batch_emotion.plan import Plan
@@ -74,7 +74,6 @@ class Framing:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._network: CenterFace | None = None
 
     def is_photo(self, location: str) -> bool | None:
         """Whether an image is a photo; None where it cannot be decoded.
@@ -86,10 +85,9 @@ class Framing:
             return None
         if min(image.width, image.height) < _SMALL:
             return False
-        self._network = self._network or CenterFace(FILE.read_bytes())
         height, width = image.pixels.shape[:2]
         longer = max(height, width)
-        faces = self._network.find(image.pixels, min(1.0, _LOOKED_AT / longer), _MIN_SCORE, longer / 5)
+        faces = centerface().find(image.pixels, min(1.0, _LOOKED_AT / longer), _MIN_SCORE, longer / 5)
         return bool(faces[:, 2:4].prod(axis=1).max(initial=0.0) < _FILLED * height * width)
 
 

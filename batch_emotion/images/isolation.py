@@ -15,7 +15,8 @@ from typing import Any, Self
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.images.loading import Loader
 from batch_emotion.records import DecodedImage, Status
-from batch_emotion.storage.reading import FileBytes
+from batch_emotion.storage.held import is_held
+from batch_emotion.storage.reading import FileBytes, read_file
 
 _PATIENCE_S = 120.0
 # Not multiprocessing: its child would import the caller's own script, which may start the whole run again.
@@ -43,6 +44,8 @@ class IsolatedLoader:
 
     def __call__(self, location: str, file: FileBytes | None = None, /) -> Sequence[DecodedImage]:
         """Read, unless that is done already, and decode one file in the child."""
+        if file is None and is_held(location):  # in the memory of this process, not of the child's
+            file = read_file(location, sys.maxsize)
         try:
             rows: Sequence[DecodedImage] = self._ask((location, file), self._patience_s)
             return rows

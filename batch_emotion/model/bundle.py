@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from batch_emotion.model.catalogue import bundled_models as bundled_models
 from batch_emotion.model.catalogue import models_folder as models_folder
 from batch_emotion.model.network_file import NetworkKind, card_inside, card_told, kind_of, load_keras
 from batch_emotion.model.savedmodel import savedmodel_sha256
-from batch_emotion.options.models import NetworkOptions
+from batch_emotion.options.models import NetworkOptions, RuntimeName
 from batch_emotion.storage.commits import file_sha256
 
 GOLDEN_TOLERANCE = 1e-4
@@ -83,6 +84,11 @@ class Bundle:
     def _digests(self) -> dict[Path, str]:
         return {}
 
+    @cached_property
+    def runtimes(self) -> dict[tuple[object, ...], Any]:
+        """What runs the network, by how it was asked for, so that a second run in the process loads nothing."""
+        return {}
+
     def checked(self, file: Path) -> Path:
         """One of the bundle's files, the same as when its card was written; a card without its sha256 cannot tell.
 
@@ -110,6 +116,31 @@ class Bundle:
                 f"{self.card.name} holds no Keras network, which is needed here: give the bundle that it was made of"
             )
         return load_keras(self.checked(self.keras_file))
+
+    def predict(self, images: object, runtime: RuntimeName = "auto") -> NDArray[np.float32]:
+        """Probabilities of images in memory, each taken whole: float32 (N, K), in the order of ``card.class_names``.
+
+        Args:
+            images: one or several, as ``batch_emotion.predict`` takes them: uint8 arrays (H, W), (H, W, 3) in the order
+                red, green, blue, or (H, W, 4), a batch (N, H, W[, C]) or a list of them, PIL images, or the bytes of
+                image files. They may be of any size.
+            runtime: what runs the network.
+
+        Raises:
+            WrongType: they are something else.
+            SourceError: one of them cannot be decoded.
+
+        Example:
+            >>> import numpy as np
+            >>> bundle = load_bundle()
+            >>> bundle.predict(np.zeros((2, 48, 48), np.uint8)).shape
+            (2, 7)
+            >>> bundle.card.class_names[:3]
+            ('angry', 'disgust', 'fear')
+        """
+        from batch_emotion.model.direct import probabilities_of
+
+        return probabilities_of(self, images, runtime)
 
     def golden(self) -> NDArray[np.float32]:
         """The expected probabilities of the golden inputs, float32 (N, K)."""
@@ -143,6 +174,8 @@ def load_bundle(
 ) -> Bundle:
     """Find a model by the name of a bundled one, by a bundle's folder, or by the file of a network.
 
+    As long as its files stay the same, the same bundle is given again, with the runtimes that it has loaded.
+
     Args:
         model: the name, which may have a version (``emotion-7@2``), or a path. A version that is not the bundled one
             must lie in a folder of that name, in the working directory or in a folder of ``BATCH_EMOTION_MODEL_PATH``.
@@ -155,9 +188,13 @@ def load_bundle(
     Raises:
         BundleError: there is no such model, or it is damaged.
 
-    Example::
+    Example:
+        >>> load_bundle("emotion-6").card.class_names
+        ('angry', 'disgust', 'fear', 'happy', 'sad', 'surprise')
 
-        load_bundle("ferplus.onnx", ("neutral", "happy", "surprise", "sad"), network=NetworkOptions(softmax=True))
+        A network of others says less, so that it is told::
+
+            load_bundle("ferplus.onnx", ("neutral", "happy", "surprise", "sad"), network=NetworkOptions(softmax=True))
     """
     path, network = Path(model), network or NetworkOptions()
     kind = kind_of(path)
@@ -166,11 +203,25 @@ def load_bundle(
             f"{path.name} is a pickle, which can run any code when loaded: give `trust_pickle` if you made it"
         )
     if kind is not None:
-        return _network_file(path, kind, class_names, network)
+        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+        names = None if class_names is None else tuple(class_names)
+        return _network_file(path.absolute(), kind, names, network, _stamps(inside))
     if class_names is not None:
         raise BundleError("a bundle names its own classes; `class_names` goes with the file of a network only")
     _check_told(network, "a bundle")
     folder = bundle_folder(model)
+    return _read_bundle(folder.absolute(), str(model), _stamps(sorted(folder.iterdir())))
+
+
+def _stamps(paths: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
+    """What tells that a file was changed: its name, size and time; nothing of one that is not there."""
+    facts = ((path.name, path.stat()) for path in paths if path.is_file())
+    return tuple((name, found.st_size, found.st_mtime_ns) for name, found in facts)
+
+
+@lru_cache(maxsize=4)
+def _read_bundle(folder: Path, model: str, stamps: tuple[tuple[str, int, int], ...]) -> Bundle:
+    del stamps
     card = Card.from_json((folder / "card.json").read_text(encoding="utf-8", errors="replace"))
     for name in ("model.keras", "model.onnx"):
         if not (folder / name).is_file() and (name == "model.keras" or name in card.files):
@@ -183,9 +234,15 @@ def load_bundle(
     return bundle
 
 
+@lru_cache(maxsize=4)
 def _network_file(
-    path: Path, kind: NetworkKind, class_names: tuple[str, ...] | None, network: NetworkOptions
+    path: Path,
+    kind: NetworkKind,
+    class_names: tuple[str, ...] | None,
+    network: NetworkOptions,
+    stamps: tuple[tuple[str, int, int], ...],
 ) -> Bundle:
+    del stamps
     if not path.exists():
         raise BundleError(f"no model file {path}")
     own = card_inside(path, kind)

@@ -126,7 +126,7 @@ def open_runtime(
     threads: int = 0,
     precision: Precision = "float32",
 ) -> Runtime:
-    """Load the bundle's network into the runtime of that name.
+    """Load the bundle's network into the runtime of that name; once, however often it is asked for.
 
     ``auto`` is ONNX Runtime where the bundle has ``model.onnx`` and there is no GPU, else TensorFlow; the file of a
     network has one runtime alone.
@@ -142,10 +142,18 @@ def open_runtime(
             or gives no probabilities; or ``int8`` was asked for, but the model has no such network.
         UsageError: ``mixed`` was asked of another runtime than TensorFlow, or ``int8`` of one but ONNX Runtime.
     """
+    resolved = resolve_runtime(bundle, name, precision)
+    asked = (resolved, threads, precision)
+    if asked not in bundle.runtimes:
+        bundle.runtimes[asked] = _load_runtime(bundle, resolved, threads, precision)
+    runtime: Runtime = bundle.runtimes[asked]
+    return runtime
+
+
+def _load_runtime(bundle: Bundle, name: ResolvedRuntime, threads: int, precision: Precision) -> Runtime:
     runtime: Runtime
     spec, told = bundle.card.input, bundle.adaptation
-    resolved = resolve_runtime(bundle, name, precision)
-    if resolved == "onnx" and bundle.onnx_file is not None:
+    if name == "onnx" and bundle.onnx_file is not None:
         if os.path.exists(_NVIDIA) and "tensorflow" in sys.modules:
             _configure_tensorflow(threads, gpu=False)
         file = bundle.checked(bundle.int8_file if precision == "int8" and bundle.int8_file else bundle.onnx_file)
@@ -157,7 +165,7 @@ def open_runtime(
             raise BundleError(f"{file} cannot be loaded by ONNX Runtime: {one_line(error)}") from error
         if bundle.folder is not None:
             check_input(onnx.input_shape, spec, str(file))
-    elif resolved == "litert" and bundle.tflite_file is not None:
+    elif name == "litert" and bundle.tflite_file is not None:
         file = bundle.checked(bundle.tflite_file)
         runtime = LiteRtRuntime(file, threads, told)
     elif bundle.savedmodel is not None:

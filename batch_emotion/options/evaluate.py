@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import group, option
 from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, PATH_COLUMN_HELP, Limits
 from batch_emotion.options.labels import LABEL_COLUMN_HELP, MAP_LABELS_HELP, LabelMap
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class EvaluateOptions:
+class EvaluateOptions(Checked):
     """What to evaluate, by what labels, and where to.
 
     Attributes:

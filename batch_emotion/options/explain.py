@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from batch_emotion._version import DEFAULT_MODEL
+from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import option, optional_group
 from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, FaceOptions, Limits
 from batch_emotion.options.models import CLASSES_HELP, KERAS_HELP, PICKLE_HELP
 
+if TYPE_CHECKING:
+    from batch_emotion.sources.given import Given
+
 
 @dataclass(frozen=True)
-class ExplainOptions:
+class ExplainOptions(Checked):
     """Which images to explain, with which model, and where to.
 
     Attributes:
@@ -28,6 +33,7 @@ class ExplainOptions:
         faces: explain each face found; None explains every image whole.
         encoding: of a CSV manifest; found from its bytes where None.
         delimiter: of a CSV manifest; found from its header where None.
+        given: images that are at hand, in memory or in a table, in the place of sources; ``explain`` makes it.
     """
 
     sources: tuple[str, ...] = option(
@@ -50,3 +56,4 @@ class ExplainOptions:
     )
     encoding: str | None = option(None, ENCODING_HELP)
     delimiter: str | None = option(None, DELIMITER_HELP)
+    given: Given | None = None

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import option
 
 ExportFormat = Literal["h5", "joblib", "keras", "savedmodel", "onnx", "int8", "tflite", "tflite-int8"]
 
 
 @dataclass(frozen=True)
-class ExportOptions:
+class ExportOptions(Checked):
     """Which network, in which format, where to.
 
     Attributes:

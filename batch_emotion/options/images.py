@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
+from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import option
 
 if TYPE_CHECKING:
+    from batch_emotion.sources.given import Given
     from batch_emotion.storage.places import Place
 
 DetectorName = Literal["auto", "centerface", "yunet", "haar"]
@@ -22,7 +24,7 @@ IMAGE_COLUMN_HELP = "The column of images in Parquet and Arrow files; default: t
 
 
 @dataclass(frozen=True)
-class ManifestOptions:
+class ManifestOptions(Checked):
     """How a manifest is read.
 
     Attributes:
@@ -58,14 +60,16 @@ class SourceOptions(ManifestOptions):
     Attributes:
         null: names on standard input end in NUL, not in a newline.
         stdin: where ``-`` is read from; the process's standard input where None.
+        given: images that are at hand, in memory or in a table, in the place of sources; ``predict`` makes it.
     """
 
     null: bool = option(False, "Names on standard input end in NUL, as from find -print0.", needs="list")
     stdin: BinaryIO | None = None
+    given: Given | None = None
 
 
 @dataclass(frozen=True)
-class Limits:
+class Limits(Checked):
     """What is refused before it is decoded.
 
     Attributes:
@@ -83,7 +87,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class FaceOptions:
+class FaceOptions(Checked):
     """That faces are to be found in each image, and which.
 
     Attributes:
@@ -128,7 +132,7 @@ class FaceOptions:
 
 
 @dataclass(frozen=True)
-class AnnotateOptions:
+class AnnotateOptions(Checked):
     """Copies of images with their faces marked.
 
     Attributes:

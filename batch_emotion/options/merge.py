@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import option
 from batch_emotion.options.predict import OUT_HELP
 from batch_emotion.options.runs import Caller
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class MergeOptions:
+class MergeOptions(Checked):
     """What to join.
 
     Attributes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import option
 
 RuntimeName = Literal["auto", "onnx", "tensorflow"]
@@ -27,7 +28,7 @@ RUNTIME_HELP = "What runs the network; auto: ONNX Runtime on a CPU, TensorFlow o
 
 
 @dataclass(frozen=True)
-class NetworkOptions:
+class NetworkOptions(Checked):
     """What the file of a network does not say of itself; bundles and what ``export`` wrote say all.
 
     Attributes:

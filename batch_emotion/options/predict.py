@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batch_emotion._version import DEFAULT_MODEL
+from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import group, option, optional_group
 from batch_emotion.options.images import AnnotateOptions, FaceOptions, Limits, SourceOptions
 from batch_emotion.options.models import (
@@ -33,7 +34,7 @@ OUT_HELP = "Where to write: .parquet, .csv, or a directory (no extension), here 
 
 
 @dataclass(frozen=True)
-class PredictOptions:
+class PredictOptions(Checked):
     """What to score and how; ``batch-emotion predict --help`` says the same of each option.
 
     Attributes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import option
 from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, PATH_COLUMN_HELP, Limits
 from batch_emotion.options.labels import LABEL_COLUMN_HELP, MAP_LABELS_HELP, LabelMap
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ReportOptions:
+class ReportOptions(Checked):
     """Which result to report on, and where to.
 
     Attributes:

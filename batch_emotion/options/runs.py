@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import option
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ LogFormat = Literal["text", "json"]
 
 
 @dataclass(frozen=True)
-class UpdateOptions:
+class UpdateOptions(Checked):
     """How an existing result is brought up to date.
 
     Attributes:
@@ -42,7 +43,7 @@ class UpdateOptions:
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(Checked):
     """One of ``count`` runs that share a plan without talking to each other; ``index`` counts from 0."""
 
     index: int = option(
@@ -58,7 +59,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class EngineOptions:
+class EngineOptions(Checked):
     """What scores the shards; the rows are the same, and one engine carries on what another began.
 
     Attributes:
@@ -81,7 +82,7 @@ class EngineOptions:
 
 
 @dataclass(frozen=True)
-class MonitoringOptions:
+class MonitoringOptions(Checked):
     """What is recorded of a run, and what its result is held against.
 
     Attributes:
@@ -106,7 +107,7 @@ class MonitoringOptions:
 
 
 @dataclass(frozen=True)
-class Caller:
+class Caller(Checked):
     """Who began a run, for its record; nothing that is asked for.
 
     Attributes:
@@ -121,7 +122,7 @@ class Caller:
 
 
 @dataclass(frozen=True)
-class MessageOptions:
+class MessageOptions(Checked):
     """What a process prints and logs; not a matter of the result.
 
     Attributes:

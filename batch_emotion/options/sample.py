@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import option
 
 
 @dataclass(frozen=True)
-class SampleOptions:
+class SampleOptions(Checked):
     """Where to, how many of each expression, and the random seed."""
 
     out: Path = option(help="The folder to make, or an empty one.", flag="folder", metavar="FOLDER", argument=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import group, option
 from batch_emotion.options.images import Limits, ManifestOptions
 from batch_emotion.options.labels import MAP_LABELS_HELP, LabelMap
@@ -14,7 +15,7 @@ SIX_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise")
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class Augmentation(Checked):
     """How far training images are varied; 0 turns a kind off.
 
     Attributes:
@@ -41,7 +42,7 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
-class Degradation:
+class Degradation(Checked):
     """How far training images are made worse; 0 turns a kind off.
 
     Blur, shrinking and compression each fall on every second image, by draws of their own.
@@ -69,7 +70,7 @@ class Degradation:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Checked):
     """How a network is trained; the defaults are the seed's recipe.
 
     Attributes:
@@ -124,7 +125,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class LabelOptions:
+class LabelOptions(Checked):
     """Where labels are, and which class each of them means.
 
     Attributes:
@@ -141,7 +142,7 @@ class LabelOptions:
 
 
 @dataclass(frozen=True)
-class TrainOptions:
+class TrainOptions(Checked):
     """What to train and how.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,11 +29,15 @@ _LONGEST = 2048
 
 @dataclass(frozen=True)
 class SampleImages:
-    """Where the images of a result are, which are refused, and by how much the boxes of faces were widened."""
+    """Where the images of a result are, which are refused, and by how much the boxes of faces were widened.
+
+    ``located`` has the locations of rows, by number, where they are known; else they are found by path from ``root``.
+    """
 
     root: Place
     limits: Limits
     face_margin: float = 0.0
+    located: Mapping[int, str] = field(default_factory=dict)
     _finder: Finder = field(default_factory=Finder)
 
     def thumbnails(self, samples: Iterable[Sample]) -> dict[int, NDArray[np.uint8]]:
@@ -85,7 +89,8 @@ class SampleImages:
         return face_input(pixels, face, spec, self.face_margin, pixels.shape[1] / sample.size[0])
 
     def _whole(self, sample: Sample, spec: InputSpec) -> NDArray[np.uint8] | None:
-        return load_image(self._finder.location(self.root, sample.path), spec, self.limits).pixels
+        location = self.located.get(sample.row) or self._finder.location(self.root, sample.path)
+        return load_image(location, spec, self.limits).pixels
 
 
 def _crop(pixels: NDArray[np.uint8], box: tuple[int, int, int, int], scale: float) -> NDArray[np.uint8]:

@@ -24,7 +24,7 @@ from batch_emotion.storage.remote import RemotePath
 CONDITIONS: dict[str, tuple[str, Callable[[PredictOptions], bool]]] = {
     "manifest": (
         "a manifest (.csv, .tsv, .parquet or .arrow) as the source",
-        lambda o: any(is_manifest(source, o.source) for source in o.sources),
+        lambda o: o.source.given is not None or any(is_manifest(source, o.source) for source in o.sources),
     ),
     "list": ("a list on standard input (the source -)", lambda o: "-" in o.sources),
     "ray": ("`engine.name` ray", lambda o: o.engine.name == "ray"),
@@ -57,6 +57,8 @@ def check_options(options: PredictOptions, to_be_made: Path | None = None) -> No
         if options.update is not None:
             raise UsageError("`task.count` splits a run that makes a result anew; it does not go with `update`")
     _check_engine(options.engine, has_out=options.out is not None)
+    if options.engine.name == "ray" and options.source.given is not None and options.source.given.files:
+        raise UsageError("`engine.name` ray needs files: its workers cannot see images in the memory of this process")
     if options.annotate is not None:
         _check_annotate(options.annotate, to_be_made)
     check_monitoring(options.monitoring)

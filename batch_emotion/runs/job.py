@@ -70,7 +70,8 @@ def list_images(options: PredictOptions) -> Listing:
     Raises:
         UsageError: the sources or the model make no sense.
     """
-    plan = make_plan(options.sources, options.source, folder_beside(options.out))
+    given, folder = options.source.given, folder_beside(options.out)
+    plan = given.plan if given is not None else make_plan(options.sources, options.source, folder)
     return Listing(plan, load_bundle(options.model, options.class_names, options.trust_pickle, options.network))
 
 

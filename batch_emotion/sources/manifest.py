@@ -45,19 +45,34 @@ def read_manifest(
             table = plain_columns(arrow.read(arrow.schema.names))
     except (ValueError, OSError, pa.ArrowException) as error:
         raise SourceError(f"the manifest {escape_name(str(manifest))} cannot be read: {one_line(error)}") from None
+    return path_and_others(table, path_column, "manifest", is_text=manifest.suffix.lower() in SEPARATORS)
+
+
+def path_and_others(
+    table: pa.Table, path_column: str, kind: str, is_text: bool = False
+) -> tuple[pa.ChunkedArray, pa.Table]:
+    """The column of paths of a table and its other columns.
+
+    Args:
+        table: of plain columns.
+        path_column: the column that holds the paths.
+        kind: what the table is, for messages.
+        is_text: it was read from CSV.
+
+    Raises:
+        SourceError: a column is there twice, or the path column is not there or holds no paths.
+    """
     names = table.column_names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise SourceError(
-            f"the manifest has a column more than once: {', '.join(name or '(no name)' for name in twice)}"
-        )
+        raise SourceError(f"the {kind} has a column more than once: {', '.join(name or '(no name)' for name in twice)}")
     if path_column not in names:
         near = _columns_of_images(table) or difflib.get_close_matches(path_column, names, 1, 0.3)
         hint = f"; did you mean `path_column` {near[0]}?" if near else ""
-        if len(names) == 1 and manifest.suffix.lower() in SEPARATORS:
+        if len(names) == 1 and is_text:
             hint = "; `delimiter` says what separates its columns, `path_column` which one holds the paths"
-        raise SourceError(f"the manifest has no column {path_column!r}, only: {', '.join(names) or 'none'}{hint}")
-    return _paths(table[path_column], path_column), table.drop_columns([path_column])
+        raise SourceError(f"the {kind} has no column {path_column!r}, only: {', '.join(names) or 'none'}{hint}")
+    return _paths(table[path_column], path_column, kind), table.drop_columns([path_column])
 
 
 def _columns_of_images(table: pa.Table) -> list[str]:
@@ -71,13 +86,13 @@ def _columns_of_images(table: pa.Table) -> list[str]:
     return found
 
 
-def _paths(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+def _paths(column: pa.ChunkedArray, name: str, kind: str) -> pa.ChunkedArray:
     try:
         paths = column.cast(pa.string())
         paths.validate(full=True)
     except pa.ArrowException:
         held = "text that is not UTF-8" if pa.types.is_string(column.type) else str(column.type)
-        raise SourceError(f"the manifest's column {name!r} holds {held}, not paths") from None
+        raise SourceError(f"the {kind}'s column {name!r} holds {held}, not paths") from None
     return paths
 
 

@@ -82,7 +82,7 @@ def _planned(
         raise SourceError(f"no images found in {named}{passed}")
     attributes = archives.attributes()
     if options.label_column is not None:
-        attributes = _with_labels(attributes, options.label_column)
+        attributes = with_labels(attributes, options.label_column)
     return Plan(images, attributes if attributes.column_names else images.select([]), left_out, listed)
 
 
@@ -247,11 +247,16 @@ def plan_manifest(manifest: Place, options: ManifestOptions, folder: Path | None
     """
     paths, attributes = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
     if options.label_column is not None:
-        attributes = _with_labels(attributes, options.label_column)
+        attributes = with_labels(attributes, options.label_column)
     return plan_paths(paths, options.root or manifest.parent, attributes, folder)
 
 
-def _with_labels(attributes: pa.Table, column: str) -> pa.Table:
+def with_labels(attributes: pa.Table, column: str) -> pa.Table:
+    """A table whose column of labels is called ``label``.
+
+    Raises:
+        SourceError: it has no such column, or another of that name.
+    """
     names = attributes.column_names
     if column not in names:
         raise SourceError(f"`label_column`: there is no column {column!r}, only: {', '.join(names) or 'none'}")

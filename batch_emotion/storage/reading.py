@@ -1,10 +1,11 @@
-"""What a location opens: a file on this machine, an object on a store, or a part of either."""
+"""What a location opens: a file on this machine or in memory, an object on a store, or a part of one of them."""
 
 from __future__ import annotations
 
 from batch_emotion.errors import UsageError
 from batch_emotion.records import Status
 from batch_emotion.storage.escaping import unescape_name
+from batch_emotion.storage.held import is_held, read_held
 from batch_emotion.storage.local import FileBytes, read_local
 from batch_emotion.storage.members import Refused, find_member
 from batch_emotion.storage.places import is_uri, place
@@ -24,6 +25,8 @@ def read_file(location: str, max_bytes: int) -> FileBytes:
     """
     if not location:
         return FileBytes(b"", Status.MISSING, "the path is empty")
+    if is_held(location):
+        return read_held(location, max_bytes)
     member = find_member(location)
     if isinstance(member, Refused):
         return FileBytes(b"", member.status, member.reason)

@@ -158,6 +158,13 @@ def test_without_opencv_one_line_says_what_to_install(arguments: list[str], tmp_
     assert "apt-get install libgl1" in done.stderr
 
 
+def test_the_functions_are_listed_first() -> None:
+    names = dir(batch_emotion)
+    assert sorted(names[:10]) == names[:10]
+    assert {"predict", "report", "evaluate", "explain", "train", "load_bundle", "sample"} < set(names[:10])
+    assert set(names) == set(batch_emotion.__all__)
+
+
 def test_the_public_names_can_be_imported() -> None:
     for name in batch_emotion.__all__:
         assert getattr(batch_emotion, name) is not None

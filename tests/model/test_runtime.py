@@ -1,3 +1,5 @@
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +7,7 @@ import pytest
 
 from batch_emotion import PredictOptions, load_bundle, predict
 from batch_emotion.errors import UsageError
+from batch_emotion.model.bundle import models_folder
 from batch_emotion.model.runtime import OnnxRuntime, TensorFlowRuntime, in_mixed_precision, open_runtime
 
 
@@ -34,6 +37,16 @@ def test_mixed_precision_keeps_its_last_layer_and_its_weights_in_float32(pixels:
     found = TensorFlowRuntime(model, "mixed").predict_proba(pixels)
     assert found.dtype == np.float32
     assert 0 < np.abs(found - expected).max() < 0.02
+
+
+def test_a_runtime_is_loaded_once_until_the_bundle_changes(tmp_path: Path) -> None:
+    copy = tmp_path / "model"
+    shutil.copytree(models_folder() / "seed-cnn", copy)
+    first = open_runtime(load_bundle(copy), "onnx")
+    assert open_runtime(load_bundle(copy), "onnx") is first
+    assert open_runtime(load_bundle(copy), "onnx", threads=1) is not first
+    os.utime(copy / "model.onnx", ns=(1, 1))
+    assert open_runtime(load_bundle(copy), "onnx") is not first
 
 
 def test_mixed_precision_is_not_for_onnx_runtime(faces: Path, tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+"""Keywords or an options class: what a call asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batch_emotion import PredictOptions, ReportOptions, UsageError, WrongType, evaluate, predict, report, train
+from batch_emotion.options.train import SIX_EMOTIONS, TrainOptions
+from batch_emotion.runs.asked import asked
+from batch_emotion.storage.remote import RemotePath
+
+
+def test_keywords_at_their_defaults_ask_for_nothing() -> None:
+    options = PredictOptions("photos", min_confidence=0.5)
+    assert asked(PredictOptions, "sources", options, {"out": None, "faces": False, "only": None}) is options
+    assert asked(PredictOptions, "sources", "photos", {"model": "emotion-6"}) == PredictOptions(
+        "photos", model="emotion-6"
+    )
+    assert asked(TrainOptions, "data", "d", {"out": "m", "class_names": SIX_EMOTIONS, "epochs": 25}).recipe.epochs == 25
+
+
+def test_a_uri_becomes_a_place() -> None:
+    options = asked(PredictOptions, "sources", "photos", {"out": "s3://bucket/r.parquet", "root": "gs://other"})
+    assert options.out == RemotePath("s3", "bucket/r.parquet")
+    assert options.source.root == RemotePath("gs", "other")
+    assert asked(ReportOptions, "result", "s3://bucket/r.csv", {"out": "r.html"}).result == RemotePath(
+        "s3", "bucket/r.csv"
+    )
+    assert asked(PredictOptions, "sources", PredictOptions("a", "s3://bucket/r.csv"), {}).out == RemotePath(
+        "s3", "bucket/r.csv"
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: predict(PredictOptions("a"), out="r.csv"), "`out` is given beside PredictOptions"),
+        (lambda: predict("a", "r.csv"), "`on_progress` must be a function, not str 'r.csv'"),
+        (lambda: report("r.parquet", "r.html"), "`log` must be a function, not str 'r.html'"),
+        (lambda: train("faces", out="m", epoch=3), "there is no option 'epoch'; did you mean 'epochs'?"),
+        (lambda: evaluate(3, out="e"), "`data` must be a path, not int 3"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_its_name(call: Callable[[], Any], words: str) -> None:
+    with pytest.raises(WrongType) as refused:
+        call()
+    assert words in str(refused.value)
+
+
+def test_what_is_needed_is_asked_for() -> None:
+    with pytest.raises(UsageError, match=r"`out` is needed: The page: \.html"):
+        report("r.parquet")
+    with pytest.raises(UsageError, match="`out` is needed: The folder for the bundle"):
+        train("faces")
+
+
+def test_a_result_stands_for_where_it_was_written(faces: Path, tmp_path: Path) -> None:
+    written = predict(faces, out=tmp_path / "r.parquet")
+    assert report(written, out=tmp_path / "r.html", explain=False)["scored"] == 48
+    assert evaluate(written, out=tmp_path / "e").evaluation["data"]["images"] == 48
+    with pytest.raises(WrongType, match="the result is in memory only"):
+        report(predict(faces / "sad"), out=tmp_path / "s.html")
