@@ -6,13 +6,15 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
+from batch_emotion._version import __version__
 from batch_emotion.cli import main
-from tests.support.command_lines import JOBS, PROGRAM, parse
+from tests.support.command_lines import JOBS, PROGRAM, ROOT, parse
 from tests.support.pictures import NAMES
 
 
@@ -196,5 +198,63 @@ def test_every_file_is_tested_and_none_is_python() -> None:
     assert files == {
         *("nightly.toml", "crontab", "systemd/batch-emotion.service", "systemd/batch-emotion.timer"),
         *("kubernetes/cronjob.yaml", "slurm/array.sh", "slurm/merge.sh"),
+        *("container/Containerfile", "container/compose.yaml", "lite/README.md", "lite/pyproject.toml"),
         *("README.md", *(f"pictures/{name}" for name in NAMES)),
     }
+
+
+def _read_container() -> list[tuple[str, str]]:
+    """The instructions of the Containerfile, each on one line."""
+    text = re.sub(r"^#.*\n|^ #.*\n", "", (JOBS / "container" / "Containerfile").read_text(), flags=re.M)
+    lines = text.replace("\\\n", " ").splitlines()
+    return [(word, rest) for word, _, rest in (line.partition(" ") for line in lines) if word]
+
+
+def test_the_container_is_the_program_of_this_version_and_no_root() -> None:
+    instructions = _read_container()
+    assert {word for word, _ in instructions} == {
+        *("ARG", "FROM", "RUN", "ENV", "WORKDIR", "COPY", "LABEL", "USER", "ENTRYPOINT", "CMD")
+    }
+    found = dict(instructions)
+    assert found["ENTRYPOINT"] == f'["{PROGRAM}"]'
+    user, group = map(int, found["USER"].split(":"))
+    assert min(user, group) > 0
+    assert f'image.version="{__version__}"' in found["LABEL"]
+    assert [rest for word, rest in instructions if word == "FROM"] == ["${BASE} AS build", "${BASE}"]
+
+
+def test_what_builds_the_package_is_sent_to_the_builder() -> None:
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wheel = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = {*wheel["packages"], *wheel["force-include"], pyproject["project"]["readme"]}
+    assert needed <= sent
+    assert {"jobs/lite", ".ci/constraints.txt", "pyproject.toml", "LICENSE"} <= sent
+    assert all((ROOT / path).exists() for path in sent)
+
+
+@pytest.mark.usefixtures("place")
+def test_compose_and_kubernetes_run_the_same_image_as_safely() -> None:
+    (service,) = yaml.safe_load((JOBS / "container" / "compose.yaml").read_text())["services"].values()
+    pod = yaml.safe_load((JOBS / "kubernetes" / "cronjob.yaml").read_text())["spec"]["jobTemplate"]["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    assert service["image"] == container["image"] == f"{PROGRAM}:{__version__}"
+    assert [PROGRAM, *service["command"]] == [*container["command"], *container["args"]]
+    assert service["environment"] == {each["name"]: each["value"] for each in container["env"]}
+    assert service["read_only"] is container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert service["cap_drop"] == container["securityContext"]["capabilities"]["drop"] == ["ALL"]
+    user = pod["spec"]["securityContext"]["runAsUser"]
+    assert service["user"] == dict(_read_container())["USER"] == f"{user}:{user}"
+    assert (JOBS / "container" / service["build"]["context"]).resolve() == ROOT
+    assert (ROOT / service["build"]["dockerfile"]).is_file()
+    mounts = [volume.rsplit("}", 1)[-1].lstrip(":") for volume in service["volumes"]]
+    assert {"/photos:ro", "/results"} <= set(mounts)
+
+
+def test_command_lines_for_the_image_parse() -> None:
+    image = f"{PROGRAM}:{__version__} "
+    text = (JOBS / "README.md").read_text().replace("\\\n", " ")
+    calls = [line.split(image)[1] for line in text.splitlines() if line.startswith("docker run ")]
+    assert calls
+    for call in calls:
+        parse([PROGRAM, *shlex.split(call)])

@@ -8,11 +8,14 @@ import sysconfig
 import venv
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_installed_wheel_has_its_models_and_predicts(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT]
+@pytest.mark.parametrize(("tree", "name"), [("", "batch-emotion"), ("jobs/lite", "batch-emotion-lite")])
+def test_the_installed_wheel_has_its_models_and_predicts(tree: str, name: str, tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT / tree]
     subprocess.run(build, check=True, capture_output=True)
     wheel = next(tmp_path.glob("*.whl"))
     venv.create(tmp_path / "env")
@@ -37,6 +40,9 @@ def test_the_installed_wheel_has_its_models_and_predicts(tmp_path: Path) -> None
     assert Path(models) == site / "batch_emotion" / "_models"
     program = str(installed / "bin" / "batch-emotion")
     assert run(program, "--version").split()[1] == importlib.metadata.version("batch-emotion")
+    metadata = next(site.glob(f"{name.replace('-', '_')}-*.dist-info"))
+    assert list(metadata.rglob("LICENSE")), "the licence travels with it"
+    assert not list((site / "batch_emotion").rglob(".*"))
     run(program, "sample", "faces", "--count", "1")
     run(program, "predict", "faces", "--out", "r.csv", "--quiet")
     assert (tmp_path / "r.csv").read_text().count('"ok"') == 6

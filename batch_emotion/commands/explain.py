@@ -17,6 +17,7 @@ from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.gradcam import GradCam
 from batch_emotion.options.explain import ExplainOptions
 from batch_emotion.options.images import FaceOptions, SourceOptions
+from batch_emotion.packages import require_packages
 from batch_emotion.records import Status
 from batch_emotion.runs.asked import asked
 from batch_emotion.sources.given import given, paths_of
@@ -95,6 +96,7 @@ def explain(
 
 
 def _explained(options: ExplainOptions) -> list[Explanation]:
+    require_packages("explain", "tensorflow", "keras")
     if options.given is not None:
         plan = options.given.plan
     else:

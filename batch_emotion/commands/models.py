@@ -9,6 +9,8 @@ import numpy as np
 from batch_emotion.images.synthetic import golden_pixels
 from batch_emotion.model.bundle import GOLDEN_TOLERANCE, Bundle
 from batch_emotion.model.runtime import open_runtime
+from batch_emotion.options.models import RuntimeName
+from batch_emotion.packages import has_tensorflow
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Verification:
 
 
 def verify(bundle: Bundle) -> Verification:
-    """Check every sha256 and, where the files are whole, every golden prediction in each runtime."""
+    """Check every sha256 and, where the files are whole, every golden prediction in each runtime that is installed."""
     damaged = bundle.damaged_files()
     if damaged:
         return Verification(damaged, {})
@@ -37,6 +39,12 @@ def verify(bundle: Bundle) -> Verification:
         [],
         {
             name: float(np.abs(open_runtime(bundle, name).predict_proba(pixels) - golden).max())
-            for name in (("onnx", "tensorflow") if bundle.onnx_file else ("tensorflow",))
+            for name in _runtimes(bundle)
         },
     )
+
+
+def _runtimes(bundle: Bundle) -> tuple[RuntimeName, ...]:
+    if bundle.onnx_file is None:
+        return ("tensorflow",)
+    return ("onnx", "tensorflow") if has_tensorflow() else ("onnx",)

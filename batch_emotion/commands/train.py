@@ -24,6 +24,7 @@ from batch_emotion.model.card import check_class_names
 from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.images import Limits
 from batch_emotion.options.train import SIX_EMOTIONS, Recipe, TrainOptions
+from batch_emotion.packages import require_packages
 from batch_emotion.records import InputSpec, Status, pixel_digests
 from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.storage.commits import commit_text
@@ -102,6 +103,7 @@ def train(
 
 def _checked_and_trained(options: TrainOptions, log: Callable[[str], None]) -> TrainResult:
     check_ranges(options)
+    require_packages("train", "tensorflow", "keras", "tf2onnx", "scipy")
     about = read_about(options.about) if options.about is not None else About()
     if options.architecture not in ARCHITECTURES:
         raise UsageError(f"no architecture {options.architecture!r}; there are: {', '.join(ARCHITECTURES)}")

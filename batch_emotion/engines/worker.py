@@ -18,7 +18,8 @@ import pyarrow as pa
 from batch_emotion._version import __version__
 from batch_emotion.engines.base import Assignment, Shard, ShardReport
 from batch_emotion.errors import BatchEmotionError, one_line
-from batch_emotion.images.feeding import by_tf_data
+from batch_emotion.images.feeding import by_tf_data, by_threads
+from batch_emotion.packages import has_tensorflow
 from batch_emotion.records import Profile
 from batch_emotion.results.summary import Summary
 
@@ -102,6 +103,8 @@ class ShardWorker:
                 f"{socket.gethostname()} has batch-emotion {__version__}, and the run began with {self._run.version}; "
                 "install the same one everywhere"
             )
+        if not has_tensorflow():
+            return replace(self._run.scorer.open(self._profile), feeder=by_threads)
         with self._profile.timing("start"):
             import tensorflow  # noqa: F401 - it feeds every shard, and loading it is start-up
 

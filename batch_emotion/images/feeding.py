@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from batch_emotion.errors import Interrupted
+from batch_emotion.packages import has_tensorflow
 from batch_emotion.storage.prefetch import work_ahead
 
 Span = tuple[int, int]
@@ -105,7 +106,11 @@ def by_tf_data(batches: Batches) -> Generator[tuple[int, int, Columns]]:
 
 
 def by_threads_at_first(batches: Batches) -> Generator[tuple[int, int, Columns]]:
-    """Feed by tf.data, and by threads until TensorFlow is loaded."""
+    """Feed by tf.data, and by threads until TensorFlow is loaded, or all along where it is not installed."""
+    if not has_tensorflow():
+        with closing(by_threads(batches)) as decoded:
+            yield from decoded
+        return
     loader = threading.Thread(target=_load_tensorflow, name="load-tensorflow")
     loader.start()
     left = iter(batches.spans)

@@ -110,6 +110,7 @@ class Bundle:
 
         Raises:
             BundleError: there is none, the file cannot be loaded, or is not the one that the card describes.
+            UsageError: Keras or TensorFlow is not installed.
         """
         if self.keras_file is None:
             raise BundleError(

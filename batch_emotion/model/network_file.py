@@ -16,6 +16,7 @@ from batch_emotion.model.adaptation import Adaptation, NetworkInput
 from batch_emotion.model.card import Card, check_class_names
 from batch_emotion.model.interface import check_probabilities, probe_pixels
 from batch_emotion.options.models import NetworkOptions
+from batch_emotion.packages import require_packages
 
 NetworkKind = Literal["keras", "h5", "pickle", "onnx", "tflite", "savedmodel"]
 
@@ -48,7 +49,9 @@ def load_keras(file: Path) -> Any:
 
     Raises:
         BundleError: it cannot be loaded.
+        UsageError: Keras or TensorFlow is not installed.
     """
+    require_packages(f"the Keras network {file.name}", "tensorflow", "keras")
     try:
         if SUFFIXES.get(file.suffix.lower()) == "pickle":
             import joblib

@@ -23,6 +23,7 @@ from batch_emotion.model.onnx_file import onnx_input, onnx_session
 from batch_emotion.model.savedmodel import SavedModelRuntime
 from batch_emotion.model.slicing import SlicedRuntime, Stopwatch
 from batch_emotion.options.models import Precision, RuntimeName
+from batch_emotion.packages import has_tensorflow, require_packages
 
 ResolvedRuntime = Literal["onnx", "tensorflow", "litert"]
 _NVIDIA = "/dev/nvidiactl"
@@ -128,8 +129,8 @@ def open_runtime(
 ) -> Runtime:
     """Load the bundle's network into the runtime of that name; once, however often it is asked for.
 
-    ``auto`` is ONNX Runtime where the bundle has ``model.onnx`` and there is no GPU, else TensorFlow; the file of a
-    network has one runtime alone.
+    ``auto`` is ONNX Runtime where the bundle has ``model.onnx`` and there is no GPU, or no TensorFlow to use it with,
+    else TensorFlow; the file of a network has one runtime alone.
 
     Args:
         bundle: the model.
@@ -140,7 +141,8 @@ def open_runtime(
     Raises:
         BundleError: the model has no network for this runtime; or the network is not the one that the card describes,
             or gives no probabilities; or ``int8`` was asked for, but the model has no such network.
-        UsageError: ``mixed`` was asked of another runtime than TensorFlow, or ``int8`` of one but ONNX Runtime.
+        UsageError: ``mixed`` was asked of another runtime than TensorFlow, or ``int8`` of one but ONNX Runtime; or
+            TensorFlow is not installed.
     """
     resolved = resolve_runtime(bundle, name, precision)
     asked = (resolved, threads, precision)
@@ -190,7 +192,11 @@ def _load_runtime(bundle: Bundle, name: ResolvedRuntime, threads: int, precision
 def resolve_runtime(
     bundle: Bundle, name: RuntimeName | ResolvedRuntime, precision: Precision = "float32"
 ) -> ResolvedRuntime:
-    """Which runtime ``name`` means for this bundle on this machine."""
+    """Which runtime ``name`` means for this bundle on this machine.
+
+    Raises:
+        BundleError, UsageError: as ``open_runtime``.
+    """
     only = _only_runtime(bundle)
     if only is not None and name not in ("auto", only):
         raise BundleError(f"{bundle.card.name} is run by {_NAMES[only]}; leave out `runtime` {name}")
@@ -201,6 +207,9 @@ def resolve_runtime(
             raise BundleError(f"{bundle.card.name} has no {INT8_FILE}; leave out `precision` int8")
         name = "onnx"
     resolved: ResolvedRuntime = only or ("tensorflow" if _has_gpu() else "onnx") if name == "auto" else name
+    if resolved == "tensorflow":
+        asked = "`runtime` tensorflow" if name == "tensorflow" else bundle.card.name
+        require_packages(asked, "tensorflow", "keras")
     if precision == "mixed" and (resolved != "tensorflow" or bundle.savedmodel is not None):
         raise UsageError(
             f"`precision` mixed is for TensorFlow on a GPU, and this run is to use {_NAMES[resolved]} on the CPU"
@@ -235,7 +244,7 @@ def _configure_tensorflow(threads: int, gpu: bool = True) -> None:
 
 
 def _has_gpu() -> bool:
-    if not os.path.exists(_NVIDIA):
+    if not os.path.exists(_NVIDIA) or not has_tensorflow():
         return False
     import tensorflow as tf
 

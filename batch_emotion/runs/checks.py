@@ -11,6 +11,7 @@ from batch_emotion.options.declared import Leaf, check_ranges, leaves, values
 from batch_emotion.options.images import AnnotateOptions
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.options.runs import EngineOptions, MonitoringOptions
+from batch_emotion.packages import distribution
 from batch_emotion.plan import Plan
 from batch_emotion.records import Status
 from batch_emotion.results.summary import Summary
@@ -110,7 +111,8 @@ def _check_engine(engine: EngineOptions, has_out: bool) -> None:
     if not has_out:
         raise UsageError("`engine.name` ray needs `out`: its workers commit what they scored beside it")
     if find_spec("ray") is None:
-        raise UsageError('`engine.name` ray needs Ray, which is not installed; pip install "batch-emotion[ray]"')
+        command = f'pip install "{distribution()}[ray]"'
+        raise UsageError(f"`engine.name` ray needs Ray, which is not installed here: {command}")
 
 
 def _check_annotate(options: AnnotateOptions, to_be_made: Path | None) -> None:

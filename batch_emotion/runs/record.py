@@ -15,7 +15,10 @@ from importlib.metadata import PackageNotFoundError, version
 from batch_emotion._version import __version__
 from batch_emotion.results.run_document import ModelRecord, RunRecordDocument
 
-_PACKAGES = ("tensorflow", "keras", "onnxruntime", "numpy", "pyarrow", "opencv-python", "pillow", "pillow-heif")
+_PACKAGES = (
+    *("tensorflow", "keras", "onnxruntime", "numpy", "pyarrow"),
+    *("opencv-python", "opencv-python-headless", "pillow", "pillow-heif"),
+)
 
 
 @dataclass

@@ -9,6 +9,7 @@ from batch_emotion.cli import main
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.visualization.heat_map import heat_over
 from tests.support.composites import astronaut, backdrop, photo, write_photo
+from tests.support.lean import without_tensorflow
 
 
 def test_each_image_gets_its_picture_and_a_bad_one_its_reason(faces: Path, tmp_path: Path) -> None:
@@ -61,6 +62,18 @@ def test_what_makes_no_sense_is_refused(faces: Path, tmp_path: Path) -> None:
     with pytest.raises(BatchEmotionError, match=r"a\.jpg is empty"):
         explain(ExplainOptions((str(tmp_path / "a.jpg"),), out, overwrite=True))
     assert out.read_bytes() == b"precious"
+
+
+def test_without_tensorflow_nothing_is_explained_and_no_folder_made(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_tensorflow(monkeypatch)
+    assert main(["explain", str(faces), "--out", str(tmp_path / "pictures")]) == 2
+    assert capsys.readouterr().err == (
+        "batch-emotion: error: explain needs tensorflow and keras, which are not installed here: "
+        "pip install tensorflow keras\n"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_heat_is_bright_where_the_map_is_high() -> None:

@@ -13,6 +13,7 @@ from batch_emotion.options.images import ManifestOptions
 from batch_emotion.options.train import Degradation, LabelOptions, Recipe
 from batch_emotion.training import int8
 from tests.images.pictures import wide_bmp
+from tests.support.lean import without_tensorflow
 
 
 def test_a_network_trained_on_the_samples_learns_them_and_predicts(tmp_path: Path) -> None:
@@ -105,6 +106,15 @@ def test_senseless_training_is_refused_before_any_work(tmp_path: Path, faces: Pa
         with pytest.raises(UsageError):
             train(options)
     assert not (tmp_path / "m").exists()
+
+
+def test_training_without_its_packages_is_refused_before_any_work(
+    tmp_path: Path, faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_tensorflow(monkeypatch)
+    with pytest.raises(UsageError, match=r"^train needs .*: pip install tensorflow keras tf2onnx scipy$"):
+        train(TrainOptions((faces,), tmp_path / "bundle"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_manifest_mixes_data_sets_and_the_card_tells_their_mix_of_classes(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.scoring import Scorer, ScorerSpec
 from batch_emotion.sources.planning import make_plan
+from tests.support.lean import without_tensorflow
 
 _EMPTY = ShardReport(Shard(0, 0, 20), "here")
 
@@ -53,6 +54,18 @@ def test_a_worker_commits_its_slice_of_the_plan_once_and_tells_what_it_holds(
     assert worker(Shard(0, 0, 5)).profile.start == 0, "the model is loaded once"
     assert worker(shard).counts is None, "it was committed before"
     assert assignment.workspace.begun == set()
+
+
+def test_a_worker_without_tensorflow_gives_the_same_rows(
+    assignment: Assignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard = Shard(1, 20, 20)
+    ShardWorker(assignment)(shard)
+    expected = assignment.workspace.read(1, 20, 20)
+    without_tensorflow(monkeypatch)
+    report = ShardWorker(assignment)(Shard(0, 20, 20))
+    assert report.failure is None
+    assert assignment.workspace.read(0, 20, 20).equals(expected)
 
 
 def test_where_the_time_is_up_a_worker_ends_its_first_shard_and_begins_no_other(assignment: Assignment) -> None:

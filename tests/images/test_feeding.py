@@ -16,6 +16,7 @@ from batch_emotion.scoring import Scorer
 from batch_emotion.sources.planning import make_plan
 from tests.images import pictures as made
 from tests.support.composites import astronaut, backdrop
+from tests.support.lean import without_tensorflow
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,16 @@ def test_rows_are_the_same_where_threads_begin_and_where_nobody_chose(
 ) -> None:
     scorer = replace(scorer, batch_size=5)
     assert _rows(scorer, plan, feeder, False, 20) == _rows(scorer, plan, by_tf_data, False, 20)
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_rows_are_the_same_where_tensorflow_is_not_installed(
+    scorer: Scorer, plan: Plan, isolated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scorer = replace(scorer, batch_size=5)
+    expected = _rows(scorer, plan, by_tf_data, isolated, 20)
+    without_tensorflow(monkeypatch)
+    assert _rows(scorer, plan, None, isolated, 20) == expected
 
 
 def test_rows_in_a_child_process_are_the_same(scorer: Scorer, plan: Plan) -> None:

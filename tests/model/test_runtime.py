@@ -1,5 +1,6 @@
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 
 from batch_emotion import PredictOptions, load_bundle, predict
 from batch_emotion.errors import UsageError
+from batch_emotion.model import runtime
 from batch_emotion.model.bundle import models_folder
 from batch_emotion.model.runtime import OnnxRuntime, TensorFlowRuntime, in_mixed_precision, open_runtime
+from tests.support.lean import without_tensorflow
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,28 @@ def test_a_runtime_is_loaded_once_until_the_bundle_changes(tmp_path: Path) -> No
     assert open_runtime(load_bundle(copy), "onnx", threads=1) is not first
     os.utime(copy / "model.onnx", ns=(1, 1))
     assert open_runtime(load_bundle(copy), "onnx") is not first
+
+
+def test_without_tensorflow_onnx_runtime_is_chosen_even_beside_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bundle = load_bundle("emotion-7")
+    without_tensorflow(monkeypatch)
+    (tmp_path / "gpu").touch()
+    monkeypatch.setattr(runtime, "_NVIDIA", str(tmp_path / "gpu"))
+    assert runtime.resolve_runtime(bundle, "auto") == "onnx"
+
+
+def test_without_tensorflow_what_needs_it_says_so_and_how_to_add_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = load_bundle("emotion-7")
+    without_tensorflow(monkeypatch)
+    advice = r" needs tensorflow and keras, which are not installed here: pip install tensorflow keras"
+    with pytest.raises(UsageError, match=f"^`runtime` tensorflow{advice}$"):
+        open_runtime(bundle, "tensorflow")
+    with pytest.raises(UsageError, match=f"^emotion-7{advice}$"):
+        open_runtime(replace(bundle, onnx_file=None))
+    with pytest.raises(UsageError, match=f"^the Keras network model.keras{advice}$"):
+        bundle.keras_model()
 
 
 def test_mixed_precision_is_not_for_onnx_runtime(faces: Path, tmp_path: Path) -> None:
