@@ -36,6 +36,7 @@ from .errors import UsageError as UsageError
 from .errors import WrongType as WrongType
 from .evaluation.document import Evaluation as Evaluation
 from .options.train import LabelOptions as LabelOptions
+from .options.train import SplitOptions as SplitOptions
 from .model.about import About as About
 from .model.about import DataAbout as DataAbout
 from .model.bundle import Bundle as Bundle
@@ -58,5 +59,5 @@ from .records import Status as Status
 from .reporting.document import ReportDocument as ReportDocument
 from .results.summary import Summary as Summary
 from .runs.output import Progress as Progress
-from .options.train import Augmentation as Augmentation
-from .options.train import Recipe as Recipe
+from .options.recipe import Augmentation as Augmentation
+from .options.recipe import Recipe as Recipe

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -61,7 +61,24 @@ SCORABLE = (Status.OK, Status.NO_FACE)
 """What is no failure: the image was read, and every face in it scored."""
 
 
-def pixel_digests(pixels: NDArray[np.uint8]) -> list[str]:
+class Pixels(Protocol):
+    """N images uint8 (H, W, C), as much of an array as is needed."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, H, W, C)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any) -> NDArray[np.uint8]:
+        """The images of a slice or of an array of rows, (n, H, W, C)."""
+        ...
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]: ...
+
+
+def pixel_digests(pixels: Pixels) -> list[str]:
     """The first 16 hex digits of the sha256 of each image's pixels, uint8 (N, H, W, C): equal where the pixels are."""
     return [hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in pixels]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
-from batch_emotion.labels.reading import LabelReader, label_column_hint
+from batch_emotion.labels.class_names import NEUTRAL, SIX_EMOTIONS, folders_below, in_class_order, system_folder
+from batch_emotion.labels.reading import LabelReader, label_column_hint, left_out_line
+from batch_emotion.labels.text import clean_labels
 from batch_emotion.options.train import LabelOptions
 from batch_emotion.plan import Plan
 from batch_emotion.sources.folder import is_archive
@@ -31,26 +33,55 @@ class LabelledPlan:
         plan: N images.
         targets: float32 (N, K), each row summing to 1; one-hot where there is one label.
         ignored: how many images had a label outside the classes, by that label; ``""`` where they had none.
+        class_names: the K classes.
+        in_system_folders: how many images lay in folders of systems and programs, by the folder's name.
+        empty_folders: folders, in lower case, that could be a class and hold no images.
     """
 
     plan: Plan
     targets: NDArray[np.float32]
     ignored: dict[str, int]
+    class_names: tuple[str, ...] = ()
+    in_system_folders: dict[str, int] = field(default_factory=dict)
+    empty_folders: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many images each class has, by the likeliest class of each."""
+        found = np.bincount(self.targets.argmax(axis=1), minlength=len(self.class_names))
+        return dict(zip(self.class_names, found.tolist(), strict=True))
 
     def take(self, rows: NDArray[np.int64]) -> LabelledPlan:
         """The images of these rows, in their order."""
         images = self.plan.images.take(pa.array(rows))
         images = images.set_column(0, "index", pa.array(range(len(rows)), pa.int64()))
-        return LabelledPlan(Plan(images, self.plan.attributes.take(pa.array(rows))), self.targets[rows], self.ignored)
+        plan = Plan(images, self.plan.attributes.take(pa.array(rows)), self.plan.left_out)
+        return replace(self, plan=plan, targets=self.targets[rows])
+
+    def remarks(self) -> list[str]:
+        """What of the data is not used, a line each."""
+        others = {label: count for label, count in self.ignored.items() if label}
+        labels = left_out_line(others, len(self) + sum(others.values()), self.class_names, unit="labelled images")
+        unlabelled = [f"{_images(self.ignored[''])} with no label"] if self.ignored.get("") else []
+        system = [f"{_images(count)} in {name}, a system's folder" for name, count in self.in_system_folders.items()]
+        empty = [f"the folder {name}, without images" for name in self.empty_folders]
+        count = self.plan.left_out
+        other = [f"{count:,} file{' that is no image' if count == 1 else 's that are no images'}"] if count else []
+        return [*filter(None, [labels]), *(f"left out: {each}" for each in [*unlabelled, *system, *empty, *other])]
 
 
 def labelled_splits(
-    data: Path, class_names: Sequence[str], options: LabelOptions | None = None
+    data: Path, class_names: Sequence[str] | None, options: LabelOptions | None = None
 ) -> tuple[LabelledPlan, LabelledPlan | None]:
     """Read DATA as ``train`` takes it; the second plan is there where DATA has a validation folder of its own.
+
+    Args:
+        data: the folder or manifest.
+        class_names: the classes; those of the training images where None.
+        options: which columns of a manifest hold its labels.
 
     Raises:
         SourceError: no images of the classes are there, or DATA has none of the known layouts.
@@ -59,8 +90,9 @@ def labelled_splits(
         train = _subfolder(data, TRAIN_FOLDERS)
         validation = _subfolder(data, VALIDATION_FOLDERS)
         if train is not None:
-            held_out = read_labelled(validation, class_names, options) if validation else None
-            return read_labelled(train, class_names, options), held_out
+            training = read_labelled(train, class_names, options)
+            known = training.class_names
+            return training, read_labelled(validation, known, options, absent_ok=True) if validation else None
     return read_labelled(data, class_names, options), None
 
 
@@ -72,16 +104,19 @@ def evaluation_folder(data: Path) -> Path:
 
 
 def read_labelled(
-    data: Path, class_names: Sequence[str], options: LabelOptions | None = None, absent_ok: bool = False
+    data: Path, class_names: Sequence[str] | None, options: LabelOptions | None = None, absent_ok: bool = False
 ) -> LabelledPlan:
     """Read one folder per class, an archive of such, or a manifest; labels and names are read by a ``LabelReader``.
+
+    Folders that systems and programs make are passed over.
 
     A manifest has a column ``label``, or votes: a column for every class, named like it, that holds how many people
     chose the class or how likely it is. Images with no vote for any of the classes are left out.
 
     Args:
         data: the folder, archive, table of images or manifest.
-        class_names: the classes, in the order of the targets.
+        class_names: the classes, in the order of the targets; where None the folders' names, the labels, or of votes
+            those of the seven common emotions that have a column.
         options: which columns of a manifest hold its labels, and what labels mean.
         absent_ok: a class may be without images.
 
@@ -89,30 +124,83 @@ def read_labelled(
         SourceError: no images of the classes are there, or the manifest has neither labels nor votes.
     """
     options = options or LabelOptions()
-    reader = LabelReader(class_names, options.map_labels)
     if data.is_dir():
         plan = make_plan([str(data)])
-        skip = len(Path(data).parts)
-        folders = reader.read_names(_class_of(path, skip) for path in plan.images["path"].to_pylist())
-        targets, ignored = _one_hot(folders, class_names)
+        depth = len(data.parts)
+        folders = [folders_below(path, depth) for path in plan.images["path"].to_pylist()]
+        labelled = _of_folders(plan, folders, [each[0] if each else None for each in folders], class_names, options)
+        labelled = replace(labelled, empty_folders=_empty_folders(data, labelled))
+    elif data.is_file():
+        labelled = _of_file(data, class_names, options)
     else:
-        if not data.is_file():
-            raise SourceError(f"no such file or directory: {data}")
-        plan = plan_file(data, replace(options.source, label_column=None))
-        if is_archive(data.name) and not plan.attributes.column_names:
-            folders = reader.read_names(map(_folder_of, plan.images["path"].to_pylist()))
-            targets, ignored = _one_hot(folders, class_names)
-        else:
-            targets, ignored = _manifest_targets(data, plan.attributes, reader, options)
-    chosen = np.flatnonzero(targets.sum(axis=1) > 0)
-    labelled = LabelledPlan(plan, targets, ignored).take(chosen)
-    absent = [name for name, total in zip(class_names, labelled.targets.sum(axis=0), strict=True) if not total]
-    if absent and (len(absent) == len(class_names) or not absent_ok):
+        raise SourceError(f"no such file or directory: {data}")
+    labelled = labelled.take(np.flatnonzero(labelled.targets.sum(axis=1) > 0))
+    names = labelled.class_names
+    absent = [name for name, total in zip(names, labelled.targets.sum(axis=0), strict=True) if not total]
+    if not names:
+        raise SourceError(
+            f"{data} has no folder with images, which would be a class, and no labels; "
+            "give one folder per class, or a manifest"
+        )
+    if len(absent) == len(names) or (absent and not absent_ok):
         raise SourceError(
             f"{data} has no images of: {', '.join(absent)}; choose the classes there are with `class_names`"
-            f"{_hint_on_labels(ignored)}"
+            f"{_hint_on_labels(labelled.ignored)}"
         )
     return labelled
+
+
+def _of_folders(
+    plan: Plan,
+    folders: Sequence[tuple[str, ...]],
+    names: Sequence[str | None],
+    class_names: Sequence[str] | None,
+    options: LabelOptions,
+) -> LabelledPlan:
+    """The images of a plan by the folders of each, of which one is the name of its class."""
+    of_system = [system_folder(parts) for parts in folders]
+    kept = [row for row, name in enumerate(of_system) if not name]
+    labels = pa.array([names[row] for row in kept], pa.string())
+    reader = _reader(class_names, labels, options)
+    targets = np.zeros((len(plan), len(reader.class_names)), np.float32)
+    targets[kept], ignored = _one_hot(_texts(labels, reader), reader.class_names)
+    counted = dict(sorted(Counter(filter(None, of_system)).items()))
+    return LabelledPlan(plan, targets, ignored, reader.class_names, counted)
+
+
+def _empty_folders(data: Path, labelled: LabelledPlan) -> tuple[str, ...]:
+    entries = [entry.name for entry in os.scandir(data) if entry.is_dir() and not entry.name.startswith(".")]
+    read = LabelReader(labelled.class_names).read_names(name for name in entries if not system_folder([name]))
+    shares = labelled.targets.sum(axis=0).tolist()
+    known = {name for name, share in zip(labelled.class_names, shares, strict=True) if share}.union(labelled.ignored)
+    return tuple(sorted(set(read).difference(known)))
+
+
+def _of_file(data: Path, class_names: Sequence[str] | None, options: LabelOptions) -> LabelledPlan:
+    plan = plan_file(data, replace(options.source, label_column=None))
+    if is_archive(data.name) and not plan.attributes.column_names:
+        folders = [folders_below(path, 0) for path in plan.images["path"].to_pylist()]
+        return _of_folders(plan, folders, [each[-1] if each else None for each in folders], class_names, options)
+    labels = _label_column(data, plan.attributes, options.source.label_column)
+    if class_names is None and labels is None:
+        common = LabelReader((*SIX_EMOTIONS, NEUTRAL), options.map_labels)
+        columns = set(common.read_names(plan.attributes.column_names))
+        reader = LabelReader(in_class_order(columns.intersection(common.class_names)), options.map_labels)
+    else:
+        reader = _reader(class_names, labels, options)
+    return LabelledPlan(plan, *_manifest_targets(data, plan.attributes, reader, options), reader.class_names)
+
+
+def _reader(
+    class_names: Sequence[str] | None, labels: pa.Array | pa.ChunkedArray | None, options: LabelOptions
+) -> LabelReader:
+    """What reads labels as these classes, or as the classes that they are themselves."""
+    if class_names is None:
+        texts = [] if labels is None else clean_labels(labels).drop_null().unique().to_pylist()
+        meant = map(str, (options.map_labels or {}).values())
+        every = LabelReader(tuple(dict.fromkeys([*texts, *meant])), options.map_labels)
+        class_names = in_class_order(every.class_of(text) or text for text in texts)
+    return LabelReader(class_names, options.map_labels)
 
 
 def _hint_on_labels(ignored: dict[str, int]) -> str:
@@ -128,7 +216,7 @@ def _manifest_targets(
 ) -> tuple[NDArray[np.float32], dict[str, int]]:
     class_names, label_weight = reader.class_names, options.label_weight
     labels = _label_column(manifest, attributes, options.source.label_column)
-    has_votes = set(class_names) <= set(reader.read_names(attributes.column_names))
+    has_votes = bool(class_names) and set(class_names) <= set(reader.read_names(attributes.column_names))
     if labels is None and not has_votes:
         found = ", ".join(attributes.column_names) or "none"
         raise SourceError(
@@ -194,32 +282,8 @@ def _one_hot(labels: Sequence[str], class_names: Sequence[str]) -> tuple[NDArray
     return targets, dict(Counter(label for label in labels if label not in order))
 
 
-def split(data: LabelledPlan, fraction: float, seed: int) -> tuple[LabelledPlan, LabelledPlan]:
-    """Put ``fraction`` of every class aside for validation, at random by the seed.
-
-    Raises:
-        SourceError: a class has too few images for both sides.
-    """
-    classes = data.targets.argmax(axis=1)
-    rng = np.random.default_rng(seed)
-    aside = np.zeros(len(data), bool)
-    for number in range(data.targets.shape[1]):
-        rows = rng.permutation(np.flatnonzero(classes == number))
-        count = max(1, round(len(rows) * fraction))
-        if count >= len(rows):
-            raise SourceError("a class has fewer than two images, too few to put some aside for validation")
-        aside[rows[:count]] = True
-    return data.take(np.flatnonzero(~aside)), data.take(np.flatnonzero(aside))
-
-
-def _class_of(path: str, skip: int) -> str:
-    parts = Path(path).parts[skip:]
-    return parts[0] if len(parts) > 1 else ""
-
-
-def _folder_of(path: str) -> str:
-    """The folder that an image lies in, in an archive; its name says the class."""
-    return path.rpartition("/")[0].rpartition("/")[2]
+def _images(count: int) -> str:
+    return f"{count:,} image{'' if count == 1 else 's'}"
 
 
 def _subfolder(data: Path, names: Sequence[str]) -> Path | None:

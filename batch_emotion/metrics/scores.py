@@ -23,6 +23,7 @@ class Scores(TypedDict):
     """The scores of a model over labelled images: fractions, and ``log_loss`` in nats.
 
     Averages over classes are over those that have images. ``confusion_matrix`` counts by label (rows) and prediction.
+    ``groups`` is how many people, videos or sessions the intervals resample; without it they resample images.
     """
 
     images: int
@@ -34,6 +35,7 @@ class Scores(TypedDict):
     intervals: dict[str, Interval | None]
     per_class: dict[str, ClassScores]
     confusion_matrix: list[list[int]]
+    groups: NotRequired[int]
 
 
 class ReliabilityBin(TypedDict):

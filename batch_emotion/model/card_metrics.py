@@ -81,11 +81,30 @@ class Int8Quality(TypedDict):
     float_layers: int
 
 
+class Spread(TypedDict):
+    """A score over the folds of a cross-validation: mean, standard deviation, least and highest."""
+
+    mean: float
+    deviation: float
+    low: float
+    high: float
+
+
+class CrossValidation(TypedDict):
+    """Scores over so many folds; ``epochs`` is how many the final network was trained for."""
+
+    folds: int
+    epochs: int
+    accuracy: Spread
+    mean_recall: Spread
+
+
 class CardMetrics(TypedDict, total=False):
     """The part ``metrics`` of a card; each key is there where it was measured.
 
-    ``training``, ``validation`` and ``validation_without_duplicates`` are scores on the data of the training, and
-    ``in_training`` is how many validation images are in the training data too. ``evaluation`` and
+    ``training``, ``validation`` and ``validation_without_duplicates`` are scores on the data of the training,
+    ``in_training`` is how many validation images are in the training data too, those of the models that it started from
+    with them, and ``near_duplicates`` how many have a near-duplicate among its own. ``evaluation`` and
     ``evaluation_without_duplicates`` are those of an ``evaluate`` on the data named ``evaluated_on``, and so are
     ``agreement`` and ``left_out``; ``carried_over`` is what ``tests/bench/carry.py`` measures.
     """
@@ -94,6 +113,8 @@ class CardMetrics(TypedDict, total=False):
     validation: Scores
     validation_without_duplicates: Scores
     in_training: int
+    near_duplicates: int
+    cross_validation: CrossValidation
     calibration: Calibration
     evaluated_on: str
     evaluation: Scores

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from batch_emotion.metrics.scores import ClassScores, Interval, Scalar, Scores
-from batch_emotion.model.card_metrics import AgreementWithVotes, CardMetrics, CarriedOver, LeftOut
+from batch_emotion.model.card_metrics import AgreementWithVotes, CardMetrics, CarriedOver, CrossValidation, LeftOut
 
 _SCALARS: dict[Scalar, str] = {
     "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
+    "balanced_accuracy": "mean recall of the classes",
     "macro_f1": "macro F1",
     "ece": "calibration error (ECE, 15 bins)",
     "log_loss": "log loss",
@@ -28,6 +28,9 @@ def results_section(metrics: CardMetrics) -> str:
         "without images of the training data": metrics.get("evaluation_without_duplicates"),
     }
     parts = [_scores(trained) or "Nothing was measured."]
+    crossed = metrics.get("cross_validation")
+    if crossed:
+        parts.append(_cross_validation(crossed))
     validation = metrics.get("validation")
     if validation and validation.get("per_class"):
         parts.append("### By class, on the validation images\n\n" + _class_table(validation["per_class"]))
@@ -38,6 +41,19 @@ def results_section(metrics: CardMetrics) -> str:
         None, [_agreement(metrics.get("agreement")), carried_over, _left_out(metrics.get("left_out") or {})]
     )
     return "\n\n".join(parts)
+
+
+def _cross_validation(crossed: CrossValidation) -> str:
+    spread = [
+        f"{name} {percent(each['mean'])} on average, {percent(each['low'])} to {percent(each['high'])} over the folds "
+        f"(standard deviation {each['deviation'] * 100:.1f} points)"
+        for name, each in (("accuracy", crossed["accuracy"]), ("mean recall", crossed["mean_recall"]))
+    ]
+    return (
+        f"Validated by {crossed['folds']} folds: each part of the images was judged by a network that was trained on "
+        f"the others; {'; '.join(spread)}. The network of this bundle was then trained on all images, for "
+        f"{crossed['epochs']} epochs."
+    )
 
 
 def percent(value: float | None) -> str:
@@ -55,7 +71,9 @@ def _scores(by_name: Mapping[str, Scores | None]) -> str:
             rows.append([name, *(_scalar(key, scores) for scores in sides.values())])
     parts = [_table(["images of", *sides], rows)]
     if any(scores.get("intervals") for scores in sides.values()):
-        parts.append("In brackets: 95 % intervals, by bootstrap over the images.")
+        groups = max(scores.get("groups", 0) for scores in sides.values())
+        over = f"{groups:,} groups of images, such as people" if groups else "images"
+        parts.append(f"In brackets: 95 % intervals, by bootstrap over the {over}.")
     return "\n\n".join(parts)
 
 

@@ -1,7 +1,7 @@
 """The card for people, ``README.md`` of a bundle, written from what ``card.json`` holds.
 
 Beside the metrics it states these parts of ``training``, each where it is there: ``command``, ``recipe``, ``licence``,
-and ``about_data`` with ``name, source, licence, faults`` (a list).
+``about_data`` with ``name, source, licence, faults`` (a list), and ``ancestors``, the models that it started from.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from batch_emotion.model.ancestry import Ancestor
 from batch_emotion.model.card import Card
 from batch_emotion.model.card_results import percent, results_section
 
@@ -45,6 +46,7 @@ def human_card(card: Card) -> str:
         "In short": _in_short(card),
         "What it is for": _USES,
         "Data": _data(card),
+        "Where it comes from": _ancestry(card),
         "Recipe": _recipe(card),
         "Results": results_section(card.metrics),
         "Calibration": _calibration(card),
@@ -89,8 +91,16 @@ def _data(card: Card) -> str:
     lines = [f"{', '.join(counts)}."] if counts else []
     if training.get("unusable_images"):
         lines.append(f"{training['unusable_images']:,} images could not be decoded and were not used.")
+    groups = training.get("groups")
+    if groups:
+        there = f"; there are {groups['count']:,}" if groups["count"] else ""
+        lines.append(f"All images of one {groups['by']} are on one side{there}.")
     if card.metrics.get("in_training"):
         lines.append(f"{card.metrics['in_training']:,} of the validation images are in the training data too.")
+    if card.metrics.get("near_duplicates"):
+        lines.append(
+            f"{card.metrics['near_duplicates']:,} of them have a near-duplicate there, found by a perceptual hash."
+        )
     text = " ".join(lines)
     facts = [f"- {key.capitalize()}: {about[key]}" for key in ("name", "source", "licence") if about.get(key)]
     facts += [f"- Known fault: {fault}" for fault in about.get("faults", [])]
@@ -102,7 +112,27 @@ def _data(card: Card) -> str:
 
 
 def _origin(name: str) -> str:
+    if name.startswith("folds "):
+        return f"of them by cross-validation in {name.removeprefix('folds ')} folds"
     return "of them that were put aside" if name.startswith("split ") else f"of `{name}`"
+
+
+def _ancestry(card: Card) -> str:
+    ancestors: list[Ancestor] = card.training.get("ancestors") or []
+    if not ancestors:
+        return ""
+    lines = []
+    for each in ancestors:
+        data = each["about_data"]
+        facts = [f"data: {data.get('name') or 'not recorded'}"]
+        facts += [f"their licence: {data['licence']}"] if data.get("licence") else []
+        facts += [f"{each['images']:,} different images"] if each["images"] else []
+        facts.append(f"licence of its weights: {each['licence'] or 'not recorded'}")
+        lines.append(f"- `{each['name']}`: {'; '.join(facts)}")
+    return (
+        "The weights were not trained from nothing. They started from these models, the nearest first, whose images "
+        "count as training data wherever duplicates are looked for:\n\n" + "\n".join(lines)
+    )
 
 
 def _recipe(card: Card) -> str:
@@ -114,7 +144,9 @@ def _recipe(card: Card) -> str:
         "label_weight": "share of each target that comes from the label",
         "teachers": "teachers",
         "teacher_weight": "share of each target that comes from the teachers",
+        "recipe_name": "the recipe it follows",
         "epochs": "epochs run",
+        "kept": "epoch kept",
         "decoder": "decoder",
         "finished": "finished",
     }
@@ -164,4 +196,8 @@ def _licence(card: Card) -> str:
     weights = card.training.get("licence")
     lines = [f"The weights: {weights}."] if weights else ["No licence is stated for the weights."]
     lines.append(f"The data: {about['licence']}." if about.get("licence") else "The data's licence is not recorded.")
+    for each in card.training.get("ancestors") or []:
+        licences = {"the weights": each["licence"], "the data": each["about_data"].get("licence")}
+        told = "; ".join(f"{what}: {licence}" for what, licence in licences.items() if licence) or "not recorded"
+        lines.append(f"Of `{each['name']}`, which it started from, {told}.")
     return " ".join(line.replace("..", ".") for line in lines) + " The bundle holds no image of the data."

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.model.runtime import OnnxRuntime
+from batch_emotion.records import Pixels
 
 CALIBRATION_IMAGES, COMPARED_IMAGES = 512, 2048
 FEWEST_IMAGES = 64
@@ -38,7 +39,7 @@ class Int8Network:
     agreement: float
 
 
-def int8_network(network: Path, pixels: NDArray[np.uint8]) -> Int8Network:
+def int8_network(network: Path, pixels: Pixels) -> Int8Network:
     """Make a network compute in int8, but for so many of its first convolutions that the predictions stay the same.
 
     The first layers, whose errors reach all that follow, are where 8 bits are too few. How many of them stay in
@@ -53,7 +54,7 @@ def int8_network(network: Path, pixels: NDArray[np.uint8]) -> Int8Network:
     """
     if len(pixels) < FEWEST_IMAGES:
         raise BatchEmotionError(f"{len(pixels)} images are too few to calibrate with; {FEWEST_IMAGES} are needed")
-    pixels = np.random.default_rng(0).permutation(pixels)[: CALIBRATION_IMAGES + COMPARED_IMAGES]
+    pixels = pixels[np.random.default_rng(0).permutation(len(pixels))[: CALIBRATION_IMAGES + COMPARED_IMAGES]]
     cut = min(CALIBRATION_IMAGES, len(pixels) // 2)
     calibration, compared = pixels[:cut], pixels[cut:]
     expected = OnnxRuntime(str(network)).predict_proba(compared).argmax(axis=1)

@@ -106,7 +106,8 @@ def _group(each: Field[Any], value: Any, inner: dict[tuple[str, ...], Any]) -> A
 
 def _check_switch(each: Field[Any], name: str, values: Mapping[str, Any]) -> None:
     declaration = declared(each)
-    if declaration and declaration.flag and each.default is None and not values.get(each.name) and name != each.name:
+    is_switch = declaration is not None and declaration.group is not None and declaration.flag and each.default is None
+    if is_switch and not values.get(each.name) and name != each.name:
         raise UsageError(f"`{name}` goes with `{each.name}`; give that too")
 
 

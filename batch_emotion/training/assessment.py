@@ -2,72 +2,118 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from batch_emotion.metrics.calibration import calibration_bins
-from batch_emotion.metrics.measuring import RESAMPLES, measure
+from batch_emotion.metrics.measuring import measure
 from batch_emotion.metrics.scores import Scores
 from batch_emotion.model.card_metrics import Calibration, CardMetrics
 from batch_emotion.model.held_out import HeldOut
 from batch_emotion.records import pixel_digests
 from batch_emotion.training.calibration import (
+    apply_temperature,
     cross_fitted_ece,
     fit_temperature,
     fold_temperature,
 )
-from batch_emotion.training.fit import LabelledPixels, predict_proba
+from batch_emotion.training.fit import predict_proba
+from batch_emotion.training.pixels import LabelledPixels
 
 _FOLDS = 5
 
 
-def calibrate(model: Any, data: LabelledPixels) -> Calibration:
+Groups = NDArray[np.int64] | None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What networks answer to labelled images: probabilities float32 (N, K), targets float32 (N, K)."""
+
+    probabilities: NDArray[np.float32]
+    targets: NDArray[np.float32]
+
+    @property
+    def labels(self) -> NDArray[np.intp]:
+        """The likeliest class of each image by its target, (N,)."""
+        return np.asarray(self.targets.argmax(axis=1), np.intp)
+
+    def scaled(self, temperature: float) -> Answers:
+        """The same, of networks with this temperature."""
+        return Answers(apply_temperature(_logits(self.probabilities), temperature).astype(np.float32), self.targets)
+
+
+def answers(model: Any, data: LabelledPixels) -> Answers:
+    """What a Keras network answers to images."""
+    return Answers(predict_proba(model, data.pixels), data.targets)
+
+
+def calibrate(model: Any, validation: Answers) -> Calibration:
     """Fit a temperature to the likeliest class of each image and fold it into the network, in place.
+
+    Args:
+        model: the Keras network.
+        validation: what it, or the networks of a cross-validation, answer to images that they did not learn from.
 
     Returns:
         ``temperature``, ``ece_before``, and ``ece_after``, which is cross-fitted in so many ``folds``.
     """
-    probabilities = predict_proba(model, data.pixels)
-    logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
-    labels = data.targets.argmax(axis=1)
-    targets = np.eye(data.targets.shape[1])[labels]
+    logits, labels = _logits(validation.probabilities), validation.labels
+    targets = np.eye(logits.shape[1])[labels]
     temperature = fit_temperature(logits, targets)
     fold_temperature(model, temperature)
     return {
         "temperature": round(temperature, 4),
-        "ece_before": round(calibration_bins(probabilities, labels).error, 4),
+        "ece_before": round(calibration_bins(validation.probabilities, labels).error, 4),
         "ece_after": round(cross_fitted_ece(logits, targets, _FOLDS), 4),
         "folds": _FOLDS,
     }
 
 
-def answers(model: Any, validation: LabelledPixels, class_names: tuple[str, ...]) -> HeldOut:
-    """What a network answers to the validation images of which more than half of the target is for one class."""
-    clear = np.flatnonzero(validation.targets.max(axis=1) > 0.5)
-    judged = validation.take(clear)
-    return HeldOut(class_names, judged.targets.argmax(axis=1), predict_proba(model, judged.pixels))
+def held_out(validation: Answers, class_names: tuple[str, ...]) -> HeldOut:
+    """The answers to images of which more than half of the target is for one class."""
+    clear = validation.targets.max(axis=1) > 0.5
+    return HeldOut(class_names, validation.labels[clear], validation.probabilities[clear])
 
 
-def assess(model: Any, train: LabelledPixels, validation: LabelledPixels, class_names: tuple[str, ...]) -> CardMetrics:
+def _logits(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.log(np.maximum(probabilities, np.finfo(np.float32).tiny)), np.float32)
+
+
+def assess(
+    train: Answers, validation: Answers, class_names: tuple[str, ...], known: NDArray[np.bool_], groups: Groups = None
+) -> CardMetrics:
     """The scores of a card: of both sides, and of the validation images that are not among the training images.
 
     Args:
-        model: the trained Keras network.
-        train: what it learned from.
-        validation: what it was watched on.
+        train: what the network answers to the images that it learned from.
+        validation: what it, or the networks of a cross-validation, answer to others.
         class_names: its outputs.
+        known: of each validation image, whether the same pixels are in the training data.
+        groups: of each validation image the person, video or session, for the intervals.
     """
-    known = np.isin(pixel_digests(validation.pixels), pixel_digests(train.pixels))
     metrics: CardMetrics = {
-        "training": _scores(model, train, class_names, resamples=0),
-        "validation": _scores(model, validation, class_names),
+        "training": measure(train.probabilities, train.labels, class_names, resamples=0),
+        "validation": _judged(validation, class_names, np.ones(len(known), bool), groups),
         "in_training": int(known.sum()),
     }
     if known.any() and not known.all():
-        metrics["validation_without_duplicates"] = _scores(model, validation.take(np.flatnonzero(~known)), class_names)
+        metrics["validation_without_duplicates"] = _judged(validation, class_names, ~known, groups)
     return metrics
 
 
-def _scores(model: Any, data: LabelledPixels, class_names: tuple[str, ...], resamples: int = RESAMPLES) -> Scores:
-    return measure(predict_proba(model, data.pixels), data.targets.argmax(axis=1), class_names, resamples)
+def _judged(found: Answers, class_names: tuple[str, ...], rows: NDArray[np.bool_], groups: Groups) -> Scores:
+    clusters = None if groups is None else groups[rows]
+    scores = measure(found.probabilities[rows], found.labels[rows], class_names, clusters=clusters)
+    if clusters is not None:
+        scores["groups"] = len(np.unique(clusters))
+    return scores
+
+
+def in_training(validation: LabelledPixels, known: Collection[str]) -> NDArray[np.bool_]:
+    """Of each image, whether the digest of its pixels is among those known."""
+    return np.array([digest in known for digest in pixel_digests(validation.pixels)], bool)

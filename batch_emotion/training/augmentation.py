@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from batch_emotion.options.train import Augmentation
+from batch_emotion.options.recipe import Augmentation
 
 
 def augment(images: Any, ranges: Augmentation, seed: tuple[int, Any]) -> Any:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from batch_emotion.storage.commits import committing
 
 Epoch = dict[str, float]
-"""One line of the history: epoch, accuracy, loss, val_accuracy, val_loss."""
+"""One line of the history: epoch, accuracy, loss, val_accuracy, val_loss, val_mean_recall."""
+
+Judge = Literal["loss", "recall"]
 
 
 def read_history(path: Path) -> list[Epoch]:
@@ -18,13 +20,15 @@ def read_history(path: Path) -> list[Epoch]:
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
+    return [{key: float(value) for key, value in row.items() if value} for row in rows]
 
 
 def write_history(history: list[Epoch], path: Path) -> None:
     """Write one line per epoch as CSV."""
     with committing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(history[0]))
+        columns = dict.fromkeys(key for line in history for key in line)  # an older version's lines have fewer
+        writer = csv.DictWriter(file, list(columns))
         writer.writeheader()
         writer.writerows({key: f"{value:.6g}" for key, value in line.items()} for line in history)
 
@@ -40,16 +44,25 @@ def weights_file(folder: Path, epochs: int) -> Path:
 
 
 def best_weights_file(folder: Path) -> Path:
-    """The weights of the epoch with the least validation loss."""
+    """The weights of the best epoch."""
     return folder / "best.weights.h5"
 
 
-def commit_epoch(model: Any, kept: Any, history: list[Epoch], folder: Path) -> None:
+def best_epoch(history: list[Epoch], judge: Judge) -> int:
+    """The number of the best epoch, from 1: the first with the least validation loss, or the highest mean recall."""
+
+    def worth(line: Epoch) -> float:
+        return -line["val_loss"] if judge == "loss" else line.get("val_mean_recall", 0.0)
+
+    return history.index(max(history, key=worth)) + 1
+
+
+def commit_epoch(model: Any, kept: Any, history: list[Epoch], folder: Path, judge: Judge = "loss") -> None:
     """Save the networks first and the history last: the history names the checkpoint that counts."""
     epochs = len(history)
     _save(model.save, checkpoint_file(folder, epochs))
     _save(kept.save_weights, weights_file(folder, epochs))
-    if min(history, key=lambda line: line["val_loss"]) is history[-1]:
+    if "val_loss" in history[-1] and best_epoch(history, judge) == epochs:
         _save(kept.save_weights, best_weights_file(folder))
     write_history(history, folder / "history.csv")
     checkpoint_file(folder, epochs - 1).unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_emotion.options.train import Degradation
+from batch_emotion.options.recipe import Degradation
 
 _LEAST_BLUR = 0.1
 

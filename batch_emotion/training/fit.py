@@ -5,63 +5,81 @@ Every random choice is drawn from (seed, epoch, step), so that a resumed epoch i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.model.architectures import with_mirror
-from batch_emotion.options.train import Recipe
-from batch_emotion.training.augmentation import augment, mixup
+from batch_emotion.options.recipe import Recipe
+from batch_emotion.records import Pixels
+from batch_emotion.training.batches import steps_of, training_batches
 from batch_emotion.training.checkpoints import (
     Epoch,
+    best_epoch,
     best_weights_file,
     checkpoint_file,
     commit_epoch,
     read_history,
     weights_file,
 )
-from batch_emotion.training.degradation import degrade
 from batch_emotion.training.normalization import fuse_normalization, fused_batch_normalization
-from batch_emotion.training.sampling import epoch_order
+from batch_emotion.training.optimization import freeze_body, optimizer_of, unfreeze
+from batch_emotion.training.pixels import LabelledPixels
+
+_TINY = 1e-7
 
 
 @dataclass(frozen=True)
-class LabelledPixels:
-    """Decoded images and what they show: pixels uint8 (N, H, W, C), targets float32 (N, K) whose rows sum to 1."""
+class Pace:
+    """How fast an epoch went, and the seconds that those to come will take if they are as fast."""
 
-    pixels: NDArray[np.uint8]
-    targets: NDArray[np.float32]
+    seconds: float
+    images_per_second: float
+    seconds_left: float
 
-    def __len__(self) -> int:
-        return len(self.targets)
 
-    def take(self, rows: NDArray[np.int64]) -> LabelledPixels:
-        """The images of these rows, in their order."""
-        return LabelledPixels(self.pixels[rows], self.targets[rows])
+OnEpoch = Callable[[Epoch, Pace], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to.
+
+    Attributes:
+        model: the float32 network that is kept.
+        history: a line for each epoch.
+        kept: the epoch, from 1, that the network is of.
+    """
+
+    model: Any
+    history: list[Epoch]
+    kept: int
 
 
 def fit(
     build: Callable[[], Any],
     train: LabelledPixels,
-    validation: LabelledPixels,
+    validation: LabelledPixels | None,
     recipe: Recipe,
     checkpoints: Path,
-    on_epoch: Callable[[Epoch], None],
-) -> tuple[Any, list[Epoch]]:
-    """Train a network, or carry on from the last checkpoint; gives the trained float32 model and its history.
+    on_epoch: OnEpoch = lambda line, pace: None,
+    last: int | None = None,
+) -> Trained:
+    """Train a network, or carry on from the last checkpoint.
 
     Args:
         build: makes the uncompiled Keras model, with a softmax at its end, in the dtype policy of the moment.
         train: what to learn from.
-        validation: what to watch.
+        validation: what to watch; without it the last epoch is kept.
         recipe: how.
         checkpoints: a folder for the last checkpoint (with optimizer state), the best weights and ``history.csv``.
         on_epoch: called with every new line of the history.
+        last: the epoch to stop after, where that is before the recipe's end.
     """
     import keras
 
@@ -74,35 +92,55 @@ def fit(
         model = keras.models.load_model(checkpoint, custom_objects={fused.__name__: fused}, safe_mode=True)
         kept.load_weights(weights_file(checkpoints, len(history)))
     else:
-        model = _build_for_training(build, recipe)
+        model = new_model(build, recipe, len(train))
         model.set_weights(kept.get_weights())
-        model.compile(_optimizer(recipe, len(train)), _loss(recipe), weighted_metrics=["accuracy"])
-    kept.compile(loss=_loss(recipe), weighted_metrics=["accuracy"])
     weights = _class_weights(train.targets) if recipe.class_weights else None
-    for epoch in range(len(history), recipe.epochs):
-        if _has_stalled(history, recipe.patience):
+    epochs = min(recipe.epochs, last or recipe.epochs)
+    for epoch in range(len(history), epochs):
+        if _has_stalled(history, recipe):
             break
+        started = perf_counter()
+        if recipe.frozen and epoch == recipe.frozen:
+            unfreeze(model)
+            _compile(model, recipe, len(train), epoch)
         _reseed(model, recipe.seed, epoch)
-        figures = _train_epoch(model, kept, training_batches(train, recipe, epoch, weights), recipe.ema)
-        watched = _evaluate(kept, validation)
+        figures, images = _train_epoch(model, kept, training_batches(train, recipe, epoch, weights), recipe.ema)
+        trained = perf_counter()
+        watched = {} if validation is None else _watch(kept, validation, recipe.label_smoothing)
         line = {"epoch": epoch + 1.0} | figures | {f"val_{key}": value for key, value in watched.items()}
         history.append(line)
-        commit_epoch(model, kept, history, checkpoints)
-        on_epoch(line)
-    if recipe.patience is not None:
+        commit_epoch(model, kept, history, checkpoints, recipe.judge)
+        taken = perf_counter() - started
+        on_epoch(line, Pace(taken, images / (trained - started), taken * (epochs - epoch - 1)))
+    keeps_best = validation is not None and (recipe.keep == "best" or recipe.patience is not None)
+    if keeps_best:
         kept.load_weights(best_weights_file(checkpoints))
-    return with_mirror(kept) if recipe.mirror else kept, history
+    number = best_epoch(history, recipe.judge) if keeps_best else len(history)
+    return Trained(with_mirror(kept) if recipe.mirror else kept, history, number)
 
 
-def _build_for_training(build: Callable[[], Any], recipe: Recipe) -> Any:
+def new_model(build: Callable[[], Any], recipe: Recipe, images: int) -> Any:
+    """A network compiled to be trained on so many images."""
     import keras
 
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if recipe.precision == "mixed" else "float32")
     try:
-        return fuse_normalization(build())
+        model = fuse_normalization(build())
     finally:
         keras.config.set_dtype_policy(policy)
+    if recipe.frozen:
+        freeze_body(model)
+    _compile(model, recipe, images, 0)
+    return model
+
+
+def _compile(model: Any, recipe: Recipe, images: int, epoch: int) -> None:
+    import keras
+
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
+    optimizer = optimizer_of(recipe, steps_of(recipe, images), epoch)
+    model.compile(optimizer, loss, weighted_metrics=["accuracy"])
 
 
 def _reseed(model: Any, seed: int, epoch: int) -> None:
@@ -113,32 +151,8 @@ def _reseed(model: Any, seed: int, epoch: int) -> None:
             generator.state.assign([seed * 1_000 + number, epoch * 1_000_000])
 
 
-def _optimizer(recipe: Recipe, images: int) -> Any:
-    import keras
-
-    rate: Any = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        steps = math.ceil(images / recipe.batch_size)
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, max(1, steps * (recipe.epochs - 1)), warmup_target=recipe.learning_rate, warmup_steps=steps
-        )
-    decay = recipe.weight_decay or None
-    if recipe.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
-    else:
-        optimizer = keras.optimizers.Adam(rate, weight_decay=decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
-
-
-def _loss(recipe: Recipe) -> Any:
-    import keras
-
-    return keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
-
-
-def _train_epoch(model: Any, kept: Any, batches: Any, momentum: float) -> dict[str, float]:
-    """One pass; ``kept`` follows the model's weights as a running average, or takes them over at the end."""
+def _train_epoch(model: Any, kept: Any, batches: Any, momentum: float) -> tuple[dict[str, float], int]:
+    """One pass, and its images; ``kept`` follows the weights as a running average, or takes them over at the end."""
     import tensorflow as tf
 
     def follow() -> None:
@@ -155,78 +169,38 @@ def _train_epoch(model: Any, kept: Any, batches: Any, momentum: float) -> dict[s
             average()
     if not momentum:
         kept.set_weights(model.get_weights())
-    return _mean(figures, sizes)
+    means = {key: float(np.average([each[key] for each in figures], weights=sizes)) for key in ("accuracy", "loss")}
+    return means, sum(sizes)
 
 
-def _evaluate(model: Any, data: LabelledPixels, batch_size: int = 256) -> dict[str, float]:
-    figures: list[dict[str, float]] = []
-    sizes: list[int] = []
-    for start in range(0, len(data), batch_size):
-        rows = slice(start, start + batch_size)
-        pixels, targets = data.pixels[rows].astype(np.float32), data.targets[rows]
-        figures.append(model.test_on_batch(pixels, targets, return_dict=True))
-        sizes.append(len(targets))
-    return _mean(figures, sizes)
+def _watch(model: Any, data: LabelledPixels, label_smoothing: float) -> dict[str, float]:
+    """Accuracy, loss and mean recall of a network; the loss is that of its training."""
+    probabilities = np.clip(predict_proba(model, data.pixels).astype(np.float64), _TINY, 1 - _TINY)
+    smoothed = data.targets * (1 - label_smoothing) + label_smoothing / data.targets.shape[1]
+    labels = data.targets.argmax(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    images = np.bincount(labels, minlength=data.targets.shape[1])
+    recalls = np.bincount(labels, right, len(images))[images > 0] / images[images > 0]
+    return {
+        "accuracy": float(right.mean()),
+        "loss": float(-(smoothed * np.log(probabilities)).sum(axis=1).mean()),
+        "mean_recall": float(recalls.mean()),
+    }
 
 
-def predict_proba(model: Any, pixels: NDArray[np.uint8], batch_size: int = 256) -> NDArray[np.float32]:
+def predict_proba(model: Any, pixels: Pixels, batch_size: int = 256) -> NDArray[np.float32]:
     """Probabilities, float32 (N, K), of uint8 pixels (N, H, W, C) under a Keras model."""
     starts = range(0, len(pixels), batch_size)
     batches = (pixels[start : start + batch_size].astype(np.float32) for start in starts)
     return np.concatenate([np.asarray(model.predict_on_batch(batch)) for batch in batches])
 
 
-def _mean(figures: list[dict[str, float]], sizes: list[int]) -> dict[str, float]:
-    return {key: float(np.average([each[key] for each in figures], weights=sizes)) for key in ("accuracy", "loss")}
-
-
-def _has_stalled(history: list[Epoch], patience: int | None) -> bool:
-    if patience is None or not history:
+def _has_stalled(history: list[Epoch], recipe: Recipe) -> bool:
+    if recipe.patience is None or not history or "val_loss" not in history[-1]:
         return False
-    best = min(history, key=lambda line: line["val_loss"])
-    return history[-1]["epoch"] - best["epoch"] >= patience
+    return len(history) - best_epoch(history, recipe.judge) >= recipe.patience
 
 
 def _class_weights(targets: NDArray[np.float32]) -> NDArray[np.float32]:
     share = targets.mean(axis=0)
     return np.where(share > 0, 1 / (len(share) * np.maximum(share, 1e-9)), 0).astype(np.float32)
-
-
-def training_batches(
-    data: LabelledPixels, recipe: Recipe, epoch: int, class_weights: NDArray[np.float32] | None = None
-) -> Any:
-    """One epoch as a ``tf.data.Dataset``, shuffled and varied by (seed, epoch, step).
-
-    Yields:
-        float32 images (B, H, W, C) of 0-255, float32 targets (B, K), float32 weights (B,).
-    """
-    import tensorflow as tf
-
-    order = epoch_order(data.targets, recipe.balance, np.random.default_rng([recipe.seed, epoch]))
-    shape = data.pixels.shape[1:]
-    how = recipe.augmentation
-
-    def gather(start: np.int64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        rows = order[start : start + recipe.batch_size]
-        targets = data.targets[rows]
-        weights = np.ones(len(rows), np.float32) if class_weights is None else targets @ class_weights
-        pixels = data.pixels[rows]
-        if recipe.degradation.is_on:
-            pixels = degrade(pixels, recipe.degradation, np.random.default_rng([recipe.seed, epoch, int(start)]))
-        return pixels, targets, weights
-
-    def batch(start: Any) -> Any:
-        pixels, targets, weights = tf.numpy_function(gather, [start], [tf.uint8, tf.float32, tf.float32])
-        images = tf.cast(tf.ensure_shape(pixels, (None, *shape)), tf.float32)
-        targets = tf.ensure_shape(targets, (None, data.targets.shape[1]))
-        draw = (recipe.seed * 100_003 + epoch, start)
-        images = augment(images, how, draw)
-        if how.mixup:
-            images, targets = mixup(images, targets, how.mixup, draw)
-        return images, targets, tf.ensure_shape(weights, (None,))
-
-    options = tf.data.Options()
-    options.autotune.enabled = False  # nothing to tune, and its thread can hold up the end of an epoch
-    starts = tf.data.Dataset.range(0, len(data), recipe.batch_size)
-    batch = tf.autograph.experimental.do_not_convert(batch)  # it would leave a file in /tmp
-    return starts.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4).with_options(options)

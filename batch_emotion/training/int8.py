@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.model.bundle import INT8_FILE, Bundle, load_bundle
 from batch_emotion.model.card_metrics import CardMetrics, Int8Quality
@@ -12,7 +15,7 @@ from batch_emotion.model.model_card import human_card
 from batch_emotion.model.quantization import AGREEMENT, int8_network
 from batch_emotion.model.runtime import OnnxRuntime
 from batch_emotion.storage.commits import commit_text, committing, file_sha256
-from batch_emotion.training.fit import LabelledPixels
+from batch_emotion.training.pixels import LabelledPixels
 
 ACCURACY_LOSS = 0.002
 """By how much the accuracy may be lower than that of the float32 network."""
@@ -50,7 +53,7 @@ def add_int8(folder: Path, calibration: LabelledPixels, check: LabelledPixels, d
 
 def _measure(float32: Path, int8: bytes, float_layers: int, check: LabelledPixels, data: str) -> Int8Quality:
     labels = check.targets.argmax(axis=1)
-    before, after = (OnnxRuntime(each).predict_proba(check.pixels).argmax(axis=1) for each in (str(float32), int8))
+    before, after = (_predicted(OnnxRuntime(each), check) for each in (str(float32), int8))
     return {
         "data": data,
         "images": len(labels),
@@ -59,6 +62,11 @@ def _measure(float32: Path, int8: bytes, float_layers: int, check: LabelledPixel
         "float32_accuracy": round(float((before == labels).mean()), 5),
         "float_layers": float_layers,
     }
+
+
+def _predicted(runtime: OnnxRuntime, data: LabelledPixels) -> NDArray[np.intp]:
+    batches = (data.pixels[start : start + 256] for start in range(0, len(data), 256))
+    return np.concatenate([runtime.predict_proba(batch).argmax(axis=1) for batch in batches])
 
 
 def _put_on_card(bundle: Bundle, folder: Path, quality: Int8Quality) -> None:

@@ -29,7 +29,7 @@ def fused_batch_normalization() -> Any:
 
     class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
         def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-            if not training:
+            if not (training and self.trainable):
                 return super().call(inputs, training=training, mask=mask)
             nothing = tf.zeros(0)
             outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(

@@ -57,6 +57,19 @@ def epoch_order(targets: NDArray[np.float32], balance: float, rng: np.random.Gen
     return shuffled[rng.permutation(np.minimum(drawn, len(targets) - 1))]
 
 
+def epoch_rows(targets: NDArray[np.float32], balance: float, seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    """The ``count`` images of an epoch, from 0, in the order of training.
+
+    Epochs are cut from passes over all images, each in an order of its own, so that an epoch may be shorter or longer
+    than a pass and every image is still drawn as often as ``epoch_order`` says.
+    """
+    images = len(targets)
+    first, last = epoch * count // images, ((epoch + 1) * count - 1) // images
+    passes = [epoch_order(targets, balance, np.random.default_rng([seed, number])) for number in range(first, last + 1)]
+    start = epoch * count - first * images
+    return np.concatenate(passes)[start : start + count]
+
+
 def _draw_weights(targets: NDArray[np.float32], balance: float) -> NDArray[np.float64]:
     """How likely each image is to be drawn, (N,), summing to 1."""
     shares = targets.mean(axis=0, dtype=np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -37,7 +37,8 @@ def write_bundle(
     metrics: CardMetrics,
     training: dict[str, Any],
     history: list[Epoch],
-    train_hashes: Sequence[str],
+    curves: bytes,
+    train_hashes: Iterable[str],
     held_out: HeldOut,
     golden: NDArray[np.uint8],
     summary: str,
@@ -54,7 +55,8 @@ def write_bundle(
         metrics: of the card.
         training: the recipe.
         history: a line per epoch.
-        train_hashes: a digest of each decoded training image.
+        curves: a picture of it, PNG.
+        train_hashes: a digest of each decoded training image, those of the models that it started from with them.
         held_out: its answers to the validation images.
         golden: uint8 (N, H, W, C), the inputs of the golden predictions.
         summary: the card's one line.
@@ -74,13 +76,13 @@ def write_bundle(
         _save_without_optimizer(model, folder / "model.keras")
         (folder / "model.onnx").write_bytes(network)
         write_history(history, folder / "history.csv")
-        draw_curves(history, folder / "curves.png")
+        (folder / "curves.png").write_bytes(curves)
         (folder / "train_hashes").write_text("".join(f"{text}\n" for text in sorted(set(train_hashes))), "ascii")
         held_out.write(folder / FILE)
         _write_golden(expected, class_names, folder / "golden.csv")
         card = Card(
             name=out.name,
-            summary=summary or f"{architecture}, {metrics['validation']['accuracy']:.1%} on its validation images",
+            summary=summary or _summary(architecture, metrics),
             architecture=architecture,
             class_names=class_names,
             input=spec,
@@ -97,6 +99,14 @@ def write_bundle(
         (folder / "README.md").write_text(human_card(card), encoding="utf-8")
 
 
+def _summary(architecture: str, metrics: CardMetrics) -> str:
+    found = metrics["validation"]
+    return (
+        f"{architecture}, {found['accuracy']:.1%} of its validation images right, mean recall "
+        f"{found['balanced_accuracy']:.1%}"
+    )
+
+
 def _save_without_optimizer(model: Any, path: Path) -> None:
     bare = type(model).from_config(model.get_config())
     bare.set_weights(model.get_weights())
@@ -109,19 +119,3 @@ def _write_golden(expected: NDArray[np.float32], class_names: Sequence[str], pat
         writer.writerow(["input", *(f"p_{name}" for name in class_names)])
         for number, row in enumerate(expected):
             writer.writerow([number, *(f"{value:.7f}" for value in row)])
-
-
-def draw_curves(history: list[Epoch], path: Path) -> None:
-    """Draw loss and accuracy on both sides over the epochs, as PNG."""
-    from matplotlib.figure import Figure
-
-    epochs = [line["epoch"] for line in history]
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    for axes, key in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        axes.plot(epochs, [line[key] for line in history], marker=".", label="training (augmented)", color="#0072b2")
-        axes.plot(epochs, [line[f"val_{key}"] for line in history], marker=".", label="validation", color="#d55e00")
-        axes.set(xlabel="epoch", ylabel=key)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
-        axes.legend()
-    figure.savefig(path, dpi=110, metadata={"Software": None})

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from batch_emotion.errors import UsageError
 from batch_emotion.model.bundle import Bundle
 from batch_emotion.model.runtime import open_runtime
-from batch_emotion.records import InputSpec
-from batch_emotion.training.fit import LabelledPixels
+from batch_emotion.records import InputSpec, Pixels
+from batch_emotion.training.pixels import LabelledPixels
 
 _BATCH = 256
 
@@ -50,12 +50,12 @@ def teach(
     return LabelledPixels(data.pixels, ((1 - weight) * data.targets + weight * seen).astype(np.float32))
 
 
-def _seen(pixels: NDArray[np.uint8], teacher: Bundle, class_names: Sequence[str]) -> NDArray[np.float64]:
+def _seen(pixels: Pixels, teacher: Bundle, class_names: Sequence[str]) -> NDArray[np.float64]:
     runtime = open_runtime(teacher, "auto")
     columns = [teacher.card.class_names.index(name) for name in class_names]
     seen = np.empty((len(pixels), len(class_names)))
     for start in range(0, len(pixels), _BATCH):
-        batch = np.asarray(pixels[start : start + _BATCH])
+        batch = pixels[start : start + _BATCH]
         both = runtime.predict_proba(np.concatenate([batch, batch[:, :, ::-1]]))[:, columns].astype(np.float64)
         both /= both.sum(axis=1, keepdims=True)
         seen[start : start + _BATCH] = both.reshape(2, len(batch), -1).mean(axis=0)

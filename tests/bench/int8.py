@@ -20,8 +20,8 @@ from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.quantization import CALIBRATION_IMAGES, COMPARED_IMAGES
 from batch_emotion.options.images import Limits
 from batch_emotion.records import Status
-from batch_emotion.training.fit import LabelledPixels
 from batch_emotion.training.int8 import add_int8
+from batch_emotion.training.pixels import LabelledPixels
 
 
 def pixels_of(bundle: Bundle, folder: Path, most: int | None = None) -> LabelledPixels:

@@ -1,18 +1,33 @@
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from batch_emotion import PredictOptions, SampleOptions, TrainOptions, predict, sample, train
+from batch_emotion import (
+    EvaluateOptions,
+    PredictOptions,
+    SampleOptions,
+    SplitOptions,
+    TrainOptions,
+    evaluate,
+    predict,
+    sample,
+    train,
+)
 from batch_emotion.commands.models import verify
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.model import quantization
+from batch_emotion.model.ancestry import lineage
 from batch_emotion.model.held_out import held_out_moments
 from batch_emotion.options.images import ManifestOptions
-from batch_emotion.options.train import Degradation, LabelOptions, Recipe
+from batch_emotion.options.recipe import Degradation, Recipe
+from batch_emotion.options.train import LabelOptions
 from batch_emotion.training import int8
 from tests.images.pictures import wide_bmp
+from tests.support.frames import write_frames
 from tests.support.lean import without_tensorflow
 
 
@@ -81,18 +96,18 @@ def test_training_resumes_from_its_checkpoint(tmp_path: Path, faces: Path) -> No
         pass
 
     def kill(line: str) -> None:
-        if line.startswith("epoch 1/"):
+        if line.split()[0] == "1/2":
             raise Killed
 
     with pytest.raises(Killed):
         train(options, kill)
     assert not (tmp_path / "model").exists()
     other = TrainOptions(faces, tmp_path / "model", recipe=Recipe(epochs=2, seed=5), resume=True)
-    with pytest.raises(OutputMismatch, match="recipe"):
+    with pytest.raises(OutputMismatch, match="made in another way: `seed` was 0 and is 5; the training images are oth"):
         train(other)
     said: list[str] = []
     train(options, said.append)
-    assert [line[:9] for line in said if line.startswith("epoch")] == ["epoch 2/2"]
+    assert [line.split()[0] for line in said if "/2 " in line] == ["2/2"]
 
 
 def test_senseless_training_is_refused_before_any_work(tmp_path: Path, faces: Path) -> None:
@@ -158,3 +173,101 @@ def test_a_teacher_of_other_pixels_is_refused_before_any_work(tmp_path: Path, fa
     with pytest.raises(UsageError, match="emotion-7 wants other pixels"):
         train(TrainOptions(faces, tmp_path / "m", teachers=("emotion-7",)))
     assert not list(tmp_path.glob("m*/*"))
+
+
+def test_people_stay_on_one_side_and_the_card_says_so(tmp_path: Path) -> None:
+    write_frames(tmp_path / "faces", people=16, each=4, classes=("happy", "sad"))
+    split = SplitOptions(group_regex=r"(p\d+)_")
+    card = train(TrainOptions(tmp_path / "faces", tmp_path / "m", split=split, recipe=Recipe(epochs=1))).bundle.card
+    assert card.class_names == ("happy", "sad")
+    assert card.metrics["near_duplicates"] == 0
+    assert card.training["groups"] == {"by": "group by the paths", "count": 16}
+    people = card.metrics["validation"]["groups"]
+    assert card.metrics["validation"]["images"] == 4 * people
+    page = (tmp_path / "m" / "README.md").read_text()
+    assert f"95 % intervals, by bootstrap over the {people} groups of images, such as people." in page
+    assert "mean recall of the classes" in page
+
+
+def test_folds_judge_every_image_and_the_network_learns_from_all(tmp_path: Path) -> None:
+    write_frames(tmp_path / "faces", people=12, each=3, classes=("happy", "sad"))
+    split = SplitOptions(folds=3, group_regex=r"(p\d+)_")
+    options = TrainOptions(tmp_path / "faces", tmp_path / "m", split=split, recipe=Recipe(epochs=2), resume=True)
+
+    class Killed(Exception):
+        pass
+
+    def kill(line: str) -> None:
+        if line == "fold 3 of 3":
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(options, kill)
+    said: list[str] = []
+    result = train(options, said.append)
+    assert [line[:7] for line in said if line.startswith("fold ")] == ["fold 1:", "fold 2:", "fold 3 ", "fold 3:"]
+    metrics = result.bundle.card.metrics
+    assert metrics["validation"]["images"] == metrics["training"]["images"] == 36
+    crossed = metrics["cross_validation"]
+    assert crossed["folds"] == 3
+    assert len(result.history) == crossed["epochs"]
+    assert crossed["accuracy"]["low"] <= metrics["validation"]["accuracy"] <= crossed["accuracy"]["high"]
+    assert len(result.bundle.train_digests() or ()) == 36
+    assert verify(result.bundle).passed
+    assert "Validated by 3 folds" in (tmp_path / "m" / "README.md").read_text()
+
+
+def test_a_fine_tuned_network_knows_where_it_comes_from(tmp_path: Path, faces: Path) -> None:
+    (tmp_path / "a.toml").write_text('licence = "CC0"\n[data]\nname = "drawn faces"\nlicence = "MIT"\n')
+    first = train(TrainOptions(faces, tmp_path / "first", recipe=Recipe(epochs=1), about=tmp_path / "a.toml")).bundle
+    other = tmp_path / "other"
+    sample(SampleOptions(other, count=4, seed=5))
+    (other / "happy").rename(other / "joy")
+    (other / "sad").rename(other / "contempt")
+    said: list[str] = []
+    options = TrainOptions(
+        other, tmp_path / "second", initial=str(tmp_path / "first"), recipe=Recipe(epochs=1, steps=2)
+    )
+    second = train(options, said.append).bundle
+    assert second.card.class_names == ("angry", "disgust", "fear", "joy", "surprise", "contempt")
+    assert second.card.architecture == "seed-cnn"
+    assert any(line.startswith("recipe fine-tune: `architecture` seed-cnn, ") for line in said)
+    assert second.card.training["recipe"]["learning_rate"] == 0.01
+    assert (second.train_digests() or set()) > (first.train_digests() or set())
+    assert second.card.training["ancestors"] == [
+        {
+            "name": "first",
+            "sha256": first.sha256,
+            "licence": "CC0",
+            "about_data": {"name": "drawn faces", "source": "", "licence": "MIT", "faults": []},
+            "images": len(first.train_digests() or ()),
+        }
+    ]
+    page = (tmp_path / "second" / "README.md").read_text()
+    assert "- `first`: data: drawn faces; their licence: MIT; " in page
+    assert "Of `first`, which it started from, the weights: CC0; the data: MIT." in page
+
+    assert [each["name"] for each in lineage(second)] == ["second", "first"]
+    evaluated = evaluate(EvaluateOptions(faces, tmp_path / "e", model=str(tmp_path / "second"))).evaluation
+    assert evaluated["in_training"]["images"] == 30  # six of each class; the second has none that means sad
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"recipe_name": "fine-tune"}, "`recipe_name` fine-tune starts from a model"),
+        ({"recipe": Recipe(epochs=2, frozen=2)}, "`frozen` must be less than `epochs`"),
+        ({"split": SplitOptions(folds=2), "int8": True}, "`int8` is checked on validation images"),
+        ({"split": SplitOptions(folds=2), "validation": Path("x")}, "give it or `validation`"),
+        ({"split": SplitOptions(group_regex="(")}, "no regular expression"),
+        ({"split": SplitOptions(group_regex="nothing")}, "is found in no path, such as "),
+        ({"split": SplitOptions(group_column="person")}, "the data are folders, which `group_regex` is for"),
+        ({"split": SplitOptions(group_column="person", group_regex="x")}, "give one of them"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    changes: dict[str, Any], message: str, tmp_path: Path, faces: Path
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        train(replace(TrainOptions(faces, tmp_path / "m"), **changes))
+    assert not (tmp_path / "m").exists()

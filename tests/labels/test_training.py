@@ -1,12 +1,11 @@
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion.errors import SourceError
-from batch_emotion.labels.training import labelled_splits, read_labelled, split
+from batch_emotion.labels.training import labelled_splits, read_labelled
 from batch_emotion.options.images import ManifestOptions
 from batch_emotion.options.train import LabelOptions
 
@@ -79,17 +78,57 @@ def test_a_class_without_images_is_named(tmp_path: Path) -> None:
         read_labelled(_images(tmp_path, {"a": 1, "b": 1}), ("a", "b", "c"))
 
 
-def test_the_split_is_stratified_seeded_and_complete(tmp_path: Path) -> None:
-    data = read_labelled(_images(tmp_path, {"a": 50, "b": 10}), ("a", "b"))
-    train, aside = split(data, 0.2, seed=1)
-    assert aside.targets.sum(axis=0).tolist() == [10, 2]
-    paths = train.plan.images["path"].to_pylist() + aside.plan.images["path"].to_pylist()
-    assert sorted(paths) == sorted(data.plan.images["path"].to_pylist())
-    again = split(data, 0.2, seed=1)[1].plan.images["path"]
-    other = split(data, 0.2, seed=2)[1].plan.images["path"]
-    assert again == aside.plan.images["path"]
-    assert other != again
-    assert np.all(train.plan.images["index"].to_numpy() == np.arange(len(train)))
+def test_the_classes_are_those_of_the_folders_in_the_order_of_the_seed(tmp_path: Path) -> None:
+    _images(tmp_path, {"Neutral": 1, "happiness": 2, "contempt": 3, "ANGRY": 1})
+    (tmp_path / "fear").mkdir()
+    (tmp_path / "stray.jpg").write_bytes(b"x")
+    (tmp_path / "notes.txt").write_bytes(b"x")
+    data = read_labelled(tmp_path, None)
+    assert data.counts == {"angry": 1, "happiness": 2, "contempt": 3, "neutral": 1}
+    assert list(data.counts) == ["angry", "happiness", "contempt", "neutral"]
+    assert data.remarks() == [
+        "left out: 1 image with no label",
+        "left out: the folder fear, without images",
+        "left out: 1 file that is no image",
+    ]
+
+
+def test_folders_of_systems_are_no_classes_at_any_depth(tmp_path: Path) -> None:
+    _images(tmp_path, {"a": 2, "b": 1, "@eaDir": 4, "__MACOSX": 1, "Thumbnails": 1, ".ipynb_checkpoints": 1})
+    _images(tmp_path / "a", {"@eaDir": 1})
+    data = read_labelled(tmp_path, None)
+    assert data.counts == {"a": 2, "b": 1}
+    assert data.in_system_folders == {"@eaDir": 5, "Thumbnails": 1, "__MACOSX": 1}
+    assert "left out: 5 images in @eaDir, a system's folder" in data.remarks()
+    assert read_labelled(tmp_path, ("a", "@eadir"), absent_ok=True).counts == {"a": 2, "@eadir": 0}
+
+
+def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
+    _images(tmp_path, {"@eaDir": 1})
+    (tmp_path / "x.jpg").write_bytes(b"x")
+    with pytest.raises(SourceError, match="no folder with images"):
+        read_labelled(tmp_path, None)
+
+
+def test_the_classes_of_a_manifest_are_its_labels_or_its_columns_of_votes(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("path,label\n1.jpg,neutral\n2.jpg,Sad\n3.jpg,\n4.jpg,7\n")
+    assert read_labelled(tmp_path / "m.csv", None).class_names == ("sad", "7", "neutral")
+    mapped = LabelOptions(map_labels={7: "fear"})
+    assert read_labelled(tmp_path / "m.csv", None, mapped).counts == {"fear": 1, "sad": 1, "neutral": 1}
+    (tmp_path / "v.csv").write_text("path,neutral,unknown,happy\n1.jpg,1,0,3\n2.jpg,2,5,0\n")
+    votes = read_labelled(tmp_path / "v.csv", None)
+    assert votes.class_names == ("happy", "neutral")
+    assert votes.targets.tolist() == [[0.75, 0.25], [0, 1]]
+
+
+def test_a_validation_folder_may_lack_a_class(tmp_path: Path) -> None:
+    _images(tmp_path / "train", {"a": 2, "b": 2})
+    _images(tmp_path / "val", {"a": 1, "c": 1})
+    train, validation = labelled_splits(tmp_path, None)
+    assert train.class_names == ("a", "b")
+    assert validation is not None
+    assert validation.counts == {"a": 1, "b": 0}
+    assert validation.ignored == {"c": 1}
 
 
 VOTES = "file,label,a,b,other\n1.jpg,a,3,1,0\n2.jpg,b,0,0,4\n3.jpg,c,0,2,8\n4.jpg,b,4,0,0\n"

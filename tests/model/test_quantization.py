@@ -16,8 +16,8 @@ from batch_emotion.model import quantization
 from batch_emotion.model.bundle import INT8_FILE, bundled_models, models_folder
 from batch_emotion.model.quantization import int8_network
 from batch_emotion.model.runtime import OnnxRuntime, open_runtime
-from batch_emotion.training.fit import LabelledPixels
 from batch_emotion.training.int8 import add_int8
+from batch_emotion.training.pixels import LabelledPixels
 
 NETWORK = models_folder() / "emotion-6" / "model.onnx"
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from batch_emotion import PredictOptions, ReportOptions, UsageError, WrongType, evaluate, predict, report, train
-from batch_emotion.options.train import SIX_EMOTIONS, TrainOptions
+from batch_emotion.labels.class_names import SIX_EMOTIONS
+from batch_emotion.options.train import TrainOptions
 from batch_emotion.runs.asked import asked
 from batch_emotion.storage.remote import RemotePath
 

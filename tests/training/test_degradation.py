@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from batch_emotion.options.train import Degradation
+from batch_emotion.options.recipe import Degradation
 from batch_emotion.training.degradation import degrade
 
 

@@ -6,7 +6,7 @@ import pytest
 from batch_emotion import load_bundle
 from batch_emotion.errors import UsageError
 from batch_emotion.model.runtime import open_runtime
-from batch_emotion.training.fit import LabelledPixels
+from batch_emotion.training.pixels import LabelledPixels
 from batch_emotion.training.teaching import check_teachers, teach
 
 SIX = load_bundle("fer2013-6")

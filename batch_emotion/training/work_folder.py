@@ -1,0 +1,96 @@
+"""The folder of a training's checkpoints, and whether what lies in it was made in the same way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from batch_emotion.errors import OutputMismatch
+from batch_emotion.options.recipe import Recipe
+from batch_emotion.storage.commits import commit_text
+
+_SHOWN = 40
+_DIGESTS = {
+    "training": "the training images are others",
+    "validation": "the validation images are others",
+    "initial": "the model of `initial` is another",
+    "groups": "the groups are others",
+    "teachers": "the models of `teachers` are others",
+}
+_BEFORE = {"steps": None, "warm_up": 1.0, "frozen": 0, "judge": "loss"}
+"""What a recipe of an earlier version did, which does not say so."""
+
+
+def open_work(out: Path, identity: Mapping[str, Any], resume: bool) -> Path:
+    """The folder of checkpoints beside a bundle to be; emptied where it is not resumed.
+
+    Args:
+        out: the bundle's folder.
+        identity: what decides how the weights come about, as JSON holds it; None is the same as not there.
+        resume: carry on with what is in it.
+
+    Raises:
+        OutputMismatch: what is in it was made from something else; the message says what and how it differs.
+    """
+    work = out.with_name(out.name + ".work")
+    fingerprint = work / "fingerprint.json"
+    if resume and fingerprint.is_file():
+        before = json.loads(fingerprint.read_text(encoding="utf-8"))
+        differing = _differences(_flat(before, _BEFORE), _flat(identity, {}))
+        if differing:
+            raise OutputMismatch(
+                f"the checkpoints in {work} were made in another way: {'; '.join(differing)}. "
+                "Give the same options again, or leave `resume` out to start over"
+            )
+    else:
+        clear(work)
+        work.mkdir()
+        commit_text(fingerprint, json.dumps(identity, indent=2))
+    return work
+
+
+def clear(work: Path) -> None:
+    """Remove the folder, where it is there."""
+    if work.is_dir():
+        shutil.rmtree(work)
+
+
+def lasting(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe a resumed training must share; a constant rate may go on for longer than was first asked."""
+    free = {"patience", "mirror", "keep"} | (set() if recipe.schedule == "cosine" else {"epochs"})
+    return {key: value for key, value in asdict(recipe).items() if key not in free}
+
+
+def _flat(values: Mapping[str, Any], missing: Mapping[str, Any]) -> dict[str, Any]:
+    """The values without their nesting; of the recipe, those that are missing are filled in."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            filled = {**missing, **value} if key == "recipe" else value
+            found |= _flat(filled, {})
+        else:
+            found[key] = value
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    found = []
+    for key in dict.fromkeys([*now, *before]):
+        if before.get(key) == now.get(key):
+            continue
+        if key in _DIGESTS:
+            found.append(_DIGESTS[key])
+        else:
+            found.append(f"`{key}` was {_shown(before.get(key))} and is {_shown(now.get(key))}")
+    return found
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "not given"
+    text = ",".join(map(str, value)) if isinstance(value, list) else f"{value}"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
