@@ -7,9 +7,9 @@ All that a program needs is here, as ``__init__.pyi`` lists it; each name loads 
     result = predict("photos", faces=True)
     result.to_pandas()
 
-The functions are ``predict``, ``report``, ``evaluate``, ``explain``, ``train``, ``load_bundle``, ``export``, ``merge``,
-``sample`` and ``record_evaluation``. Each takes keywords, or an options class such as ``PredictOptions`` that holds
-every option.
+The functions are ``predict``, ``report``, ``review``, ``evaluate``, ``explain``, ``train``, ``load_bundle``,
+``export``, ``merge``, ``sample`` and ``record_evaluation``. Each takes keywords, or an options class such as
+``PredictOptions`` that holds every option.
 """
 
 import lazy_loader

@@ -2,6 +2,7 @@
 
 from .commands.predict import predict as predict
 from .commands.report import report as report
+from .commands.review import review as review
 from .commands.evaluate import evaluate as evaluate
 from .commands.explain import explain as explain
 from .commands.train import train as train
@@ -19,6 +20,8 @@ from .options.explain import ExplainOptions as ExplainOptions
 from .commands.explain import Explanation as Explanation
 from .runs.predict_result import PredictResult as PredictResult
 from .options.report import ReportOptions as ReportOptions
+from .options.review import ReviewOptions as ReviewOptions
+from .commands.review import ReviewResult as ReviewResult
 from .options.train import TrainOptions as TrainOptions
 from .commands.train import TrainResult as TrainResult
 from .errors import BatchEmotionError as BatchEmotionError

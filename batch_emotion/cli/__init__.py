@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 # isort: off
-from batch_emotion.cli import predict, run, merge, report, explain, train, evaluate, export, models, sample  # noqa: F401 - in the order that --help shows
+from batch_emotion.cli import predict, run, merge, report, review, explain, train, evaluate, export, models, sample  # noqa: F401 - in the order that --help shows
 
 # isort: on
 from batch_emotion.cli.app import app

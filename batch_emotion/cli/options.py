@@ -200,11 +200,20 @@ def option_leaves() -> list[Leaf]:
     from batch_emotion.options.merge import MergeOptions
     from batch_emotion.options.predict import PredictOptions
     from batch_emotion.options.report import ReportOptions
+    from batch_emotion.options.review import ReviewOptions
     from batch_emotion.options.runs import MessageOptions
     from batch_emotion.options.sample import SampleOptions
     from batch_emotion.options.train import TrainOptions
 
-    commands = (PredictOptions, MessageOptions, MergeOptions, ReportOptions, ExplainOptions, TrainOptions)
+    commands = (
+        PredictOptions,
+        MessageOptions,
+        MergeOptions,
+        ReportOptions,
+        ReviewOptions,
+        ExplainOptions,
+        TrainOptions,
+    )
     return [leaf for each in (*commands, EvaluateOptions, ExportOptions, SampleOptions) for leaf in leaves(each)]
 
 

@@ -58,7 +58,7 @@ class _Others:
 class ResultComparer:
     """Finds each row's counterpart in another result and counts how the two differ."""
 
-    def __init__(self, result: StoredResult, other: StoredResult) -> None:
+    def __init__(self, result: StoredResult, other: StoredResult, most: int = MOST_CHANGED) -> None:
         self._other = other
         self._others = _read(other)
         self._found = np.zeros(len(self._others.keys), bool)
@@ -69,7 +69,7 @@ class ResultComparer:
         self._matrix = np.zeros((len(other.class_names) + 1, len(result.class_names) + 1), np.int64)
         self._rows = self._fixed = self._broken = self._judged = 0
         self._shift = 0.0
-        self._changed = TopSamples(MOST_CHANGED, result.class_names)
+        self._changed = TopSamples(most, result.class_names)
 
     def add(self, rows: PredictedRows, labels: NDArray[np.intp] | None, texts: pa.Array | None) -> None:
         """Compare rows, with the class of each label and its text where there are labels."""

@@ -35,6 +35,7 @@ class Sample:
         error: what is wrong with the image.
         size: (width, height) of the upright image in pixels, where known.
         box: (x, y, width, height) of the face in pixels, None where the whole image was scored.
+        face: the number of the face in its image, the largest being 0; None where the whole image was scored.
         roll: by how many degrees the face is turned clockwise, None where that is not known.
         score: what the row was chosen by.
         other: the predicted class in the result that it is compared with, where the two differ.
@@ -50,6 +51,7 @@ class Sample:
     error: str | None = None
     size: tuple[int, int] | None = None
     box: tuple[int, int, int, int] | None = None
+    face: int | None = None
     roll: float | None = None
     score: float = 0.0
     other: str | None = None
@@ -98,7 +100,7 @@ class TopSamples:
         def cells(*names: str) -> list[Any]:
             return [rows.table[name][at].as_py() if name in rows.table.schema.names else None for name in names]
 
-        path, status, error, roll = cells("path", "status", "error", "face_roll")
+        path, status, error, face, roll = cells("path", "status", "error", "face_index", "face_roll")
         size, box = tuple(cells("width", "height")), tuple(cells(*_BOX))
         scored = rows.predicted[at] >= 0
         return Sample(
@@ -110,6 +112,7 @@ class TopSamples:
             error=error,
             size=None if None in size else size,
             box=None if None in box else box,
+            face=face,
             roll=roll,
             score=score,
             **{name: column[at].as_py() for name, column in columns.items()},

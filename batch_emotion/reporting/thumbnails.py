@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
 from batch_emotion.images.decode import load_image, resize
-from batch_emotion.images.faces import face_input
+from batch_emotion.images.faces import crop_face, face_input
 from batch_emotion.options.images import Limits
 from batch_emotion.records import Face, InputSpec
 from batch_emotion.reporting.samples import Sample
@@ -70,9 +70,22 @@ class SampleImages:
         scale = min(1.0, longest / max(width, height))
         return self._whole(sample, InputSpec((max(1, round(height * scale)), max(1, round(width * scale)))))
 
+    def face(self, sample: Sample) -> NDArray[np.uint8] | None:
+        """The square around the face of a sample, upright, as the model sees it but in full, uint8 (H, W, 3)."""
+        assert sample.box is not None
+        pixels = self.photo(sample, _LONGEST)
+        if pixels is None or not sample.size:
+            return None
+        face = Face(0, *sample.box, 0.0, sample.roll)
+        return crop_face(pixels, face, self.face_margin, pixels.shape[1] / sample.size[0])
+
     def _thumbnail(self, sample: Sample) -> NDArray[np.uint8] | None:
+        return self.picture(sample, THUMBNAIL)
+
+    def picture(self, sample: Sample, side: int) -> NDArray[np.uint8] | None:
+        """The image or face of a sample, uint8 (H, W, 3), its longer side ``side`` pixels; None where it is gone."""
         width, height = sample.box[2:] if sample.box else sample.size or (1, 1)
-        scale = THUMBNAIL / max(width, height, 1)
+        scale = side / max(width, height, 1)
         spec = InputSpec((max(1, round(height * scale)), max(1, round(width * scale))))
         if not sample.box or not sample.size:
             return self._whole(sample, spec)

@@ -57,6 +57,13 @@ def jpeg_bytes(pixels: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
+def png_bytes(pixels: NDArray[np.uint8]) -> bytes:
+    """An RGB image as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def drawable(text: str) -> str:
     """The text with its escape in place of every character that the font lacks or that does not print."""
     known = _known_characters()

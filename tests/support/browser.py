@@ -15,6 +15,7 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PATIENCE_S = 120.0
+_CODES = {"ArrowLeft": 37, "ArrowRight": 39, "Backspace": 8, "Tab": 9, "Enter": 13}
 
 
 def browser_path() -> str | None:
@@ -71,12 +72,32 @@ class Page:
             assert time.monotonic() < patience_ends, "the page does not load"
             time.sleep(0.05)
 
+    def press(self, key: str) -> None:
+        """A key goes down and up, as on a keyboard."""
+        code = _CODES.get(key, ord(key.upper()) if len(key) == 1 else 0)
+        text = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **text)
+
+    def click(self, selector: str) -> None:
+        """The mouse presses and releases its left button in the middle of an element."""
+        box = self.run(
+            f"(() => {{ const found = document.querySelector({selector!r}); found.scrollIntoView({{block: 'center'}});"
+            "const {x, y, width, height} = found.getBoundingClientRect(); return [x + width / 2, y + height / 2]; })()"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+
+    def downloading_to(self, folder: Path) -> None:
+        """Have what the page saves go into a folder."""
+        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+
     @property
     def requests(self) -> list[str]:
         """What was asked of the network, the page itself and data URIs apart."""
         sent = [each["params"] for each in self.events if each["method"] == "Network.requestWillBeSent"]
         urls = [each["request"]["url"] for each in sent]
-        return [url for url in urls if not url.startswith(("file:", "data:"))]
+        return [url for url in urls if not url.startswith(("file:", "data:", "blob:"))]
 
     @property
     def complaints(self) -> list[str]:

@@ -1,0 +1,162 @@
+"""``review``: the images of a result that teach most, on a page that takes a person's labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_emotion.cores import available_cores
+from batch_emotion.errors import OutputMismatch, SourceError, UsageError
+from batch_emotion.images.decode import resize
+from batch_emotion.labels.reading import LabelReader
+from batch_emotion.labels.results import find_labels
+from batch_emotion.options.declared import check_ranges
+from batch_emotion.options.review import ReviewOptions
+from batch_emotion.records import InputSpec
+from batch_emotion.reporting.review_page import ReviewImage, review_page
+from batch_emotion.reporting.review_sample import ReviewSample, review_sample
+from batch_emotion.reporting.samples import Sample
+from batch_emotion.reporting.thumbnails import SampleImages
+from batch_emotion.results.reader import StoredResult, open_result
+from batch_emotion.runs.asked import asked, called_back
+from batch_emotion.runs.predict_result import PredictResult
+from batch_emotion.storage.commits import committing_folder, restore_output
+from batch_emotion.storage.escaping import unescape_name
+from batch_emotion.storage.locations import locate
+from batch_emotion.storage.places import Place
+from batch_emotion.visualization.boxes import png_bytes
+from batch_emotion.visualization.html import GENERATOR, thumbnail_uri
+
+PAGE, FACES = "index.html", "faces"
+_SIDE = 256
+
+
+@dataclass(frozen=True)
+class ReviewResult:
+    """The page, and what is on it: each row with why it was chosen, and how many rows of the result it stands for."""
+
+    page: Path
+    sample: ReviewSample
+
+
+def review(
+    result: ReviewOptions | PredictResult | str | Place,
+    log: Callable[[str], None] = lambda line: None,
+    *,
+    out: str | Path | None = None,
+    images: int = 200,
+    by_chance: float = 0.25,
+    labels: str | None = None,
+    compare: str | Place | None = None,
+    root: str | Place | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    **options: Any,
+) -> ReviewResult:
+    """Make a page of the images that teach most, to be opened from disk, that takes labels and saves a manifest.
+
+    Args:
+        result: a result of ``predict`` or where it was written; or ``ReviewOptions``, which hold all that the keywords
+            can say.
+        log: called with each line that is worth knowing.
+        out: the folder for the page; needed.
+        images: how many to show.
+        by_chance: the part of them that is drawn by chance, by which the accuracy can be estimated without bias.
+        labels: a manifest with path and label, ``folders`` or ``none``.
+        compare: another result of the same images.
+        root: where the result's relative paths start.
+        seed: random seed.
+        overwrite: replace an earlier page.
+        options: any other option of ``batch-emotion review --help``, with underscores.
+
+    Raises:
+        UsageError: the result, the labels or the options make no sense, or the output is something else.
+
+    Example:
+        >>> from batch_emotion import predict, review
+        >>> made = review(predict("faces", out="results.parquet"), out="review", images=12)
+        >>> made.page.name, len(made.sample.chosen), sum(made.sample.weights)
+        ('index.html', 12, 48.0)
+    """
+    called_back(log, "log")
+    keywords = {
+        "out": out,
+        "images": images,
+        "by_chance": by_chance,
+        "labels": labels,
+        "compare": compare,
+        "root": root,
+        "seed": seed,
+        "overwrite": overwrite,
+    }
+    return _review(asked(ReviewOptions, "result", result, options | keywords), log)
+
+
+def _review(options: ReviewOptions, log: Callable[[str], None]) -> ReviewResult:
+    check_ranges(options)
+    out = options.out
+    _check_target(out, options.overwrite)
+    result = open_result(options.result)
+    other = open_result(options.compare) if options.compare else None
+    labels = find_labels(result, options, LabelReader(result.class_names, options.map_labels))
+    if labels is not None:
+        log(f"labels: {labels.origin}")
+    sample = review_sample(result, labels, other, options.images, options.by_chance, options.seed)
+    with committing_folder(out) as folder:
+        images = _images(options, result, [each for each, _ in sample.chosen], folder)
+        gone = sum(image.uri is None for image in images)
+        if gone == len(images):
+            raise SourceError("none of the images was found; `root` names the folder that relative paths start in")
+        if gone:
+            log(f"not found: {gone} of {len(images)} images")
+        (folder / PAGE).write_text(review_page(result.path.name, result.class_names, sample, images), encoding="utf-8")
+    return ReviewResult(out / PAGE, sample)
+
+
+def _images(options: ReviewOptions, result: StoredResult, samples: list[Sample], folder: Path) -> list[ReviewImage]:
+    root = options.root or Path()
+    pictures = SampleImages(root, options.limits, float(result.facts.get("face_margin") or 0))
+
+    def image(sample: Sample) -> ReviewImage:
+        location = locate(root, unescape_name(sample.path))
+        if sample.box is None:
+            return ReviewImage(location, thumbnail_uri(pictures.picture(sample, _SIDE)))
+        face = pictures.face(sample)
+        name = f"{sample.row:07d}.png"
+        if face is not None:
+            (folder / FACES).mkdir(exist_ok=True)
+            (folder / FACES / name).write_bytes(png_bytes(face))
+        path = str(options.out.absolute() / FACES / name)
+        return ReviewImage(path, thumbnail_uri(None if face is None else _shown(face)), sample.face, sample.path)
+
+    with ThreadPoolExecutor(available_cores()) as pool:
+        return list(pool.map(image, samples))
+
+
+def _shown(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return resize(face, InputSpec((_SIDE, _SIDE)))
+
+
+def _check_target(out: Path, overwrite: bool) -> None:
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
+    restore_output(out)
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise OutputMismatch(f"{out} is a file; `out` is a folder")
+    foreign = sorted(child.name for child in out.iterdir() if child.name not in (PAGE, FACES))
+    if foreign or not _is_ours(out / PAGE):
+        raise OutputMismatch(f"the folder {out} holds other things ({(foreign or ['…'])[0]}, …); choose a new one")
+    if not overwrite:
+        raise OutputMismatch(f"{out} holds a review already; choose another `out` or give `overwrite`")
+
+
+def _is_ours(page: Path) -> bool:
+    return page.is_file() and f'content="{GENERATOR}"' in page.read_text(encoding="utf-8", errors="replace")[:4096]
