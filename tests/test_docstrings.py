@@ -9,7 +9,10 @@ import pytest
 
 import batch_emotion
 
-NAMES = ["predict", "report", "evaluate", "explain", "train", "sample", "load_bundle", "PredictResult", "Bundle"]
+NAMES = (
+    *("predict", "report", "review", "evaluate", "explain", "train", "sample", "load_bundle"),
+    *("PredictResult", "Bundle"),
+)
 
 
 @pytest.mark.parametrize("name", NAMES)

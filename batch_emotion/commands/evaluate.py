@@ -96,8 +96,8 @@ def evaluate(
     Example:
         >>> from batch_emotion import evaluate
         >>> made = evaluate("faces", out="evaluation")
-        >>> made.evaluation["all"]["images"], sorted(path.name for path in made.out.iterdir())[:2]
-        (48, ['confusion_matrix.png', 'evaluation.html'])
+        >>> made.evaluation["all"]["images"], (made.out / "evaluation.html").exists()
+        (48, True)
     """
     called_back(log, "log")
     called_back(on_progress, "on_progress")
