@@ -60,10 +60,10 @@ class TableHash:
 
 @dataclass(frozen=True)
 class StoredImages:
-    """Where the images of a plan are kept, and their hash."""
+    """Where the images of a plan are kept, and their hash, where it was computed when they were listed."""
 
     kept: SpooledTable
-    sha: TableHash
+    sha: TableHash | None = None
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,9 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """Hex sha256 of all that the plan says, whatever the chunks it is held in."""
-        sha = self.stored.sha.copy() if self.stored else TableHash()
-        for table in (self.attributes,) if self.stored else (self.images, self.attributes):
+        listed = self.stored.sha if self.stored else None
+        sha = listed.copy() if listed else TableHash()
+        for table in (self.attributes,) if listed else (self.images, self.attributes):
             sha.begin(table.schema)
             for rows in even_slices(table):
                 sha.add(rows)

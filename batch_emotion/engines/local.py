@@ -122,6 +122,7 @@ def _score(
         with scorer.profile.timing("write"):
             workspace.commit(shard, pa.Table.from_batches(batches))
         marks.end(shard)
+        plan.release()
     return len(stretch)
 
 

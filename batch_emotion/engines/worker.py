@@ -74,6 +74,7 @@ class ShardWorker:
                 batches.append(batch)
             with self._profile.timing("write"):
                 self._commit(shard, pa.Table.from_batches(batches))
+            plan.release()
         except Exception:
             self._workspace.forget(shard.number)
             raise

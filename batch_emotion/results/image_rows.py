@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from batch_emotion.plan import Plan
 from batch_emotion.records import CHECKSUM, SCORABLE, Status
 from batch_emotion.results.schema import whole_column
 
@@ -18,33 +17,47 @@ _NONE = -1
 
 
 class ImageRows:
-    """Earlier rows put together by image, each image's in their order; of an image listed twice, its first."""
+    """Earlier rows put together by image, each image's in their order; of an image listed twice, its first.
 
-    def __init__(self, table: pa.Table) -> None:
-        self._table = table
-        encoded = whole_column(table["path"].cast(pa.large_string())).dictionary_encode()
+    Attributes:
+        rows: int64, the numbers of the rows that count, those of an image one after the other.
+    """
+
+    def __init__(self, keys: pa.Table) -> None:
+        """Put rows together.
+
+        Args:
+            keys: what is known of each row, in the columns of ``KEYS``.
+        """
+        self._keys = keys
+        encoded = whole_column(keys["path"].cast(pa.large_string())).dictionary_encode()
         self._paths, image = encoded.dictionary, encoded.indices.to_numpy()
-        faces = "face_index" in table.column_names
-        face = _numbers(table["face_index"]) if faces else np.full(len(image), -1, np.int64)
+        face = _numbers(keys["face_index"])
         order = np.lexsort((face, image))
         image, face = image[order], face[order]
         first = np.ones(len(order), bool)
         first[1:] = (image[1:] != image[:-1]) | (face[1:] != face[:-1])
-        self._order = order[first]
+        order = order[first]
         self._count = np.bincount(image[first], minlength=len(self._paths))
         self._start = np.cumsum(self._count) - self._count
-        self._status = whole_column(table["status"]).take(pa.array(self._order[self._start]))
+        self._first = order[self._start]
+        self._status = whole_column(keys["status"]).take(pa.array(self._first))
+        self.rows: Numbers = _numbers(keys["row"])[order]
 
-    def find(self, plan: Plan, checksum: bool) -> Numbers:
-        """Which of these images is each image of the plan, int64 (N,); -1 where none is the same, unchanged."""
-        found = _numbers(pc.index_in(plan.images["path"].cast(pa.large_string()), value_set=self._paths))
+    def find(self, images: pa.Table, checksum: bool) -> Numbers:
+        """Which of these images each of N planned ones is, int64 (N,); -1 where none is the same, unchanged.
+
+        Args:
+            images: what is known of the planned images, in the columns of ``KEYS``.
+            checksum: compare the contents instead of size and time.
+        """
+        found = _numbers(pc.index_in(images["path"].cast(pa.large_string()), value_set=self._paths))
         here = np.flatnonzero(found >= 0)
-        rows = self._table.take(self._order[self._start[found[here]]])
-        now = plan.images.take(here)
+        rows = self._keys.take(self._first[found[here]])
+        now = images.take(here)
         size, mtime_ns = _numbers(now["size"]), _numbers(now["mtime_ns"])
-        unsized = (size == _NONE) & (
-            mtime_ns != _NONE
-        )  # a table's rows, whose sizes are not known before they are read
+        # the sizes of a table's rows are not known before they are read
+        unsized = (size == _NONE) & (mtime_ns != _NONE)
         same = unsized | (_numbers(rows["size"]) == size)
         same &= _numbers(rows["mtime_ns"]) == mtime_ns
         if checksum:
@@ -62,16 +75,9 @@ class ImageRows:
         """Which of these killed the process, bool (N,)."""
         return self._has(images, Status.DECODER_CRASH)
 
-    def rows(self, plan: Plan, index: Numbers, images: Numbers) -> pa.Table:
-        """The rows of these images, with the plan's ``index``, size and time."""
-        count = self._count[images]
-        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        rows = self._table.take(self._order[np.repeat(self._start[images], count) + within])
-        index = np.repeat(index, count)
-        for name in ("size", "mtime_ns"):
-            now = pc.coalesce(plan.images[name].take(index), rows[name])
-            rows = rows.set_column(rows.column_names.index(name), rows.schema.field(name), now)
-        return rows.add_column(0, pa.field("index", pa.int64()), [pa.array(index)])
+    def spans(self, images: Numbers) -> tuple[Numbers, Numbers]:
+        """Where in ``rows`` those of each of these images begin, and how many they are."""
+        return self._start[images], self._count[images]
 
     def _has(self, images: Numbers, *statuses: Status) -> Flags:
         if not len(self._status):

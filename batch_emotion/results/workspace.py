@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
@@ -14,13 +13,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch
-from batch_emotion.plan import Plan
+from batch_emotion.plan import Plan, StoredImages
 from batch_emotion.records import FACE_SCHEMA
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.run_document import ResultRecord
 from batch_emotion.results.schema import with_rolls
 from batch_emotion.storage.commits import commit_text, committing, remove_folder, rename_file
 from batch_emotion.storage.places import Place, readable
+from batch_emotion.storage.spool import open_table
 
 _NO_PATHS = pa.nulls(0, pa.string())
 
@@ -30,12 +30,12 @@ class Leftovers:
     """What an unfinished run left.
 
     Attributes:
-        tables: the rows of its committed shards.
+        tables: the rows of its committed shards, one after the other.
         suspects: the paths of shards that its process died in.
         is_like: there are parts, and images were scored as they would be now.
     """
 
-    tables: tuple[pa.Table, ...] = ()
+    tables: Iterable[pa.Table] = ()
     suspects: pa.Array = field(default_factory=lambda: _NO_PATHS)
     is_like: bool = False
 
@@ -76,7 +76,7 @@ class Workspace:
         if not fingerprint.scores_like(earlier):
             return Leftovers(suspects=suspects)
         files = [*self._files("left-*.parquet"), *self._files("part-*.parquet")]
-        return Leftovers(tuple(map(_read, files)), suspects, is_like=True)
+        return Leftovers(map(_read, files), suspects, is_like=True)
 
     def restart(self, fingerprint: Fingerprint, plan: Plan, suspects: pa.Array) -> None:
         """Begin a plan beside the rows of ``leftovers``; shards with a suspect count as begun."""
@@ -145,14 +145,15 @@ class Workspace:
     def plan(self) -> Plan:
         """The plan that is being worked on."""
         images, attributes = (
-            pa.ipc.open_file(_mapped(file)).read_all() if file.is_file() else None
+            open_table(file) if file.is_file() else None
             for file in (self.folder / "plan.arrow", self.folder / "attributes.arrow")
         )
         if images is None:
             raise BatchEmotionError(
                 f"{socket.gethostname()} sees no {self.folder}; all workers must see the folder of `out` by this path"
             )
-        return Plan(images, images.select([]) if attributes is None else attributes)
+        table = images.table
+        return Plan(table, attributes.table if attributes else table.select([]), stored=StoredImages(images))
 
     @property
     def identity(self) -> str:
@@ -224,10 +225,6 @@ class Workspace:
 
     def _marker(self, shard: int) -> Place:
         return self.folder / f"begun-{shard:06d}"
-
-
-def _mapped(file: Place) -> Any:
-    return pa.memory_map(str(file)) if isinstance(file, Path) else readable(file)
 
 
 def _read(part: Place) -> pa.Table:

@@ -111,8 +111,11 @@ def write_output(out: Place, job: Job, options: PredictOptions, recorder: Record
         summary.estimated_mix = estimated_mix(mix.seen, held_out, job.class_names)
         workspace.announce(result_record(job.fingerprint, sha256, summary))
 
+    def parts(image: int) -> Iterable[pa.Table]:
+        return (workspace.read(*shard) for shard in cut[image // job.fingerprint.shard_size :])
+
     def rows() -> Iterable[pa.Table]:
-        return work.rows(workspace.read(*shard) for shard in cut)
+        return work.rows(parts)
 
     started = time.monotonic()
     with profile.timing("write"):

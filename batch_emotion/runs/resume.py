@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
@@ -13,10 +13,11 @@ from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.plan import Plan
 from batch_emotion.results.class_prior import ClassPrior
 from batch_emotion.results.fingerprint import Fingerprint
-from batch_emotion.results.reader import read_result
+from batch_emotion.results.merging import Parts, merged
+from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.results.run_document import ResultRecord, read_run, run_file
 from batch_emotion.results.summary import Summary
-from batch_emotion.results.update import Comparison, UpdateCounts, compare, keep_types, merged
+from batch_emotion.results.update import Comparison, UpdateCounts, compare, keep_types
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.results.writer import check_target, output_digest
 from batch_emotion.runs.job import Job
@@ -35,7 +36,7 @@ class Work:
 
     plan: Plan
     schema: pa.Schema
-    rows: Callable[[Iterable[pa.Table]], Iterable[pa.Table]]
+    rows: Callable[[Parts], Iterable[pa.Table]]
     counts: UpdateCounts | None = None
 
 
@@ -57,7 +58,7 @@ def make_anew(out: Place, overwrite: bool, job: Job, workspace: Workspace) -> Wo
         return _finished(out, job.fingerprint)
     check_target(out)
     workspace.open(job.fingerprint, job.plan, overwrite)
-    return Work(job.plan, job.schema, lambda parts: parts)
+    return Work(job.plan, job.schema, lambda parts: parts(0))
 
 
 def _finished(out: Place, fingerprint: Fingerprint) -> Finished:
@@ -147,15 +148,30 @@ def compare_with(
     """
     fingerprint = job.fingerprint
     same_model = not record or fingerprint.scores_like(record["fingerprint"])
-    result = read_result(out) if record else job.schema.empty_table()
+    earlier = open_result(out) if record else None
+    columns = earlier.schema if earlier else job.schema
+    result = _rows(earlier) if earlier else iter(())
     if record and same_model:
-        (result,) = ClassPrior.from_record(record["counts"].get("class_prior")).take_back([result])
-    plan = replace(job.plan, attributes=keep_types(job.plan.attributes, result.schema))
+        result = ClassPrior.from_record(record["counts"].get("class_prior")).take_back(result)
+    plan = replace(job.plan, attributes=keep_types(job.plan.attributes, columns))
     schema = replace(job, plan=plan).schema
     leftovers = workspace.leftovers(fingerprint)
-    comparison = compare(plan, schema, result, leftovers.tables, leftovers.suspects, options, same_model=same_model)
-    reasons = why_rescored(fingerprint, record, result.column_names, options)
+    comparison = compare(
+        plan,
+        schema,
+        result,
+        leftovers.tables,
+        leftovers.suspects,
+        options,
+        same_model=same_model,
+        folder=folder_beside(out),
+    )
+    reasons = why_rescored(fingerprint, record, columns.names, options)
     return Compared(comparison, plan, schema, reasons, leftovers.is_like)
+
+
+def _rows(result: StoredResult) -> Iterator[pa.Table]:
+    return (pa.Table.from_batches([batch]) for batch in result.batches(result.schema.names))
 
 
 def attested(out: Place, workspace: Workspace) -> ResultRecord | None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import mmap
 import os
+import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -41,6 +42,12 @@ class SpooledTable:
     def is_on_disk(self) -> bool:
         """Whether it is mapped from a file."""
         return self._file is not None
+
+    def batches(self) -> Iterator[pa.Table]:
+        """Its rows, some at a time, which are given back to the disk once they are dealt with."""
+        for batch in self.table.to_batches():
+            yield pa.Table.from_batches([batch])
+            self.release()
 
     def link(self, path: Path) -> bool:
         """Give the file the name ``path`` in its file system, in place of what has it; False where that cannot be."""
@@ -101,8 +108,27 @@ class Spool:
         self._writer.close()
         self._file.flush()
         self._closing.detach()
-        mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-        return SpooledTable(pa.ipc.open_file(pa.py_buffer(mapped)).read_all(), self._file, mapped)
+        return _mapped(self._file)
+
+
+def open_table(path: Place) -> SpooledTable:
+    """The table in an Arrow file; one that is on a store is copied to an unnamed file here first.
+
+    Raises:
+        OSError: there is none, or it cannot be read.
+    """
+    if isinstance(path, Path):
+        return _mapped(path.open("rb"))
+    copy = unnamed_file(None)
+    with path.open("rb") as file:
+        shutil.copyfileobj(file, copy, _IN_MEMORY)
+    copy.flush()
+    return _mapped(copy)
+
+
+def _mapped(file: IO[bytes]) -> SpooledTable:
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return SpooledTable(pa.ipc.open_file(pa.py_buffer(mapped)).read_all(), file, mapped)
 
 
 def spooled(rows: Iterable[pa.Table | pa.RecordBatch], schema: pa.Schema, folder: Path | None = None) -> SpooledTable:

@@ -11,8 +11,9 @@ from batch_emotion.errors import OutputMismatch, PruneRefused
 from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.plan import PLAN_SCHEMA, Plan
 from batch_emotion.records import CHECKSUM
+from batch_emotion.results.merging import merged
 from batch_emotion.results.schema import name_emotions, part_schema, result_schema
-from batch_emotion.results.update import compare, merged
+from batch_emotion.results.update import compare
 from batch_emotion.sources.plan_table import part_of
 
 CLASSES = ("a", "b")
@@ -86,9 +87,11 @@ def _update(
     same_model: bool = True,
 ) -> tuple[pa.Table, object]:
     schema = _schema(plan, faces)
-    comparison = compare(plan, schema, earlier, leftovers, NOBODY, options or UpdateOptions(), same_model)
+    comparison = compare(plan, schema, [earlier], leftovers, NOBODY, options or UpdateOptions(), same_model)
     todo = part_of(plan, comparison.todo)
-    shards = merged(plan, comparison, [_scored(todo, faces)], schema, CLASSES, min_confidence, shard_size=3)
+    shards = merged(
+        plan, comparison, lambda image: [_scored(todo, faces)], schema, CLASSES, min_confidence, shard_size=3
+    )
     return pa.concat_tables([schema.empty_table(), *shards]), comparison.counts
 
 
@@ -188,6 +191,6 @@ def test_images_that_killed_the_process_come_last_and_are_suspects() -> None:
     rows = rows.set_column(1, "status", pa.array(["decoder_crash", "ok"]))
     plan = _plan([("killer", 7), ("dying", 4), ("y", 2)])
     schema = _schema(plan)
-    comparison = compare(plan, schema, rows, (), pa.array(["dying"]), UpdateOptions(retry_failures=True), True)
+    comparison = compare(plan, schema, [rows], (), pa.array(["dying"]), UpdateOptions(retry_failures=True), True)
     assert comparison.todo.tolist() == [2, 0, 1]
     assert comparison.suspects.to_pylist() == ["killer", "dying"]

@@ -1,0 +1,123 @@
+"""What an update does about each image, chosen for some images at a time and kept by number."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from batch_emotion.options.runs import UpdateOptions
+from batch_emotion.results.image_rows import ImageRows, Numbers
+from batch_emotion.results.schema import whole_column
+from batch_emotion.storage.spool import disk_array
+
+AT_A_TIME = 16_384
+
+
+class Choices:
+    """What is done about each image of a plan, by its row, and with which earlier rows.
+
+    Attributes:
+        chosen: uint8, one of the kinds below.
+        rows: int64, numbers of earlier rows, those of an image one after the other.
+        first, count: where those of each image begin, and how many they are.
+        gone: bool, the rows of the earlier result whose images are no longer there.
+        gone_images, earlier_images: how many images these are, and how many the earlier result has.
+        counts: images by what is done about them, by the names in ``UpdateCounts``, but for those.
+    """
+
+    SCORED, ISOLATED, KEPT, REUSED = range(4)
+
+    def __init__(self, images: int, before: int, between: int, folder: Path | None) -> None:
+        self.chosen: NDArray[np.uint8] = disk_array(images, np.uint8, folder)
+        self.rows: Numbers = disk_array(before + between, np.int64, folder)
+        self.first: Numbers = disk_array(images, np.int64, folder)
+        self.count: NDArray[np.int32] = disk_array(images, np.int32, folder)
+        self.gone: NDArray[np.bool_] = disk_array(before, np.bool_, folder)
+        self.gone_images = self.earlier_images = 0
+        self.counts = Counter[str]()
+        self._filled = 0
+
+    def choose(
+        self,
+        planned: pa.Table,
+        result: pa.Table,
+        leftovers: pa.Table,
+        suspects: pa.Array,
+        options: UpdateOptions,
+        same_model: bool,
+        told_by_time: bool,
+    ) -> None:
+        """Choose for a part of the plan.
+
+        Args:
+            planned: the images of the part, in the columns of ``KEYS``.
+            result: the rows of the earlier result with paths of that part.
+            leftovers: those of an unfinished run.
+            suspects: paths that may kill the process.
+            options: what may stay.
+            same_model: whether rows of the earlier result may.
+            told_by_time: the result has no checksums, and is as it was where size and time are.
+        """
+        known = pc.is_in(planned["path"], value_set=whole_column(result["path"])).to_numpy()
+        gone = result.filter(pc.invert(pc.is_in(result["path"], value_set=whole_column(planned["path"]))))
+        self.gone[gone["row"].to_numpy()] = True
+        self.gone_images += len(pc.unique(gone["path"]))
+        self.earlier_images += len(pc.unique(result["path"]))
+        before, between = ImageRows(result), ImageRows(leftovers)
+        of_before = before.find(planned, options.checksum and not told_by_time)
+        of_between = between.find(planned, options.checksum)
+        retry = options.retry_failures & before.failed(of_before)
+        as_before = (of_before >= 0) & ~retry
+        kept = as_before & same_model
+        if told_by_time:  # what has no checksum is not known to be the same
+            kept &= before.find(planned, checksum=True) >= 0
+        reused = ~kept & (of_between >= 0) & ~(options.retry_failures & between.failed(of_between))
+        crashed = before.crashed(of_before) | between.crashed(of_between)
+        crashed |= pc.is_in(planned["path"], value_set=suspects).to_numpy()
+        row = planned["row"].to_numpy()
+        self.chosen[row] = np.select([kept, reused, crashed], [self.KEPT, self.REUSED, self.ISOLATED], self.SCORED)
+        for which, rows, images in ((kept, before, of_before), (reused, between, of_between)):
+            first, self.count[row[which]] = rows.spans(images[which])
+            self.first[row[which]] = self._filled + first
+            self.rows[self._filled : self._filled + len(rows.rows)] = rows.rows
+            self._filled += len(rows.rows)
+        self.counts.update(
+            unchanged=int(kept.sum()),
+            new=int((~known).sum()),
+            changed=int((known & ~as_before & ~retry).sum()),
+            rescored=int((as_before & ~kept).sum()),
+            retried=int(retry.sum()),
+            reused=int(reused.sum()),
+        )
+
+    def todo(self, folder: Path | None) -> tuple[Numbers, int]:
+        """The rows of the plan that must be scored, and how many of them, the last ones, may kill the process."""
+        total = {kind: _count(self.chosen, kind) for kind in (self.SCORED, self.ISOLATED)}
+        todo, filled = disk_array(sum(total.values()), np.int64, folder), 0
+        for kind in total:
+            for rows in places(self.chosen, kind):
+                todo[filled : filled + len(rows)] = rows
+                filled += len(rows)
+        return todo, total[self.ISOLATED]
+
+    def rows_of(self, images: Numbers) -> tuple[Numbers, NDArray[np.int32]]:
+        """The earlier rows that stay of these images of the plan, and how many each has."""
+        count = self.count[images]
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        return self.rows[np.repeat(self.first[images], count) + within], count
+
+
+def places(values: NDArray[np.uint8] | NDArray[np.bool_], wanted: int) -> Iterator[Numbers]:
+    """Where a value is found, some places at a time."""
+    for first in range(0, len(values), AT_A_TIME):
+        yield first + np.flatnonzero(values[first : first + AT_A_TIME] == wanted)
+
+
+def _count(values: NDArray[np.uint8], wanted: int) -> int:
+    return sum(map(len, places(values, wanted)))
