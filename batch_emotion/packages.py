@@ -8,6 +8,9 @@ from importlib.util import find_spec
 
 from batch_emotion.errors import UsageError
 
+_DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+"""The names by which modules are installed, where they are others."""
+
 
 def has_tensorflow() -> bool:
     """Whether TensorFlow is installed; it is not imported."""
@@ -30,7 +33,7 @@ def require_packages(what: str, *packages: str) -> None:
 
     Args:
         what: what needs them, as the subject of the message.
-        packages: their names, which are those of their modules too.
+        packages: the names of their modules.
 
     Raises:
         UsageError: some are not installed; names them and the command that adds them.
@@ -41,7 +44,7 @@ def require_packages(what: str, *packages: str) -> None:
             ...
         batch_emotion.errors.UsageError: explain needs tensorflow, which is not installed here: pip install tensorflow
     """
-    missing = [name for name in packages if find_spec(name) is None]
+    missing = [_DISTRIBUTIONS.get(name, name) for name in packages if find_spec(name) is None]
     if missing:
         *others, last = missing
         names, verb = (f"{', '.join(others)} and {last}", "are") if others else (last, "is")

@@ -114,7 +114,7 @@ def train(
 
 def _checked_and_trained(options: TrainOptions, log: Log) -> TrainResult:
     check_ranges(options)
-    require_packages("train", "tensorflow", "keras", "tf2onnx", "scipy")
+    require_packages("train", "tensorflow", "keras", "tf2onnx", "scipy", "sklearn")
     about = read_about(options.about) if options.about is not None else About()
     _check_together(options)
     if not options.out.absolute().parent.is_dir():

@@ -127,8 +127,8 @@ def test_training_without_its_packages_is_refused_before_any_work(
     tmp_path: Path, faces: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_tensorflow(monkeypatch)
-    with pytest.raises(UsageError, match=r"^train needs .*: pip install tensorflow keras tf2onnx scipy$"):
-        train(TrainOptions((faces,), tmp_path / "bundle"))
+    with pytest.raises(UsageError, match=r"^train needs .*: pip install tensorflow keras tf2onnx scipy scikit-learn$"):
+        train(TrainOptions(faces, tmp_path / "bundle"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-LEFT_OUT = ("tensorflow", "keras", "tf2onnx", "scipy")
+LEFT_OUT = ("tensorflow", "keras", "tf2onnx", "scipy", "sklearn")
 
 
 def without_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
