@@ -23,7 +23,7 @@ from batch_emotion.labels.votes import read_votes
 from batch_emotion.model.bundle import load_bundle
 from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.evaluate import EvaluateOptions
-from batch_emotion.options.images import Limits, ManifestOptions
+from batch_emotion.options.images import ManifestOptions
 from batch_emotion.options.train import LabelOptions
 from batch_emotion.results.writer import write_result
 from batch_emotion.runs.asked import asked, called_back
@@ -130,7 +130,7 @@ def _evaluate(options: EvaluateOptions, log: Callable[[str], None], on_progress:
         log("measuring")
         named = options.votes.name if options.votes else ""
         evaluation = evaluation_document(gathered, votes, named, options.seed, options.group_by, options.cluster)
-        _write(out, evaluation, ListedRows.of(gathered, listed_columns(evaluation)), options.limits)
+        _write(out, evaluation, ListedRows.of(gathered, listed_columns(evaluation)), options)
     for line in _remarks(evaluation):
         log(line)
     return EvaluateResult(evaluation, out)
@@ -173,8 +173,8 @@ def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
     )
 
 
-def _write(out: Path, evaluation: Evaluation, rows: ListedRows, limits: Limits) -> None:
-    images = RowImages(rows.gathered.plan, limits)
+def _write(out: Path, evaluation: Evaluation, rows: ListedRows, options: EvaluateOptions) -> None:
+    images = RowImages(rows.gathered.plan, options.limits)
     thumbnails = images.thumbnails([mistake["index"] for mistake in evaluation["mistakes"]])
     names, matrix = rows.gathered.class_names, evaluation["all"]["confusion_matrix"]
     confusion = Picture(*(confusion_chart(matrix, names, scheme) for scheme in (LIGHT, DARK)))
@@ -196,7 +196,7 @@ def _write(out: Path, evaluation: Evaluation, rows: ListedRows, limits: Limits) 
         for name, table in tables.items():
             write_result(folder / f"{name}.parquet", [table], table.schema, {})
             text = text_columns(table)
-            write_result(folder / f"{name}.csv", [text], text.schema, {})
+            write_result(folder / f"{name}.csv", [text], text.schema, {}, csv=options.csv)
         page = evaluation_page(evaluation, confusion, bins, groups, thumbnails, listed_lines(rows, images))
         (folder / "evaluation.html").write_text(page, encoding="utf-8")
 

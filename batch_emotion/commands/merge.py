@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from batch_emotion.columns import check_writable, plain_columns, text_columns
-from batch_emotion.errors import OutputMismatch, SourceError
+from batch_emotion.errors import OutputMismatch, SourceError, UsageError
 from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.metrics.quantification import estimated_mix
 from batch_emotion.model.held_out import held_out_moments
@@ -38,6 +38,8 @@ def merge(options: MergeOptions) -> Summary:
     """
     check_parent(options.out)
     check_target(options.out)
+    if (options.csv.bom or options.csv.escape_formulas) and output_kind(options.out) != "csv":
+        raise UsageError("`csv.bom` and `csv.escape_formulas` go with an output that ends in .csv or .tsv")
     recorder = Recorder(options.out, MonitoringOptions(), options.caller)
     with recorder.recording_interruption():
         parts = _in_order([_open_part(part) for part in options.parts])
@@ -49,7 +51,12 @@ def _write(options: MergeOptions, recorder: Recorder, parts: list[StoredResult],
     first, summary = parts[0], recorder.seen
     schema = _as_written(first.schema.empty_table(), flat).schema
     check_writable(schema, flat)
-    fingerprint = _fingerprint(first).with_options(task_index=0, task_count=1)
+    fingerprint = _fingerprint(first).with_options(
+        task_index=0,
+        task_count=1,
+        csv_bom=options.csv.bom,
+        csv_escape_formulas=options.csv.escape_formulas,
+    )
     with recorder.recording_failures(), recorder.holding_output():
         restore_parts(options.out)
         if options.out.exists() and not options.overwrite:
@@ -67,7 +74,7 @@ def _write(options: MergeOptions, recorder: Recorder, parts: list[StoredResult],
                 footer["class_prior"] = json.dumps(summary.class_prior)
             mix = MixCounter(first.class_names)
             rows = summary.counting(_as_written(rows, flat) for rows in mix.counting(joined, prior))
-            sha256 = write_result(options.out, rows, schema, footer)
+            sha256 = write_result(options.out, rows, schema, footer, csv=options.csv)
             bundle, _ = load_maker(first, None)
             held_out = None if bundle is None else held_out_moments(bundle, first.class_names)
             summary.estimated_mix = estimated_mix(mix.seen, held_out, first.class_names)

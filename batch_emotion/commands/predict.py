@@ -189,7 +189,7 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
     prior = job.class_prior.over(lambda: [table])
     summary.class_prior = prior.as_record()
     mix = MixCounter(job.class_names)
-    (table,) = prior.apply(mix.counting([table], prior.at_training()), job.scorer.min_confidence)
+    (table,) = job.added.added(prior.apply(mix.counting([table], prior.at_training()), job.scorer.min_confidence))
     summary.estimated_mix = estimated_mix(mix.seen, held_out, job.class_names)
     summary.add(table)
     summary.scored, summary.seconds = len(plan), time.monotonic() - started

@@ -183,7 +183,7 @@ def _labels_of_rows(
     batches = table.to_batches()
     labels = find_labels(result, options, reader, batches)
     if labels is None:
-        own = table.select(own_columns(table.schema, result.class_names))
+        own = table.select(own_columns(table.schema))
         raise UsageError(
             "nothing can be evaluated without labels; `labels` takes a manifest with path and label, or folders"
             f"{label_column_hint(own, reader)}"

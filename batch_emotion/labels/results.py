@@ -72,7 +72,7 @@ def find_labels(
         if (options.label_column or LABEL) in result.schema.names:
             return ByColumn(options.label_column or LABEL, reader)
         if options.label_column is not None:
-            own = ", ".join(own_columns(result.schema, result.class_names)) or "none"
+            own = ", ".join(own_columns(result.schema)) or "none"
             raise UsageError(
                 f"`label_column`: {result.path} has no column {options.label_column!r}; those of its manifest: {own}"
             )

@@ -20,6 +20,7 @@ from batch_emotion.options.models import (
     NetworkOptions,
     RuntimeName,
 )
+from batch_emotion.options.tables import CsvOptions
 
 if TYPE_CHECKING:
     from batch_emotion.storage.places import Place
@@ -52,6 +53,7 @@ class EvaluateOptions(Checked):
         votes: a table of how many people chose each class for each image.
         encoding: of a CSV manifest or of votes; found from its bytes where None.
         delimiter: of a CSV manifest or of votes; found from its header where None.
+        csv: how ``mistakes.csv`` and ``doubts.csv`` are written.
         limits: what is refused.
         batch_size: images in a batch.
         seed: random seed of the bootstrap.
@@ -108,6 +110,7 @@ class EvaluateOptions(Checked):
     )
     encoding: str | None = option(None, ENCODING_HELP)
     delimiter: str | None = option(None, DELIMITER_HELP)
+    csv: CsvOptions = group(CsvOptions)
     limits: Limits = field(default_factory=Limits)
     batch_size: int = option(256, "Images in a batch.", at_least=1)
     seed: int = option(0, "Random seed.", at_least=0)

@@ -25,12 +25,13 @@ from batch_emotion.options.models import (
     RuntimeName,
 )
 from batch_emotion.options.runs import Caller, EngineOptions, MonitoringOptions, Task, UpdateOptions
+from batch_emotion.options.tables import ColumnOptions, CsvOptions
 
 if TYPE_CHECKING:
     from batch_emotion.storage.places import Place
 
 
-OUT_HELP = "Where to write: .parquet, .csv, or a directory (no extension), here or on s3:// or gs://."
+OUT_HELP = "Where to write: .parquet, .csv, .tsv, or a directory (no extension), here or on s3:// or gs://."
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ class PredictOptions(Checked):
         min_confidence: below it the emotion is ``uncertain``.
         faces: find the faces in each image and score each one; None scores every image whole.
         annotate: write copies of the first images with their faces marked.
-        out: ``.parquet``, ``.csv`` or a directory, here or on a store; None keeps the rows and gives them back.
+        out: ``.parquet``, ``.csv``, ``.tsv`` or a directory, here or on a store; None keeps the rows and gives them
+            back.
+        csv: how ``.csv`` and ``.tsv`` are written.
+        columns: columns that are added to each row.
         report: write a page about the result here too.
         overwrite: replace an output, or the parts of an unfinished run, that were made from something else.
         update: bring a result up to date; None makes it anew.
@@ -83,6 +87,8 @@ class PredictOptions(Checked):
     )
     out: Place | None = option(None, f"{OUT_HELP} Not needed for one image.", written="place", heading="Output")
     report: Path | None = option(None, "Write a page about the result here too: .html; see report.", needs="out")
+    csv: CsvOptions = group(CsvOptions)
+    columns: ColumnOptions = group(ColumnOptions)
     overwrite: bool = option(False, "Replace an output or unfinished run made from something else.", needs="out")
     source: SourceOptions = group(SourceOptions, "Input")
     limits: Limits = group(Limits)

@@ -19,6 +19,8 @@ from batch_emotion.errors import SourceError, UsageError, one_line
 from batch_emotion.records import FACE_SCHEMA
 from batch_emotion.results.run_document import ClassPriorRecord, RunDocument, read_run
 from batch_emotion.results.schema import result_schema
+from batch_emotion.results.spreadsheets import escape_formulas, unescape_formulas, unescape_texts
+from batch_emotion.sources.delimited import SEPARATORS
 from batch_emotion.storage.part_folders import part_files
 from batch_emotion.storage.places import Place, readable
 
@@ -52,6 +54,7 @@ class StoredResult:
         schema: its columns, of the types they were written with; a manifest's own are strings in CSV.
         class_names: the K classes, in the order of the probabilities.
         footer: the facts in its Parquet footer; empty for CSV and for another tool's file.
+        escaped: whether text that looks like a formula has a ``'`` before it in the file.
     """
 
     path: Place
@@ -59,6 +62,7 @@ class StoredResult:
     schema: pa.Schema
     class_names: tuple[str, ...]
     footer: dict[str, str]
+    escaped: bool = False
 
     @property
     def has_faces(self) -> bool:
@@ -118,7 +122,7 @@ class StoredResult:
         """
         try:
             if _is_csv(self.path):
-                yield from _csv_batches(self.path, self.schema, columns)
+                yield from _csv_batches(self.path, self.schema, columns, self.escaped)
                 return
             for file in self.files:
                 with pq.ParquetFile(readable(file)) as opened:
@@ -149,7 +153,8 @@ def open_result(path: Place) -> StoredResult:
         files = tuple(part_files(path)) if path.is_dir() else (path,)
         if not files:
             raise SourceError(f"the directory {path} holds no part-*.parquet; give a result of predict")
-        schema = _csv_schema(path) if _is_csv(path) else pq.read_schema(readable(files[0]))
+        escaped = _is_csv(path) and _is_escaped(read_run(path))
+        schema = _csv_schema(path, escaped) if _is_csv(path) else pq.read_schema(readable(files[0]))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise _unreadable(path, error) from None
     class_names = _classes(schema.names)
@@ -166,7 +171,7 @@ def open_result(path: Place) -> StoredResult:
         for key, value in (schema.metadata or {}).items()
         if key.startswith(prefix)
     }
-    return StoredResult(path, files, schema.remove_metadata(), class_names, footer)
+    return StoredResult(path, files, schema.remove_metadata(), class_names, footer, escaped)
 
 
 def read_result(path: Place) -> pa.Table:
@@ -189,7 +194,7 @@ def result_probabilities(rows: pa.Table | pa.RecordBatch, class_names: Sequence[
 
 
 def _is_csv(path: Place) -> bool:
-    return path.suffix.lower() == ".csv"
+    return path.suffix.lower() in SEPARATORS
 
 
 def _unreadable(path: Place, error: Exception) -> SourceError:
@@ -202,10 +207,17 @@ def _classes(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name.removeprefix("p_") for name in ours if name.startswith("p_"))
 
 
-def _csv_schema(path: Place) -> pa.Schema:
+def _is_escaped(run: RunDocument) -> bool:
+    record = run.get("result")
+    return bool(record and (record.get("fingerprint") or {}).get("csv_escape_formulas"))
+
+
+def _csv_schema(path: Place, escaped: bool) -> pa.Schema:
     """The columns of a CSV result by its header: those before ``path`` are the manifest's, and strings."""
-    with path.open(encoding="utf-8", newline="") as file:
-        names = next(csv.reader(file), [])
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        names = next(csv.reader(file, delimiter=SEPARATORS[path.suffix.lower()]), [])
+    if escaped:
+        names = unescape_texts(pa.array(names, pa.string())).to_pylist()
     own = names.index("path") if "path" in names else len(names)
     known = result_schema(_classes(names[own:]), checksum=True, faces=True)
     kinds = {field.name: field.type for field in known}
@@ -214,10 +226,12 @@ def _csv_schema(path: Place) -> pa.Schema:
     )
 
 
-def _csv_batches(path: Place, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _csv_batches(path: Place, schema: pa.Schema, columns: Sequence[str], escaped: bool) -> Iterator[pa.RecordBatch]:
+    wanted = pa.schema([schema.field(name) for name in columns])
+    written = escape_formulas(wanted.empty_table()).schema if escaped else wanted
     convert = pyarrow.csv.ConvertOptions(
-        column_types=schema,
-        include_columns=list(columns),
+        column_types=written,
+        include_columns=written.names,
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
         null_values=[""],
@@ -225,7 +239,11 @@ def _csv_batches(path: Place, schema: pa.Schema, columns: Sequence[str]) -> Iter
     with pyarrow.csv.open_csv(
         readable(path),
         pyarrow.csv.ReadOptions(block_size=_CSV_BLOCK),
-        pyarrow.csv.ParseOptions(newlines_in_values=True),
+        pyarrow.csv.ParseOptions(newlines_in_values=True, delimiter=SEPARATORS[path.suffix.lower()]),
         convert,
     ) as reader:
-        yield from (batch for batch in reader if len(batch))
+        for batch in reader:
+            if len(batch) and escaped:
+                yield from unescape_formulas(pa.Table.from_batches([batch])).to_batches()
+            elif len(batch):
+                yield batch

@@ -38,10 +38,9 @@ def result_schema(
     )
 
 
-def own_columns(schema: pa.Schema, class_names: Sequence[str]) -> list[str]:
-    """The columns of a result that its manifest brought along."""
-    made = set(result_schema(class_names, checksum=True, faces=True).names)
-    return [name for name in schema.names if name not in made]
+def own_columns(schema: pa.Schema) -> list[str]:
+    """The columns of a result that its manifest brought along, which stand before all others."""
+    return list(schema.names[: schema.names.index("path")])
 
 
 def part_schema(result: pa.Schema) -> pa.Schema:
@@ -49,7 +48,9 @@ def part_schema(result: pa.Schema) -> pa.Schema:
     return pa.schema([pa.field("index", pa.int64()), *result])
 
 
-def check_attributes(attributes: pa.Schema, class_names: Sequence[str], flat: bool, *, faces: bool = False) -> None:
+def check_attributes(
+    attributes: pa.Schema, class_names: Sequence[str], flat: bool, *, faces: bool = False, added: Sequence[str] = ()
+) -> None:
     """Refuse manifest columns that a result cannot carry.
 
     Args:
@@ -57,11 +58,12 @@ def check_attributes(attributes: pa.Schema, class_names: Sequence[str], flat: bo
         class_names: the model's classes.
         flat: the output is CSV, which holds no nested or binary values.
         faces: the result has a row for each face, with its box.
+        added: columns that are asked for beside the usual ones.
 
     Raises:
         SourceError: naming the columns.
     """
-    reserved = {"index", FACE_SCHEMA.names[0], *result_schema(class_names, checksum=True, faces=faces).names}
+    reserved = {"index", *added, FACE_SCHEMA.names[0], *result_schema(class_names, checksum=True, faces=faces).names}
     clashing = [name for name in attributes.names if name in reserved]
     if clashing:
         advice = "rename it in the manifest" if len(clashing) == 1 else "rename them in the manifest"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -10,28 +12,32 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from batch_emotion.errors import OutputMismatch, UsageError
+from batch_emotion.errors import OutputMismatch, UsageError, one_line, spelled
+from batch_emotion.options.tables import CsvOptions
+from batch_emotion.results.spreadsheets import FormulaCounter, escape_formulas
+from batch_emotion.sources.delimited import SEPARATORS
 from batch_emotion.storage.commits import committing, file_sha256
 from batch_emotion.storage.part_folders import committing_parts, folder_digest, is_part
 from batch_emotion.storage.places import Place
 
 OutputKind = Literal["parquet", "csv", "directory"]
 _ROW_GROUP = 65_536
+_LOG = logging.getLogger("batch_emotion")
 
 
 def output_kind(out: Place) -> OutputKind:
-    """What an output's name asks for.
+    """What an output's name asks for; ``csv`` stands for text with commas or tabs.
 
     Raises:
-        UsageError: its extension is neither of the two that are written.
+        UsageError: its extension is none of those that are written.
     """
-    kinds: dict[str, OutputKind] = {".parquet": "parquet", ".csv": "csv", "": "directory"}
+    kinds: dict[str, OutputKind] = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", "": "directory"}
     if out.name in ("", ".."):
         raise UsageError(f"`out` must name a new file or directory, such as results.parquet, not {str(out)!r}")
     suffix = out.suffix.lower()
     if suffix not in kinds:
         raise UsageError(
-            f"cannot write {suffix} files: `out` must end in .parquet or .csv, or have no extension (a directory)"
+            f"cannot write {suffix} files: `out` must end in .parquet, .csv or .tsv, or have no extension (a directory)"
         )
     return kinds[suffix]
 
@@ -61,6 +67,7 @@ def write_result(
     schema: pa.Schema,
     footer: dict[str, str],
     announce: Callable[[str], None] = lambda sha256: None,
+    csv: CsvOptions | None = None,
 ) -> str:
     """Write the rows of all shards, in their order, and commit the whole; gives its ``output_digest``.
 
@@ -70,6 +77,7 @@ def write_result(
         schema: the result's columns.
         footer: facts for the footer of a Parquet file.
         announce: called with the digest when all is written, before the output gets its name.
+        csv: how text is written, plainly where None; where formulas are not escaped, a warning tells of them.
     """
     rows = (shard.select(schema.names) for shard in shards)
     described = schema.with_metadata({f"batch_emotion.{key}": value for key, value in footer.items()})
@@ -81,11 +89,8 @@ def write_result(
                         writer.write_table(table.cast(described))
                 announce(digest := output_digest(temporary))
         case "csv":
-            options = pyarrow.csv.WriteOptions(eol="\r\n")
             with committing(out) as temporary:
-                with pyarrow.csv.CSVWriter(temporary, schema, write_options=options) as writer:
-                    for table in rows:
-                        writer.write_table(table.cast(schema))
+                _write_text(temporary, (table.cast(schema) for table in rows), schema, csv or CsvOptions(), out)
                 announce(digest := output_digest(temporary))
         case "directory":
             with committing_parts(out) as parts:
@@ -98,6 +103,28 @@ def write_result(
                         _parquet_writer(temporary, described).close()
                 announce(digest := parts.digest())
     return digest
+
+
+def _write_text(file: Path, rows: Iterable[pa.Table], schema: pa.Schema, csv: CsvOptions, out: Place) -> None:
+    formulas = FormulaCounter()
+    if csv.escape_formulas:
+        rows, schema = map(escape_formulas, rows), escape_formulas(schema.empty_table()).schema
+    else:
+        rows = formulas.counting(rows)
+    options = pyarrow.csv.WriteOptions(eol="\r\n", delimiter=SEPARATORS[out.suffix.lower()])
+    with file.open("wb") as opened:
+        opened.write(codecs.BOM_UTF8 if csv.bom else b"")
+        with pyarrow.csv.CSVWriter(opened, schema, write_options=options) as writer:
+            for table in rows:
+                writer.write_table(table)
+    if formulas.count:
+        cells = "1 cell begins" if formulas.count == 1 else f"{formulas.count:,} cells begin"
+        _LOG.warning(
+            spelled(
+                f"{cells} like a formula, which a spreadsheet would run ({one_line(formulas.example)[:60]}); "
+                f"`csv.escape_formulas` makes them harmless in {out.name}"
+            )
+        )
 
 
 def output_digest(out: Place) -> str:

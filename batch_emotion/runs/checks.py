@@ -27,6 +27,7 @@ CONDITIONS: dict[str, tuple[str, Callable[[PredictOptions], bool]]] = {
         "a manifest (.csv, .tsv, .parquet or .arrow) as the source",
         lambda o: o.source.given is not None or any(is_manifest(source, o.source) for source in o.sources),
     ),
+    "csv": ("an output that ends in .csv or .tsv", lambda o: o.out is not None and output_kind(o.out) == "csv"),
     "list": ("a list on standard input (the source -)", lambda o: "-" in o.sources),
     "ray": ("`engine.name` ray", lambda o: o.engine.name == "ray"),
     "local": ("`engine.name` local", lambda o: o.engine.name == "local"),

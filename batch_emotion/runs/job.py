@@ -18,6 +18,7 @@ from batch_emotion.model.runtime import ResolvedRuntime, resolve_runtime
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.plan import Plan, task_rows
 from batch_emotion.records import CHECKSUM, Profile
+from batch_emotion.results.added_columns import AddedColumns
 from batch_emotion.results.class_prior import ClassPrior
 from batch_emotion.results.fingerprint import Fingerprint, deciding_options
 from batch_emotion.results.schema import check_attributes, result_schema
@@ -48,6 +49,7 @@ class Job:
         class_prior: the mix of classes that the probabilities are to hold for.
         fingerprint: what is compared with other runs.
         scorer: how the images are scored.
+        added: columns that are made when the result is written.
     """
 
     plan: Plan
@@ -56,10 +58,11 @@ class Job:
     class_prior: ClassPrior
     fingerprint: Fingerprint
     scorer: ScorerSpec
+    added: AddedColumns
 
     @property
     def schema(self) -> pa.Schema:
-        """The result's columns."""
+        """The result's columns, those apart that are made when it is written."""
         checksum, faces = CHECKSUM in self.plan.images.column_names, self.scorer.faces is not None
         return result_schema(self.class_names, self.plan.attributes.schema, checksum, faces=faces)
 
@@ -100,7 +103,9 @@ def make_job(options: PredictOptions, profile: Profile) -> Job:
         plan = replace(plan, attributes=text_columns(plan.attributes))
     class_names = kept_classes(bundle.card.class_names, options.only)
     class_prior = ClassPrior.asked_for(options.class_prior, class_names, bundle.card.class_prior)
-    check_attributes(plan.attributes.schema, class_names, flat, faces=options.faces is not None)
+    added = AddedColumns(options.columns, bundle.card.name, bundle.sha256, class_prior.assumed)
+    attributes = plan.attributes.schema
+    check_attributes(attributes, class_names, flat, faces=options.faces is not None, added=added.names)
     detector = None if options.faces is None else open_detector(options.faces)
     runtime = _runtime(options, bundle)
     fingerprint = Fingerprint(
@@ -115,7 +120,8 @@ def make_job(options: PredictOptions, profile: Profile) -> Job:
         model_version=bundle.version.number if bundle.version else None,
         options=_resolved(options, detector, bundle) | {"class_prior": class_prior.assumed},
     )
-    return Job(plan, bundle, class_names, class_prior, fingerprint, _scorer(options, bundle, class_names, runtime))
+    scorer = _scorer(options, bundle, class_names, runtime)
+    return Job(plan, bundle, class_names, class_prior, fingerprint, scorer, added)
 
 
 def _resolved(options: PredictOptions, detector: Detector | None, bundle: Bundle) -> dict[str, object]:

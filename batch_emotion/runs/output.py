@@ -121,8 +121,9 @@ def write_output(out: Place, job: Job, options: PredictOptions, recorder: Record
     with profile.timing("write"):
         prior = job.class_prior.over(rows)
         summary.class_prior = prior.as_record()
-        written = summary.counting(prior.apply(mix.counting(rows(), prior.at_training()), job.scorer.min_confidence))
-        sha256 = write_result(out, written, work.schema, footer(job, prior), announce)
+        under_prior = prior.apply(mix.counting(rows(), prior.at_training()), job.scorer.min_confidence)
+        written, schema = job.added.added(summary.counting(under_prior)), job.added.schema(work.schema)
+        sha256 = write_result(out, written, schema, footer(job, prior), announce, options.csv)
     summary.seconds += time.monotonic() - started if summary.scored else 0
     return Made("done", summary, result_record(job.fingerprint, sha256, summary), job.plan.left_out)
 
