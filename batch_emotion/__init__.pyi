@@ -44,6 +44,8 @@ from .model.about import About as About
 from .model.about import DataAbout as DataAbout
 from .model.bundle import Bundle as Bundle
 from .model.card import Card as Card
+from .options.tables import ColumnOptions as ColumnOptions
+from .options.tables import CsvOptions as CsvOptions
 from .options.export import ExportOptions as ExportOptions
 from .options.merge import MergeOptions as MergeOptions
 from .options.images import AnnotateOptions as AnnotateOptions

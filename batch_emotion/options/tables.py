@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import option
 
 
 @dataclass(frozen=True)
-class CsvOptions:
+class CsvOptions(Checked):
     """How ``.csv`` and ``.tsv`` files are written.
 
     Attributes:
@@ -33,7 +34,7 @@ class CsvOptions:
 
 
 @dataclass(frozen=True)
-class ColumnOptions:
+class ColumnOptions(Checked):
     """Columns that are added to each row.
 
     Attributes:
