@@ -8,10 +8,10 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from batch_emotion._version import __version__
 from batch_emotion.cli.logs import LOG
@@ -19,11 +19,24 @@ from batch_emotion.cli.options import sections
 from batch_emotion.errors import BatchEmotionError, UsageError
 from batch_emotion.signals import accept_signals
 
-if TYPE_CHECKING:
-    pass
+
+class _Commands(TyperGroup):
+    """The list of commands, whose summaries are wrapped and never cut short."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write each command with the first sentence of its help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary_of(self.commands[name])) for name in self.list_commands(ctx)])
+
+
+def summary_of(command: Any) -> str:
+    """The first paragraph of a command's help, on one line."""
+    return " ".join(str(command.help).split("\n\n")[0].split())
+
 
 app = typer.Typer(
     name="batch-emotion",
+    cls=_Commands,
     help="Batch facial emotion recognition: a folder of faces in, one row per image out.",
     no_args_is_help=True,
     add_completion=False,
@@ -63,6 +76,7 @@ class Command(TyperCommand):
         try:
             context = super().make_context(*arguments, **settings)
         except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
             variable = self._variable_of(error.param, arguments[1])
             if variable is None:
                 raise
@@ -85,18 +99,26 @@ class Command(TyperCommand):
         is_given = any(argument.partition("=")[0] in names for argument in arguments)
         return None if is_given or variable not in os.environ else variable
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The words of the usage line; an argument that must be given is its name alone."""
+        return [re.sub(r"^\{(.*)\}(\.\.\.)?$", r"\1", piece) for piece in super().collect_usage_pieces(ctx)]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the arguments, and the options under their headings; how to undo one is left out of the help."""
+        """Write the arguments, and the options under their headings, in as few words as say what to type."""
         for heading, parameters in sections(self.get_params(ctx)).items():
-            records = [_without_undoing(record) for each in parameters if (record := each.get_help_record(ctx))]
+            records = [_shortened(record, each) for each in parameters if (record := each.get_help_record(ctx))]
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)
 
 
-def _without_undoing(record: tuple[str, str]) -> tuple[str, str]:
-    """A help record without ``--no-faces``, where that is the default anyway."""
+def _shortened(record: tuple[str, str], parameter: Any) -> tuple[str, str]:
+    """A help record without ``--no-faces`` where that is the default anyway, or without the type of an argument."""
     names, text = record
+    if parameter.param_type_name == "argument":
+        return re.sub(r" <[^>]*>$", "", names), text
+    if parameter.default is True:
+        return names, re.sub(r"  \[default: [\w-]+\]$", "  [default: yes]", text)
     return re.sub(r"^((?:-\w, )?--([\w-]+)) / --no-\2", r"\1", names), text
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 import time
 from collections import Counter
 from dataclasses import asdict
@@ -89,7 +91,7 @@ def show_summary(options: PredictOptions, result: PredictResult) -> None:
         if summary.estimated_mix:
             lines += _estimate_lines(summary.emotions, summary.estimated_mix)
         if summary.class_prior:
-            lines.append(f"Assumed class mix: {prior_in_words(summary.class_prior)}")
+            lines += _wrapped(f"Assumed class mix: {prior_in_words(summary.class_prior)}")
     if result.left_out:
         lines.append(f"{result.left_out} files were left out for their extension")
     if summary.scored:
@@ -99,7 +101,8 @@ def show_summary(options: PredictOptions, result: PredictResult) -> None:
         lines += [
             f"  {each.worker}: {each.images} images, {each.images_per_second:,.0f} images/s" for each in summary.workers
         ]
-        lines.append("seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in vars(summary.profile).items()))
+        stages = ", ".join(f"{stage} {spent:.1f}" for stage, spent in vars(summary.profile).items())
+        lines += _wrapped(f"seconds: {stages}")
     if summary.update:
         updated = asdict(summary.update).items()
         lines.append("Update: " + ", ".join(f"{count} {name}" for name, count in updated if count))
@@ -139,6 +142,10 @@ def preview_lines(out: Place, preview: UpdatePreview) -> list[str]:
     return [*lines, f"{preview.to_score} images would be scored"]
 
 
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, shutil.get_terminal_size().columns, subsequent_indent="  ", break_on_hyphens=False)
+
+
 def show_answers(rows: list[dict[str, Any]], *, err: bool = False) -> None:
     """Print the rows of several images as a table, on standard output or standard error."""
     from batch_emotion.cli.answers import answer_lines
@@ -154,7 +161,7 @@ def _estimate_lines(emotions: Counter[str], estimated: EstimatedMix) -> list[str
     shares = ", ".join(
         f"{name} {each['share']:.1%} ({each['low']:.1%} to {each['high']:.1%})" for name, each in estimated.items()
     )
-    lines = [f"Estimated class mix: {shares}"]
+    lines = _wrapped(f"Estimated class mix: {shares}")
     apart = (
         [] if emotions[UNCERTAIN] else widely_apart({n: c / emotions.total() for n, c in emotions.items()}, estimated)
     )

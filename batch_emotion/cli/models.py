@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 
 @command()
 def models(
-    name: Annotated[str | None, typer.Argument(help="Show this model's card: a name, or a bundle's folder.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show this model's card: a name, or a bundle's folder.")
+    ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Check every sha256 and every golden prediction.")] = False,
     diff: Annotated[
         tuple[str, str] | None,
@@ -55,10 +59,10 @@ def models(
         for bundle in sorted(bundles, key=lambda each: each.card.name != DEFAULT_MODEL):
             card = bundle.card
             default = " (the default)" if card.name == DEFAULT_MODEL else ""
-            typer.echo(f"{card.version or card.name}{default}: {in_flags(USES.get(card.name, ''))}")
-            typer.echo(f"  {', '.join(card.class_names)}")
-            typer.echo(f"  {card.parameters:,} parameters; {_accuracies(card.metrics)}")
-        typer.echo("\nbatch-emotion models NAME shows a model's card, and where its earlier versions are.")
+            typer.echo(_wrapped(f"{card.version or card.name}{default}: {in_flags(USES.get(card.name, ''))}"))
+            typer.echo(_wrapped(f"  {', '.join(card.class_names)}"))
+            typer.echo(_wrapped(f"  {card.parameters:,} parameters; right on {_accuracies(card.metrics)}"))
+        typer.echo("\nbatch-emotion models NAME shows a model's card and where earlier versions are.")
 
 
 def _show_card(bundle: Bundle) -> None:
@@ -71,10 +75,14 @@ def _show_card(bundle: Bundle) -> None:
         _show_facts(card)
     if not card.layers:
         return
-    typer.echo(f"{'layer':<20} {'type':<14} {'output shape':<20} {'parameters':>10}")
-    for layer in card.layers:
-        shape = ", ".join(str(side) for side in layer["output_shape"])
-        typer.echo(f"{layer['name']:<20} {layer['type']:<14} {shape:<20} {layer['parameters']:>10,}")
+    rows = [
+        (layer["name"], layer["type"], ", ".join(map(str, layer["output_shape"])), f"{layer['parameters']:,}")
+        for layer in card.layers
+    ]
+    rows = [("layer", "type", "output shape", "parameters"), *rows]
+    names, kinds, shapes, counts = (max(map(len, column)) for column in zip(*rows, strict=True))
+    for name, kind, shape, count in rows:
+        typer.echo(f"{name:<{names}}  {kind:<{kinds}}  {shape:<{shapes}}  {count:>{counts}}")
     _show_versions(card)
 
 
@@ -100,9 +108,16 @@ def _show_facts(card: Card) -> None:
     if card.parameters:
         typer.echo(f"parameters  {card.parameters:,}")
     if _accuracies(card.metrics):
-        typer.echo(f"accuracy    {_accuracies(card.metrics)}\n")
+        typer.echo(f"right on    {_accuracies(card.metrics)}\n")
 
 
 def _accuracies(metrics: CardMetrics) -> str:
-    sides = {"training": metrics.get("training"), "validation": metrics.get("validation")}
-    return ", ".join(f"{side} {scores['accuracy']:.1%}" for side, scores in sides.items() if scores)
+    """On how many images the model predicts the label."""
+    sides = {"its training images": metrics.get("training"), "its validation images": metrics.get("validation")}
+    return ", ".join(f"{scores['accuracy']:.1%} of {side}" for side, scores in sides.items() if scores)
+
+
+def _wrapped(text: str) -> str:
+    indent = "  " if text.startswith(" ") else ""
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(text, width, subsequent_indent=indent or "  ", break_on_hyphens=False)

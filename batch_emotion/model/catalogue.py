@@ -7,6 +7,7 @@ bundle or a result is of, whatever they are called.
 from __future__ import annotations
 
 import csv
+import difflib
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -116,6 +117,9 @@ def bundle_folder(model: str | Path) -> Path:
     there_are = versions_of(name.partition("@")[0])
     if "@" in name and there_are:
         raise BundleError(f"there is no {name}: of this model there are {', '.join(map(str, reversed(there_are)))}")
+    near = difflib.get_close_matches(name, known, 1)
+    if near:
+        raise BundleError(f"no model {name!r}; did you mean {near[0]}? There are {', '.join(known)}")
     raise BundleError(
         f"no model {name!r}: expected one of {', '.join(known)}, a bundle's folder, or a network's file (.onnx, "
         ".tflite, .keras, .h5)"

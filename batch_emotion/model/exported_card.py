@@ -29,6 +29,7 @@ def exported_texts(bundle: Bundle) -> dict[str, str]:
     channels = card.input.shape[2]
     return {
         "model": card.name,
+        "model_version": str(card.version or f"{card.name}, {card.training.get('finished', 'of no known date')}"),
         "model_sha256": bundle.sha256,
         "classes": ",".join(card.class_names),
         "image_size": f"{height}x{width}",

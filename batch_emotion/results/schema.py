@@ -69,7 +69,15 @@ def check_attributes(
         advice = "rename it in the manifest" if len(clashing) == 1 else "rename them in the manifest"
         if "emotion" in clashing and "label" not in attributes.names:
             advice = f"`label_column` emotion carries the labels of that one as label, or {advice}"
-        raise SourceError(f"the manifest's column {', '.join(clashing)} has the name of a result column; {advice}")
+        if {"status", "emotion", "confidence"} <= set(clashing):
+            raise SourceError(
+                "the manifest has the columns of a result of predict; give a list of the images instead, or drop these "
+                f"columns: {', '.join(clashing)}"
+            )
+        names = ", ".join(clashing)
+        if len(clashing) > 1:
+            raise SourceError(f"the manifest's columns {names} have the names of result columns; {advice}")
+        raise SourceError(f"the manifest's column {names} has the name of a result column; {advice}")
     check_writable(attributes, flat)
 
 

@@ -76,7 +76,7 @@ def reliability_chart(bins: Sequence[ReliabilityBin], scheme: Scheme = LIGHT, ki
             zorder=4,
         )
         axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
-        axes.legend(loc="upper left", frameon=False)
+        figure.legend(loc="outside upper left", ncols=2, frameon=False)
         total = sum(each["images"] for each in filled)
         shares.bar(middles, [each["images"] / max(total, 1) for each in filled], width, color=scheme.mark)
         shares.set(xlabel="confidence", ylabel="share of images")

@@ -140,6 +140,7 @@ def test_other_programs_find_classes_and_preprocessing_in_an_onnx_file(exports: 
         assert texts["classes"] == ",".join(bundle.card.class_names)
         assert (texts["image_size"], texts["color_mode"]) == ("48x48", "grayscale")
         assert (texts["model"], texts["model_sha256"]) == (DEFAULT_MODEL, bundle.sha256)
+        assert texts["model_version"] == str(bundle.version)
         assert "uint8 of 0 to 255" in texts["input"]
         assert "area interpolation" in texts["preprocessing"]
         (taken,), (given,) = session.get_inputs(), session.get_outputs()
