@@ -88,6 +88,7 @@ def _texts(path: Path, kind: NetworkKind) -> Mapping[str, Any]:
                 with zipfile.ZipFile(path) as archive:
                     content = archive.read(TEXTS)
             case "h5":
+                require_packages(f"the Keras network {path.name}", "tensorflow", "keras", "h5py")
                 import h5py
 
                 with h5py.File(path, "r") as file:

@@ -170,3 +170,40 @@ def test_the_public_names_can_be_imported() -> None:
         assert getattr(batch_emotion, name) is not None
     with pytest.raises(AttributeError):
         _ = batch_emotion.nothing
+
+
+def test_help_says_what_to_type_and_cuts_nothing_short(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-h"]) == 0
+    commands = " ".join(capsys.readouterr().out.split("Commands:")[1].split())
+    assert "..." not in commands
+    assert "report Make a page about a result: class mix, confidence, faces, failures, and scores where" in commands
+    for words, usage, argument in (
+        ("predict", "[OPTIONS] SOURCE...\n", "  SOURCE...  Directories"),
+        ("sample", "[OPTIONS] FOLDER\n", "  FOLDER  The folder"),
+        ("models", "[OPTIONS] [NAME]\n", "  NAME  Show"),
+    ):
+        assert main([words, "-h"]) == 0
+        text = capsys.readouterr().out
+        assert usage in text
+        assert argument in text
+    assert main(["report", "-h"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "--explain / --no-explain Show where the model looks (Grad-CAM). [default: yes]" in text
+    assert main(["predict", "x", "--runtime", "gpu"]) == 2
+    assert "'--runtime': 'gpu' is not one of" in capsys.readouterr().err
+
+
+def test_a_mistyped_model_leads_to_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "emotion7"]) == 2
+    assert "no model 'emotion7'; did you mean emotion-7? There are emotion-6," in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["models"], ["predict", "FACES", "--out", "r.csv"]])
+def test_lines_fit_the_terminal(
+    words: list[str], faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    assert main([str(faces) if word == "FACES" else word for word in words]) == 0
+    said = capsys.readouterr()
+    assert max(map(len, (said.out + said.err).splitlines())) <= 80
