@@ -143,10 +143,10 @@ def read_labelled(
             "give one folder per class, or a manifest"
         )
     if len(absent) == len(names) or (absent and not absent_ok):
-        raise SourceError(
-            f"{data} has no images of: {', '.join(absent)}; choose the classes there are with `class_names`"
-            f"{_hint_on_labels(labelled.ignored)}"
-        )
+        advice = "choose the classes there are with `class_names`"
+        if absent_ok:
+            advice = "give the folder that has a folder for each class, or a manifest with labels"
+        raise SourceError(f"{data} has no images of: {', '.join(absent)}; {advice}{_hint_on_labels(labelled.ignored)}")
     return labelled
 
 
