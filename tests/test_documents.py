@@ -27,7 +27,7 @@ README = ROOT / "README.md"
 DOCUMENTS = {str(file.relative_to(ROOT)): file for file in (README, JOBS / "README.md", ROOT / "models" / "README.md")}
 LINKING = DOCUMENTS | {name: ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md")}
 # Options of other programs that the documents name.
-FOREIGN = {"--now", "--only", "--build-arg", "--logdir", "--network", "--user", "--version"}
+FOREIGN = {"--now", "--only", "--build-arg", "--collector", "--logdir", "--network", "--user", "--version"}
 
 
 def _printed() -> list[tuple[str, str]]:

@@ -78,14 +78,26 @@ def test_the_unit_runs_a_command_that_parses_and_is_hardened() -> None:
     assert set(_unit("batch-emotion.timer")["Timer"]) == {"OnCalendar", "RandomizedDelaySec", "Persistent"}
 
 
+def test_for_object_stores_the_unit_gets_the_network_and_a_place_for_the_lock() -> None:
+    service, added = _unit("batch-emotion.service")["Service"], _unit("object-store.conf")["Service"]
+    assert (service["PrivateNetwork"], added["PrivateNetwork"]) == ("yes", "no")
+    assert added["RestrictAddressFamilies"].split() == ["AF_INET", "AF_INET6"], "beside AF_UNIX"
+    assert added["Environment"] == "XDG_STATE_HOME=/var/lib"
+    assert service["User"] == added["StateDirectory"] == "batch-emotion"
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not here")
-def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+@pytest.mark.parametrize("with_store", [False, True])
+def test_systemd_accepts_the_units(tmp_path: Path, with_store: bool) -> None:
     program = tmp_path / PROGRAM
     program.touch(mode=0o755)
-    for unit in (JOBS / "systemd").iterdir():
+    for unit in (JOBS / "systemd").glob("batch-emotion.*"):
         text = re.sub(r"(?<=ExecStart=)\S+", str(program), unit.read_text())
         (tmp_path / unit.name).write_text(text)
-    units = [str(path) for path in tmp_path.glob("batch-emotion.*")]
+    if with_store:
+        (tmp_path / "batch-emotion.service.d").mkdir()
+        shutil.copy(JOBS / "systemd" / "object-store.conf", tmp_path / "batch-emotion.service.d")
+    units = [str(tmp_path / f"batch-emotion.{kind}") for kind in ("service", "timer")]
     done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -197,6 +209,7 @@ def test_every_file_is_tested_and_none_is_python() -> None:
     files = {str(path.relative_to(JOBS)) for path in JOBS.rglob("*") if path.is_file()}
     assert files == {
         *("nightly.toml", "crontab", "systemd/batch-emotion.service", "systemd/batch-emotion.timer"),
+        *("systemd/object-store.conf", "monitoring/alerts.yml", "monitoring/dashboard.json"),
         *("kubernetes/cronjob.yaml", "slurm/array.sh", "slurm/merge.sh"),
         *("container/Containerfile", "container/compose.yaml", "lite/README.md", "lite/pyproject.toml"),
         *("README.md", *(f"pictures/{name}" for name in NAMES)),

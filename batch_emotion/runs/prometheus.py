@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from batch_emotion.results.run_document import LastRun, RunCounts
+from batch_emotion.results.run_document import LastRun
 
 _PREFIX = "batch_emotion_"
 _LAST_SUCCESS = "last_success_timestamp_seconds"
@@ -13,6 +13,7 @@ _OF_RESULT = {
     "images": ("Images of the result by status.", "status"),
     "emotion_share": ("Share of the scored rows by emotion.", "emotion"),
     "confidence_mean": ("Mean confidence of the scored rows.", None),
+    "model_info": ("1 for the model that scored the result.", "model"),
     "drift": ("Largest distance from the baseline.", None),
     _LAST_SUCCESS: ("When a run last ended well, in seconds since 1970.", None),
 }
@@ -60,11 +61,15 @@ def write_metrics(file: Path, job: str, last_run: LastRun, has_result: bool) -> 
 _Samples = dict[tuple[str, str | None], float]
 
 
-def _of_result(counts: RunCounts) -> _Samples:
+def _of_result(counts: LastRun) -> _Samples:
     samples: _Samples = {("images", status): count for status, count in counts["statuses"].items()}
     scored = sum(counts["emotions"].values())
     samples |= {("emotion_share", emotion): count / scored for emotion, count in counts["emotions"].items()}
     samples["confidence_mean", None] = counts["mean_confidence"]
+    model = counts["model"]
+    if model is not None:
+        version = model.get("version")
+        samples["model_info", f"{model['name']}@{version}" if version else model["name"]] = 1
     if counts["drift"]:
         samples["drift", None] = counts["drift"]["largest"]
     return samples

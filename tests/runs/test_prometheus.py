@@ -17,6 +17,7 @@ def _run(exit_code: int, **changes: object) -> dict[str, object]:
         "emotions": {"happy": 3, "sad": 1},
         "mean_confidence": 0.8,
         "drift": {"largest": 0.25},
+        "model": {"name": "emotion-7", "version": 3, "sha256": "ab"},
     } | changes
 
 
@@ -43,6 +44,7 @@ def test_metrics_tell_of_the_result_and_of_the_run(tmp_path: Path) -> None:
         ("emotion_share", "happy"): 0.75,
         ("emotion_share", "sad"): 0.25,
         ("confidence_mean", ""): 0.8,
+        ("model_info", "emotion-7@3"): 1,
         ("drift", ""): 0.25,
     }
     assert [path.name for path in tmp_path.iterdir()] == ["x.prom"]
@@ -60,6 +62,13 @@ def test_a_run_that_ends_badly_carries_the_last_success_forward(
     assert after["last_success_timestamp_seconds", ""] == before["last_success_timestamp_seconds", ""]
     assert after["last_run_exit_code", ""] == exit_code
     assert after["images", "ok"] == (9 if has_result else 4)
+
+
+def test_a_model_without_a_version_is_told_by_its_name(tmp_path: Path) -> None:
+    for version in ({}, {"version": None}):
+        model = {"name": "mine", "sha256": "ab", **version}
+        write_metrics(tmp_path / "x.prom", "nightly", _run(0, model=model), has_result=True)
+        assert _samples(tmp_path / "x.prom")["model_info", "mine"] == 1
 
 
 def test_a_first_run_that_fails_tells_of_no_result(tmp_path: Path) -> None:

@@ -30,8 +30,10 @@ def _calls(script: str) -> Iterator[list[str]]:
     words.whitespace, words.whitespace_split, words.commenters = " \t", True, ""
     for is_between, command in groupby(words, lambda word: set(word) <= set("&|;\n")):
         call = list(command)
-        if not is_between and Path(call[0]).name == PROGRAM:
-            yield call
+        named = [at for at, word in enumerate(call) if Path(word).name == PROGRAM]
+        wrapped = [at for at in named if at + 1 < len(call) and call[at + 1] in COMMANDS]  # by env, runuser and others
+        if not is_between and (named[:1] == [0] or wrapped):
+            yield call[0 if named[0] == 0 else wrapped[0] :]
 
 
 def parse(words: list[str]) -> None:
