@@ -55,9 +55,8 @@ def attempt(archive: str, read: Callable[[], FileBytes]) -> FileBytes:
         OSError: only where the process itself is out of memory or file descriptors.
         BatchEmotionError: a whole store has ceased to answer.
     """
-    name = unescape_name(archive)
     try:
-        there = place(name) if is_uri(name) else name
+        there = place(unescape_name(archive)) if is_uri(archive) else None
     except UsageError as error:
         return FileBytes(b"", Status.UNSUPPORTED, str(error))
     if isinstance(there, RemotePath):

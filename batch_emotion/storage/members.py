@@ -78,9 +78,8 @@ def find_member(location: str) -> Member | Refused | None:
     if location.startswith(_MEMBER):
         facts, _, archive = location[len(_MEMBER) :].partition(":")
         form, offset, length, size, check, *column = facts.split(",")
-        return Member(
-            cast(Form, form), int(offset), int(length), int(size), int(check, 16), archive, unquote("".join(column))
-        )
+        name = unquote(column[0]) if column else ""
+        return Member(cast(Form, form), int(offset), int(length), int(size), int(check, 16), archive, name)
     if location.startswith(_REFUSED):
         status, _, reason = location[len(_REFUSED) :].partition(":")
         return Refused(Status(status), reason)

@@ -16,6 +16,7 @@ from batch_emotion.storage.places import is_uri, place
 from batch_emotion.storage.remote import RemotePath
 
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_PREAD = getattr(os, "pread", None)
 _MOST_OPEN = 16
 _SMALL = 8 * 2**20
 
@@ -62,8 +63,8 @@ class LocalRanges:
     def read(self, offset: int, length: int) -> bytes:
         """See ``Ranges``."""
         length = max(0, min(length, self.size - offset))
-        if hasattr(os, "pread"):
-            data = os.pread(self._descriptor, length, offset)
+        if _PREAD is not None:
+            data: bytes = _PREAD(self._descriptor, length, offset)
             if len(data) == length or not data:
                 return data
             return data + self.read(offset + len(data), length - len(data))  # of more than 2 GiB, for one

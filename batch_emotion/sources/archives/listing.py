@@ -95,8 +95,10 @@ class FileListing:
             how = -len(self._hows)
         else:
             how = FORMS.index(found.how)
-        size, mtime_ns = min(found.size, _MOST), max(-_MOST, min(found.mtime_ns, _MOST))
-        self._append(_plain(found.name), (size, mtime_ns, how, found.offset, found.length, found.check))
+        name, size, mtime_ns, _, offset, length, check = found
+        if size > _MOST or abs(mtime_ns) > _MOST:
+            size, mtime_ns = min(size, _MOST), max(-_MOST, min(mtime_ns, _MOST))
+        self._append(_plain(name), (size, mtime_ns, how, offset, length, check))
 
     def images(self) -> Iterator[int]:
         """See ``Listing``."""
@@ -162,9 +164,11 @@ def _plain(name: str) -> str:
 
 
 def _is_hidden(name: str) -> bool:
+    if name[:1] != "." and "/." not in name:  # as nearly all
+        return False
     return any(part.startswith(".") and part not in (".", "..") for part in name.split("/"))
 
 
 def shown_name(name: str) -> str:
     """A member's name as a path has it: valid text that ends before a NUL, as it does for all who unpack it."""
-    return escape_name(name.partition("\0")[0])
+    return escape_name(name.partition("\0")[0] if "\0" in name else name)
