@@ -160,7 +160,12 @@ def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
         options.data,
         LabelOptions(
             ManifestOptions(
-                options.path_column, options.root, options.encoding, options.delimiter, options.label_column
+                options.path_column,
+                options.root,
+                options.encoding,
+                options.delimiter,
+                options.label_column,
+                options.image_column,
             ),
             map_labels=options.map_labels,
         ),

@@ -100,7 +100,8 @@ def _explained(options: ExplainOptions) -> list[Explanation]:
     if options.given is not None:
         plan = options.given.plan
     else:
-        plan = make_plan(options.sources, SourceOptions(encoding=options.encoding, delimiter=options.delimiter))
+        read = SourceOptions(encoding=options.encoding, delimiter=options.delimiter, image_column=options.image_column)
+        plan = make_plan(options.sources, read)
     if len(plan) > _FOLDER_MOST:
         raise UsageError(f"{len(plan)} images are too many; explain takes up to {_FOLDER_MOST}")
     bundle = load_bundle(options.model, options.class_names, options.trust_pickle)

@@ -149,7 +149,7 @@ def _predict(options: PredictOptions, on_progress: OnProgress) -> PredictResult:
         result = _to_output(options.out, options, recorder, on_progress)
     if options.report is not None:
         root = options.source.root or manifest_folder(options.sources, options.source)
-        report(ReportOptions(options.out, options.report, root=root))
+        report(ReportOptions(options.out, options.report, root=root, image_column=options.source.image_column))
     return result
 
 

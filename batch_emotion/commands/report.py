@@ -25,6 +25,7 @@ from batch_emotion.reporting.thumbnails import SampleImages
 from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.runs.predict_result import PredictResult
+from batch_emotion.sources.archives.finding import Finder
 from batch_emotion.storage.commits import commit_text, committing_folder, restore_output
 from batch_emotion.storage.places import Place
 from batch_emotion.visualization.html import GENERATOR, Picture
@@ -102,7 +103,8 @@ def _report(options: ReportOptions, log: Callable[[str], None]) -> ReportDocumen
         log(document["left_out"])
     if labels is not None:
         log(f"labels: {labels.origin}")
-    images = SampleImages(root, options.limits, float(document["made_by"].get("face_margin", 0)))
+    margin = float(document["made_by"].get("face_margin", 0))
+    images = SampleImages(root, options.limits, margin, finder=Finder(options.image_column))
     photos = marked_photos(samples.photos, images, class_colours(result.class_names))
     thumbnails = images.thumbnails(sample for kind, each in samples.named() if kind != "failure" for sample in each)
     saliency = _saliency(options, result, samples, images)

@@ -140,7 +140,7 @@ def gather_result(
     if not len(table):
         raise SourceError(f"{result.path} has no rows")
     labels_of_rows, columns = _labels_of_rows(result, table, options, reader)
-    plan = plan_paths(table["path"], options.root or Path(), table)
+    plan = plan_paths(table["path"], options.root or Path(), table, image_column=options.image_column)
     bundle, unknown = load_maker(result, model)
     statuses = table["status"].to_pylist()
     in_training = None

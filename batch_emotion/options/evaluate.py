@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import group, option
-from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, PATH_COLUMN_HELP, Limits
+from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, IMAGE_COLUMN_HELP, PATH_COLUMN_HELP, Limits
 from batch_emotion.options.labels import LABEL_COLUMN_HELP, MAP_LABELS_HELP, LabelMap
 from batch_emotion.options.models import (
     CLASS_PRIOR_HELP,
@@ -51,6 +51,7 @@ class EvaluateOptions(Checked):
         group_by: columns of the manifest, the result, or the manifest of its labels, whose values are measured apart.
         cluster: such a column, of a person or a session, whose images are alike: intervals resample its values.
         votes: a table of how many people chose each class for each image.
+        image_column: of tables of images; found where None.
         encoding: of a CSV manifest or of votes; found from its bytes where None.
         delimiter: of a CSV manifest or of votes; found from its header where None.
         csv: how ``mistakes.csv`` and ``doubts.csv`` are written.
@@ -108,6 +109,7 @@ class EvaluateOptions(Checked):
         "A column, such as person or session, whose images are alike: intervals resample its values, not images.",
         metavar="COLUMN",
     )
+    image_column: str | None = option(None, IMAGE_COLUMN_HELP, metavar="COLUMN")
     encoding: str | None = option(None, ENCODING_HELP)
     delimiter: str | None = option(None, DELIMITER_HELP)
     csv: CsvOptions = group(CsvOptions)

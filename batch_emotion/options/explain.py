@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import option, optional_group
-from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, FaceOptions, Limits
+from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, IMAGE_COLUMN_HELP, FaceOptions, Limits
 from batch_emotion.options.models import CLASSES_HELP, KERAS_HELP, PICKLE_HELP
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class ExplainOptions(Checked):
         limits: what is refused.
         overwrite: replace existing pictures.
         faces: explain each face found; None explains every image whole.
+        image_column: of tables of images; found where None.
         encoding: of a CSV manifest; found from its bytes where None.
         delimiter: of a CSV manifest; found from its header where None.
         given: images that are at hand, in memory or in a table, in the place of sources; ``explain`` makes it.
@@ -54,6 +55,7 @@ class ExplainOptions(Checked):
     faces: FaceOptions | None = optional_group(
         FaceOptions, flag="faces", help="Images are photos: find the faces, one picture for each."
     )
+    image_column: str | None = option(None, IMAGE_COLUMN_HELP, metavar="COLUMN")
     encoding: str | None = option(None, ENCODING_HELP)
     delimiter: str | None = option(None, DELIMITER_HELP)
     given: Given | None = None

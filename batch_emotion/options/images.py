@@ -49,7 +49,7 @@ class ManifestOptions(Checked):
     label_column: str | None = option(
         None, "The manifest's column of labels; results carry it as label.", metavar="COLUMN"
     )
-    image_column: str | None = option(None, IMAGE_COLUMN_HELP)
+    image_column: str | None = option(None, IMAGE_COLUMN_HELP, metavar="COLUMN")
     webdataset: bool = option(False, "Carry the .json, .cls and .txt beside each image of a tar as columns.")
 
 

@@ -45,6 +45,11 @@ class LabelSource(Protocol):
         ...
 
     @property
+    def image_column(self) -> str | None:
+        """Of tables of images that the result is of; found where None."""
+        ...
+
+    @property
     def encoding(self) -> str | None:
         """Of a CSV manifest; found from its bytes where None."""
         ...

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import option
-from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, PATH_COLUMN_HELP, Limits
+from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, IMAGE_COLUMN_HELP, PATH_COLUMN_HELP, Limits
 from batch_emotion.options.labels import LABEL_COLUMN_HELP, MAP_LABELS_HELP, LabelMap
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class ReportOptions(Checked):
         model: the one that made the result, to show where it looks; the bundled one that the result names where None.
         explain: show where the model looks.
         limits: what is refused when images are read.
+        image_column: of tables of images; found where None.
         encoding: of a CSV manifest of labels; found from its bytes where None.
         delimiter: of a CSV manifest of labels; found from its header where None.
     """
@@ -74,5 +75,6 @@ class ReportOptions(Checked):
     )
     explain: bool = option(True, "Show where the model looks (Grad-CAM).")
     limits: Limits = field(default_factory=Limits)
+    image_column: str | None = option(None, IMAGE_COLUMN_HELP, metavar="COLUMN")
     encoding: str | None = option(None, ENCODING_HELP)
     delimiter: str | None = option(None, DELIMITER_HELP)

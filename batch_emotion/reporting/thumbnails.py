@@ -31,14 +31,15 @@ _LONGEST = 2048
 class SampleImages:
     """Where the images of a result are, which are refused, and by how much the boxes of faces were widened.
 
-    ``located`` has the locations of rows, by number, where they are known; else they are found by path from ``root``.
+    ``located`` has the locations of rows, by number, where they are known; else ``finder`` finds them by path from
+    ``root``.
     """
 
     root: Place
     limits: Limits
     face_margin: float = 0.0
     located: Mapping[int, str] = field(default_factory=dict)
-    _finder: Finder = field(default_factory=Finder)
+    finder: Finder = field(default_factory=Finder)
 
     def thumbnails(self, samples: Iterable[Sample]) -> dict[int, NDArray[np.uint8]]:
         """By row number, uint8 (H, W, 3) of at most 96 pixels a side; images that are gone have none."""
@@ -102,7 +103,7 @@ class SampleImages:
         return face_input(pixels, face, spec, self.face_margin, pixels.shape[1] / sample.size[0])
 
     def _whole(self, sample: Sample, spec: InputSpec) -> NDArray[np.uint8] | None:
-        location = self.located.get(sample.row) or self._finder.location(self.root, sample.path)
+        location = self.located.get(sample.row) or self.finder.location(self.root, sample.path)
         return load_image(location, spec, self.limits).pixels
 
 

@@ -74,7 +74,7 @@ def plan_file(file: Path, options: ManifestOptions) -> Plan:
 def _planned(
     files: Iterable[Entry], options: ManifestOptions, named: str, walks: _Walks, folder: Path | None = None
 ) -> Plan:
-    archives = Expansion(Reading(options.image_column, options.path_column, options.webdataset))
+    archives = Expansion(Reading(options.image_column, options.path_column, options.webdataset), folder)
     listed = plan_table(archives.entries(files), folder)
     images, left_out = listed.kept.table, walks.left_out + archives.left_out
     if not images.num_rows:
@@ -144,7 +144,7 @@ def _entries(source: str, options: SourceOptions, walks: _Walks) -> Iterable[Ent
     if source == "-":
         return _listed(options)
     if split_path(source) is not None and not os.path.lexists(source):
-        return [_member(source)]
+        return [_member(source, options)]
     if is_uri(source):
         there = place(source)
         if isinstance(there, RemotePath):
@@ -160,13 +160,13 @@ def _entries(source: str, options: SourceOptions, walks: _Walks) -> Iterable[Ent
     raise SourceError(f"no such file or directory: {escape_name(source)}")
 
 
-def _member(source: str) -> Entry:
+def _member(source: str, options: SourceOptions) -> Entry:
     """The one image in an archive that a source names.
 
     Raises:
         SourceError: there is none of that name.
     """
-    (entry,) = _located(Path(), [(escape_name(source), source)])
+    (entry,) = _located(Path(), [(escape_name(source), source)], options.image_column)
     refused = find_member(entry.location)
     if isinstance(refused, Refused) and refused.status is Status.MISSING:
         raise SourceError(f"{escape_name(source)}: {refused.reason}")
@@ -192,17 +192,18 @@ def _listed(options: SourceOptions) -> Iterator[Entry]:
         raise SourceError("- reads names from standard input, which is closed")
     raw_names = _pieces(options.stdin or sys.stdin.buffer, b"\0" if options.null else b"\n")
     names = (os.fsdecode(raw if options.null else raw.removesuffix(b"\r")) for raw in raw_names)
-    return _located(options.root or Path(), ((escape_name(name), name) for name in names if name))
+    named = ((escape_name(name), name) for name in names if name)
+    return _located(options.root or Path(), named, options.image_column)
 
 
-def _located(root: Place, names: Iterable[tuple[str, str]]) -> Iterator[Entry]:
+def _located(root: Place, names: Iterable[tuple[str, str]], image_column: str | None) -> Iterator[Entry]:
     """The entries of names, each given as it is shown and as it is; every store that they name is asked once.
 
     Raises:
         SourceError: a store cannot be read.
     """
     asked: set[tuple[str, str]] = set()
-    finder = Finder()
+    finder = Finder(image_column)
     for shown, name in names:
         if is_uri(name) or isinstance(root, RemotePath):
             _ask_store(locate(root, name), asked)
@@ -248,7 +249,7 @@ def plan_manifest(manifest: Place, options: ManifestOptions, folder: Path | None
     paths, attributes = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
     if options.label_column is not None:
         attributes = with_labels(attributes, options.label_column)
-    return plan_paths(paths, options.root or manifest.parent, attributes, folder)
+    return plan_paths(paths, options.root or manifest.parent, attributes, folder, options.image_column)
 
 
 def with_labels(attributes: pa.Table, column: str) -> pa.Table:
@@ -268,7 +269,13 @@ def with_labels(attributes: pa.Table, column: str) -> pa.Table:
     return attributes.rename_columns([LABEL if name == column else name for name in names])
 
 
-def plan_paths(paths: pa.ChunkedArray, root: Place, attributes: pa.Table, folder: Path | None = None) -> Plan:
+def plan_paths(
+    paths: pa.ChunkedArray,
+    root: Place,
+    attributes: pa.Table,
+    folder: Path | None = None,
+    image_column: str | None = None,
+) -> Plan:
     """The plan of a table's paths, relative ones starting from ``root``; ``attributes`` are its other columns.
 
     Raises:
@@ -281,5 +288,5 @@ def plan_paths(paths: pa.ChunkedArray, root: Place, attributes: pa.Table, folder
         for cell in chunk.slice(start, CHUNK).to_pylist()
     )
     named = ((cell, unescape_name(cell)) for cell in cells)
-    images = plan_table(_located(root, named), folder)
+    images = plan_table(_located(root, named, image_column), folder)
     return Plan(images.kept.table, attributes, stored=images)

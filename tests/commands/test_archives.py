@@ -291,3 +291,20 @@ def test_a_tar_takes_a_fiftieth_of_the_requests_of_its_objects(
     assert len(_rows(uri)) == 3000
     objects = 2 * 3000 + 3
     assert len(bucket.server.requests) < objects / 50
+
+
+def test_a_column_of_images_can_be_named_throughout(
+    images: Mapping[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    faces, count = list(images.values()), len(images)
+    labels = [name.split("/")[0] for name in images]
+    pq.write_table(pa.table({"mask": [b"x"] * count, "shot": faces, "label": labels}), "a.parquet")
+    named = ["--image-column", "shot", "--quiet"]
+    assert main(["predict", "a.parquet", "--out", "r.parquet"]) == 2
+    assert main(["predict", "a.parquet", "--out", "r.parquet", "--report", "p.html", *named]) == 0
+    assert main(["report", "r.parquet", "--out", "q.html", *named]) == 0
+    assert Path("p.html").read_text().count("data:image/") == Path("q.html").read_text().count("data:image/") > 20
+    assert main(["evaluate", "a.parquet", "--out", "e", *named]) == 0
+    assert main(["evaluate", "r.parquet", "--out", "f", *named]) == 0
+    assert main(["explain", "a.parquet!/7", "--out", "x.png", *named[:2]]) == 0

@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import pyarrow as pa
 
-from batch_emotion.errors import SourceError, one_line
+from batch_emotion.sources.archives.carried import Carried
 from batch_emotion.sources.archives.listing import Listing
 from batch_emotion.sources.archives.opening import Reading, list_archive
+from batch_emotion.sources.archives.webdataset import COLUMNS
 from batch_emotion.sources.folder import Entry, is_archive
 from batch_emotion.storage.members import SEPARATOR, find_member
 from batch_emotion.storage.places import is_uri
@@ -20,18 +22,22 @@ _AT_A_TIME = 12
 """Archives on stores that are listed at a time."""
 
 _WAITING = 4096
-_ROWS = ""
-"""A column without values, by which a table without others keeps its number of rows."""
 
 
 class Expansion:
     """Replaces archives by their members, and counts what was passed over in them."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, folder: Path | None = None) -> None:
+        """Begin with nothing.
+
+        Args:
+            reading: how archives and tables are read.
+            folder: where long tables are kept on disk; that for temporary files where None.
+        """
         self.left_out = 0
         self._reading = reading
         self._given = 0
-        self._carried: list[tuple[int, pa.Table]] = []
+        self._carried = Carried(folder)
 
     def entries(self, files: Iterable[Entry]) -> Iterator[Entry]:
         """The images of these files, in order; archives on stores are listed ahead, some at a time.
@@ -74,17 +80,11 @@ class Expansion:
         Raises:
             SourceError: a column is of different types in different tables.
         """
-        pieces, filled = [], 0
-        for first, table in self._carried:
-            pieces += [_nothing(first - filled), table]
-            filled = first + len(table)
-        pieces.append(_nothing(self._given - filled))
-        try:
-            return pa.concat_tables(pieces, promote_options="permissive").drop_columns([_ROWS])
-        except pa.ArrowException as error:
-            raise SourceError(
-                f"the tables' columns do not fit together: {one_line(error)}; score the tables apart"
-            ) from None
+        table = self._carried.table(self._given)
+        if not self._reading.webdataset:
+            return table
+        nothing = [name for name in COLUMNS if name in table.column_names and table[name].null_count == len(table)]
+        return table.drop_columns(nothing)
 
     def _taken(self, file: Entry, listed: Callable[[], Listing] | None) -> Iterator[Entry]:
         if listed is None:
@@ -92,8 +92,8 @@ class Expansion:
             yield file
             return
         listing = listed()
-        if listing.attributes is not None and len(listing.attributes):
-            self._carried.append((self._given, _with_rows(listing.attributes)))
+        if listing.attributes is not None:
+            self._carried.add(self._given, listing.attributes)
         for number in listing.images():
             self._given += 1
             yield Entry(
@@ -103,11 +103,3 @@ class Expansion:
         if listing.trouble is not None:
             self._given += 1
             yield Entry(file.path, listing.trouble.location, file.facts)
-
-
-def _nothing(rows: int) -> pa.Table:
-    return pa.table({_ROWS: pa.nulls(rows)})
-
-
-def _with_rows(table: pa.Table) -> pa.Table:
-    return table.append_column(_ROWS, pa.nulls(len(table)))
