@@ -26,9 +26,8 @@ from batch_emotion.reporting.thumbnails import SampleImages
 from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.runs.predict_result import PredictResult
+from batch_emotion.sources.archives.finding import Finder, absolute_path
 from batch_emotion.storage.commits import committing_folder, restore_output
-from batch_emotion.storage.escaping import unescape_name
-from batch_emotion.storage.locations import locate
 from batch_emotion.storage.places import Place
 from batch_emotion.visualization.boxes import png_bytes
 from batch_emotion.visualization.html import GENERATOR, thumbnail_uri
@@ -121,10 +120,11 @@ def _review(options: ReviewOptions, log: Callable[[str], None]) -> ReviewResult:
 
 def _images(options: ReviewOptions, result: StoredResult, samples: list[Sample], folder: Path) -> list[ReviewImage]:
     root = options.root or Path()
-    pictures = SampleImages(root, options.limits, float(result.facts.get("face_margin") or 0))
+    margin = float(result.facts.get("face_margin") or 0)
+    pictures = SampleImages(root, options.limits, margin, finder=Finder(options.image_column))
 
     def image(sample: Sample) -> ReviewImage:
-        location = locate(root, unescape_name(sample.path))
+        location = absolute_path(root, sample.path)
         if sample.box is None:
             return ReviewImage(location, thumbnail_uri(pictures.picture(sample, _SIDE)))
         face = pictures.face(sample)

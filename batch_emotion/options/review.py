@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import option
-from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, PATH_COLUMN_HELP, Limits
+from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, IMAGE_COLUMN_HELP, PATH_COLUMN_HELP, Limits
 from batch_emotion.options.labels import LABEL_COLUMN_HELP, MAP_LABELS_HELP, LabelMap
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class ReviewOptions(Checked):
         seed: of the draw and of the order.
         overwrite: replace an earlier page.
         limits: what is refused when images are read.
+        image_column: of tables of images; found where None.
         encoding: of a CSV manifest of labels; found from its bytes where None.
         delimiter: of a CSV manifest of labels; found from its header where None.
     """
@@ -66,5 +67,6 @@ class ReviewOptions(Checked):
     seed: int = option(0, "Random seed.", at_least=0)
     overwrite: bool = option(False, "Replace an earlier page.")
     limits: Limits = field(default_factory=Limits)
+    image_column: str | None = option(None, IMAGE_COLUMN_HELP, metavar="COLUMN")
     encoding: str | None = option(None, ENCODING_HELP)
     delimiter: str | None = option(None, DELIMITER_HELP)

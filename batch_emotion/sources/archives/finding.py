@@ -30,6 +30,15 @@ def split_path(path: str) -> tuple[str, str] | None:
     return None
 
 
+def absolute_path(root: Place, path: str) -> str:
+    """The path of a result, escaped, as it can be told anywhere: absolute, or a URI; a member's name stays as it is."""
+    name = unescape_name(path)
+    parts = split_path(name)
+    if parts is None:
+        return locate(root, name)
+    return f"{locate(root, parts[0])}{SEPARATOR}{escape_name(parts[1])}"
+
+
 class Finder:
     """Finds members by their names; each archive is listed once while it is remembered. For any thread."""
 
