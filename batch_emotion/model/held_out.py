@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -65,12 +66,18 @@ def held_out_moments(bundle: Bundle, kept: Sequence[str]) -> list[Moments] | Non
     file = bundle.folder / FILE if bundle.folder else None
     if file is None or not file.is_file():
         return None
-    names = bundle.card.class_names
+    facts = bundle.checked(file).stat()
+    return _read(file, bundle.card.class_names, facts.st_size, facts.st_mtime_ns).moments(kept)
+
+
+@lru_cache(maxsize=4)
+def _read(file: Path, names: tuple[str, ...], *_stamp: int) -> HeldOut:
+    """The content of a file, kept for the next run in this process until the file is changed."""
     try:
-        with bundle.checked(file).open(newline="", encoding="utf-8") as opened:
+        with file.open(newline="", encoding="utf-8") as opened:
             rows = list(csv.DictReader(opened))
         labels = np.array([names.index(row["label"]) for row in rows], np.intp)
         probabilities = np.array([[row[f"p_{name}"] for name in names] for row in rows], np.float32)
     except (KeyError, ValueError) as error:
         raise BundleError(f"{file} is not what a model answered to held-out images: {error!r}") from None
-    return HeldOut(names, labels, probabilities.reshape(-1, len(names))).moments(kept)
+    return HeldOut(names, labels, probabilities.reshape(-1, len(names)))

@@ -145,7 +145,7 @@ def open_runtime(
             TensorFlow is not installed.
     """
     resolved = resolve_runtime(bundle, name, precision)
-    asked = (resolved, threads, precision)
+    asked = (resolved, threads, precision, os.getpid())  # its threads do not live on in a forked process
     if asked not in bundle.runtimes:
         bundle.runtimes[asked] = _load_runtime(bundle, resolved, threads, precision)
     runtime: Runtime = bundle.runtimes[asked]

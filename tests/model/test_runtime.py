@@ -42,12 +42,15 @@ def test_mixed_precision_keeps_its_last_layer_and_its_weights_in_float32(pixels:
     assert 0 < np.abs(found - expected).max() < 0.02
 
 
-def test_a_runtime_is_loaded_once_until_the_bundle_changes(tmp_path: Path) -> None:
+def test_a_runtime_is_loaded_once_until_the_bundle_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = tmp_path / "model"
     shutil.copytree(models_folder() / "seed-cnn", copy)
     first = open_runtime(load_bundle(copy), "onnx")
     assert open_runtime(load_bundle(copy), "onnx") is first
     assert open_runtime(load_bundle(copy), "onnx", threads=1) is not first
+    with monkeypatch.context() as forked:
+        forked.setattr(os, "getpid", lambda: 1)
+        assert open_runtime(load_bundle(copy), "onnx") is not first
     os.utime(copy / "model.onnx", ns=(1, 1))
     assert open_runtime(load_bundle(copy), "onnx") is not first
 
