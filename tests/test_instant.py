@@ -46,7 +46,7 @@ def test_a_small_run_and_its_update_do_without_tensorflow(faces: Path, tmp_path:
     assert _said(COMMAND, "predict", source, "--out", out) == "0 []"
     for image in images[-3:]:
         (source / f"new-{image.name}").write_bytes(image.read_bytes())
-    assert _said(COMMAND, "predict", source, "--out", out, "--update", "--checksum") == "0 []"
+    assert _said(COMMAND, "predict", source, "--out", out, "--update", "--checksum", "--max-rescore", "1") == "0 []"
     run = json.loads((tmp_path / "r.parquet.run.json").read_text())["last_run"]
     assert run["update"]["new"] == 3
     whole = tmp_path / "whole.parquet"

@@ -17,6 +17,7 @@ from batch_emotion.evaluation.gathered import Gathered, keep_gathered, under_pri
 from batch_emotion.evaluation.gathering import find_result, gather_images, gather_result
 from batch_emotion.evaluation.listing import RowImages, listed_lines
 from batch_emotion.evaluation.page import evaluation_page, listed_columns
+from batch_emotion.evaluation.reviewed import reviewed_accuracy
 from batch_emotion.evaluation.rows import ListedRows
 from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.votes import read_votes
@@ -130,6 +131,9 @@ def _evaluate(options: EvaluateOptions, log: Callable[[str], None], on_progress:
         log("measuring")
         named = options.votes.name if options.votes else ""
         evaluation = evaluation_document(gathered, votes, named, options.seed, options.group_by, options.cluster)
+        reviewed = reviewed_accuracy(gathered, options)
+        if reviewed is not None:
+            evaluation["reviewed"] = reviewed
         _write(out, evaluation, ListedRows.of(gathered, listed_columns(evaluation)), options)
     for line in _remarks(evaluation):
         log(line)

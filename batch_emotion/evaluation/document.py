@@ -14,6 +14,7 @@ from batch_emotion._version import __version__
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.evaluation.gathered import EvaluatedModel, Gathered
 from batch_emotion.evaluation.grouping import check_columns, cluster_numbers, scores_by_column
+from batch_emotion.evaluation.reviewed import ReviewedAccuracy
 from batch_emotion.evaluation.rows import ListedRows
 from batch_emotion.labels.reading import left_out_line
 from batch_emotion.labels.votes import Votes, match_tails
@@ -73,7 +74,10 @@ class Mistake(TypedDict):
 
 
 class Evaluation(TypedDict):
-    """The content of ``evaluation.json``; ``class_prior`` is the mix that the probabilities hold for, where told."""
+    """The content of ``evaluation.json``; ``class_prior`` is the mix that the probabilities hold for, where told.
+
+    ``reviewed`` is there where the labels are those of a review.
+    """
 
     format_version: int
     tool: str
@@ -91,6 +95,7 @@ class Evaluation(TypedDict):
     mean_confidence: float | None
     reliability: list[ReliabilityBin]
     mistakes: list[Mistake]
+    reviewed: NotRequired[ReviewedAccuracy]
 
 
 Side = Literal["all", "without_duplicates"]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.evaluation.document import SIDES, Evaluation, left_out_alarm
 from batch_emotion.evaluation.listing import ListedLine
+from batch_emotion.evaluation.reviewed import reviewed_sentence
 from batch_emotion.metrics.groups import FEWEST, GroupedScores
 from batch_emotion.metrics.scores import SCALARS, Interval, Scalar
 from batch_emotion.results.class_prior import prior_in_words
@@ -57,6 +58,7 @@ def evaluation_page(
         reliability=reliability,
         mistakes=list(zip(evaluation["mistakes"], map(thumbnail_uri, thumbnails), strict=True)),
         scores=score_rows(evaluation),
+        reviewed=reviewed_sentence(evaluation.get("reviewed")),
         groups=list(zip(evaluation["groups"], groups, strict=True)),
         gap_sentences=gap_sentences,
         fewest=FEWEST,

@@ -6,6 +6,7 @@ import textwrap
 
 from batch_emotion.evaluation.document import Evaluation, left_out_alarm
 from batch_emotion.evaluation.page import gap_sentences, score_rows
+from batch_emotion.evaluation.reviewed import reviewed_sentence
 from batch_emotion.metrics.groups import GroupedScores
 from batch_emotion.visualization.charts import NO_VALUE
 from batch_emotion.visualization.html import percent, percent_range, shorten
@@ -27,6 +28,8 @@ def evaluation_table(evaluation: Evaluation) -> str:
     for name, cells in rows:
         texts = [f"{value} ({interval})" if interval else value for value, interval in cells]
         lines.append(f"{name:<24}" + "".join(f"{text:>27}" for text in texts))
+    if reviewed := reviewed_sentence(evaluation.get("reviewed")):
+        lines += ["", *textwrap.wrap(reviewed, _WIDTH)]
     for grouped in evaluation["groups"]:
         lines += ["", *_group_lines(grouped)]
     duplicates = evaluation["in_training"]["images"]

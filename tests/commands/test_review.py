@@ -107,6 +107,12 @@ def test_200_images_are_labelled_by_keys_and_the_manifest_trains(place: Path, br
 
     measured = evaluate(place / "r.parquet", out=tmp_path / "e", labels=str(manifest)).evaluation
     assert measured["all"]["images"] == 200
+    assert measured["reviewed"]["accuracy"] == pytest.approx(accuracy)
+    assert measured["reviewed"]["interval"] == pytest.approx([accuracy - half, accuracy + half])
+    assert measured["reviewed"]["stand_for"] == 240
+    assert f"accuracy on all 240 images is {100 * accuracy:.1f} %" in (tmp_path / "e" / "evaluation.html").read_text()
+    alone = evaluate(manifest, out=tmp_path / "alone").evaluation  # which scores the images anew
+    assert alone["reviewed"]["accuracy"] == pytest.approx(accuracy)
     trained = train(manifest, out=tmp_path / "model", epochs=1)
     assert trained.unusable == []
     assert len(trained.bundle.card.class_names) == 6
@@ -155,6 +161,7 @@ def test_keys_mouse_and_settings_do_what_they_say(place: Path, browser: Page, tm
     # An image without a face has no label, so that what measures and trains leaves it out.
     measured = evaluate(place / "r.parquet", out=tmp_path / "e", labels=str(tmp_path / "r-labels.csv")).evaluation
     assert measured["all"]["images"] == 2
+    assert "reviewed" not in measured  # far too few to say anything of the whole
 
 
 def test_the_page_is_for_small_screens_dark_rooms_printers_and_screen_readers(
