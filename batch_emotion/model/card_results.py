@@ -51,8 +51,8 @@ def _cross_validation(crossed: CrossValidation) -> str:
     ]
     return (
         f"Validated by {crossed['folds']} folds: each part of the images was judged by a network that was trained on "
-        f"the others; {'; '.join(spread)}. The network of this bundle was then trained on all images, for "
-        f"{crossed['epochs']} epochs."
+        f"the others, for {crossed['epochs']} epochs; {'; '.join(spread)}. The network of this bundle was then trained "
+        "on all images, as long."
     )
 
 

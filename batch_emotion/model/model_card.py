@@ -101,6 +101,8 @@ def _data(card: Card) -> str:
         lines.append(
             f"{card.metrics['near_duplicates']:,} of them have a near-duplicate there, found by a perceptual hash."
         )
+    if not str(training.get("kept", "the last")).endswith("the last"):
+        lines.append("The epoch was chosen by the validation images, so their figures flatter a little.")
     text = " ".join(lines)
     facts = [f"- {key.capitalize()}: {about[key]}" for key in ("name", "source", "licence") if about.get(key)]
     facts += [f"- Known fault: {fault}" for fault in about.get("faults", [])]

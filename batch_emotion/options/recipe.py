@@ -78,7 +78,8 @@ class Recipe(Checked):
         schedule: ``constant``; or ``cosine``: rises over ``warm_up`` epochs, then falls to 0 along half a cosine
             (Loshchilov and Hutter, arXiv 1608.03983).
         warm_up: epochs over which the rate rises under ``cosine``.
-        frozen: epochs in which only the last layer is trained; then the rest joins in, and the schedule starts anew.
+        frozen: epochs in which only the last layer is trained, at ten times the rate; then the rest joins in, and the
+            schedule begins.
         weight_decay: decoupled from the gradient, on kernels only (Loshchilov and Hutter, arXiv 1711.05101).
         label_smoothing: the part of every target that is spread over all classes (Szegedy et al., arXiv 1512.00567).
         ema: momentum of a running average of the weights, over steps; it is what is validated and kept. 0 is off.
@@ -90,8 +91,8 @@ class Recipe(Checked):
         precision: ``float32``; or ``mixed``: bfloat16 arithmetic on float32 weights, faster on processors that have it.
         mirror: make the finished network see each image and its mirror image, at twice the cost.
         keep: the weights that are kept: ``best``, those of the epoch that was best by ``judge``; or ``last``.
-        judge: what makes an epoch the best: the least validation ``loss``, or the highest mean ``recall`` of the
-            classes on the validation images.
+        judge: what makes an epoch the best on the validation images: the least ``loss``, the highest mean ``recall`` of
+            the classes, or the highest ``accuracy``; of equal ones the one with the least loss.
         patience: stop after so many epochs without a better one and keep the best; None never stops.
         seed: random seed.
     """
@@ -107,7 +108,7 @@ class Recipe(Checked):
         "constant", "Learning rate: constant, or up over --warm-up and down along a cosine."
     )
     warm_up: float = option(1.0, "Epochs over which the rate of a cosine rises.", at_least=0)
-    frozen: int = option(0, "Train the last layer alone for so many epochs first.", at_least=0)
+    frozen: int = option(0, "Train the last layer alone for so many epochs first, at ten times the rate.", at_least=0)
     weight_decay: float = option(0.0, "Shrink kernels by this times the rate, each step.", at_least=0)
     label_smoothing: float = option(0.0, "Spread this part of every target over all classes.", at_least=0, at_most=0.9)
     ema: float = option(0.0, "Keep a running average of the weights with this momentum.", at_least=0, at_most=0.99999)
@@ -126,8 +127,8 @@ class Recipe(Checked):
     )
     mirror: bool = option(False, "Have the finished network see each image and its mirror image; twice the cost.")
     keep: Literal["best", "last"] = option("best", "The epoch whose weights are kept.")
-    judge: Literal["loss", "recall"] = option(
-        "loss", "What makes an epoch the best: least validation loss, or highest mean recall."
+    judge: Literal["loss", "recall", "accuracy"] = option(
+        "loss", "What makes an epoch the best: least validation loss, highest mean recall, or highest accuracy."
     )
     patience: int | None = option(None, "Stop after this many epochs without a better one, and keep it.", at_least=1)
     seed: int = option(0, "Random seed.", at_least=0)

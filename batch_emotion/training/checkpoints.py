@@ -12,7 +12,7 @@ from batch_emotion.storage.commits import committing
 Epoch = dict[str, float]
 """One line of the history: epoch, accuracy, loss, val_accuracy, val_loss, val_mean_recall."""
 
-Judge = Literal["loss", "recall"]
+Judge = Literal["loss", "recall", "accuracy"]
 
 
 def read_history(path: Path) -> list[Epoch]:
@@ -48,11 +48,17 @@ def best_weights_file(folder: Path) -> Path:
     return folder / "best.weights.h5"
 
 
-def best_epoch(history: list[Epoch], judge: Judge) -> int:
-    """The number of the best epoch, from 1: the first with the least validation loss, or the highest mean recall."""
+def answers_file(folder: Path, epoch: int) -> Path:
+    """The probabilities of the images watched, float32 (N, K), after an epoch."""
+    return folder / f"answers-{epoch}.npy"
 
-    def worth(line: Epoch) -> float:
-        return -line["val_loss"] if judge == "loss" else line.get("val_mean_recall", 0.0)
+
+def best_epoch(history: list[Epoch], judge: Judge) -> int:
+    """The number of the best epoch, from 1; of equal ones that with the least validation loss, or else the first."""
+    key = {"recall": "val_mean_recall", "accuracy": "val_accuracy"}.get(judge)
+
+    def worth(line: Epoch) -> tuple[float, float]:
+        return (line.get(key, 0.0) if key else 0.0), -line["val_loss"]
 
     return history.index(max(history, key=worth)) + 1
 

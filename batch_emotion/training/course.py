@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_emotion.metrics.scores import Scores
 from batch_emotion.options.recipe import Recipe
 from batch_emotion.training.assessment import Answers, answers
 from batch_emotion.training.checkpoints import Epoch
@@ -22,7 +21,11 @@ from batch_emotion.training.progress import HEAD, epoch_line
 from batch_emotion.training.sampling import class_shares, matching_shift, shift_logits
 from batch_emotion.training.tensorboard import EventFiles
 
-_WORTH = {"loss": "the least validation loss", "recall": "the highest mean recall"}
+_WORTH = {
+    "loss": "the least validation loss",
+    "recall": "the highest mean recall",
+    "accuracy": "the highest validation accuracy",
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Course:
             return self._run_folds(sides, taught, sides.folds)
         judged = sides.images.take(sides.judged)
         trained = self._fit(taught, judged, self.work)
-        self.log(f"kept: {self.kept_in_words(trained)}")
+        self.log(f"kept: epoch {self.kept_in_words(trained)}")
         return Outcome(trained, answers(trained.model, judged), None)
 
     def kept_in_words(self, trained: Trained) -> str:
@@ -79,21 +82,19 @@ class Course:
         epochs = len(trained.history)
         watched = "val_loss" in trained.history[-1]
         if not watched:
-            return f"epoch {trained.kept}, as good a number as any in the folds"
+            return f"{trained.kept}, the best over all folds"
         best = self.recipe.keep == "best" or self.recipe.patience is not None
-        return f"epoch {trained.kept} of {epochs}, {_WORTH[self.recipe.judge] if best else 'the last'}"
+        return f"{trained.kept} of {epochs}, {_WORTH[self.recipe.judge] if best else 'the last'}"
 
     def _run_folds(self, sides: Sides, taught: LabelledPixels, folds: NDArray[np.int64]) -> Outcome:
-        def train_fold(number: int, learned: NDArray[np.int64], judged: NDArray[np.int64], folder: Path) -> Any:
+        def train_fold(number: int, learned: NDArray[np.int64], judged: NDArray[np.int64], folder: Path) -> None:
             self.log(f"fold {number + 1} of {int(folds.max()) + 1}")
-            watched = sides.images.take(judged)
-            trained = self._fit(taught.take(learned), watched, folder)
-            return trained, answers(trained.model, watched)
+            self._fit(taught.take(learned), sides.images.take(judged), folder)
 
-        def tell(number: int, scores: Scores) -> None:
+        crossed = cross_validate(sides.images, folds, self.class_names, self.recipe, train_fold, self.work)
+        self.log(f"after {crossed.epochs} epochs, the best over all folds:")
+        for number, scores in enumerate(crossed.parts, 1):
             self.log(f"fold {number}: accuracy {scores['accuracy']:.1%}, mean recall {scores['balanced_accuracy']:.1%}")
-
-        crossed = cross_validate(sides.images, folds, self.class_names, train_fold, self.work, tell)
         figures = crossed.on_card()
         for name, each in (("accuracy", figures["accuracy"]), ("mean recall", figures["mean_recall"])):
             self.log(f"{name} over the folds: {each['mean']:.1%}, {each['low']:.1%} to {each['high']:.1%}")
@@ -114,7 +115,7 @@ class Course:
             if events is not None:
                 events.add(line, pace)
 
-        trained = fit(self.build, learn, watch, self.recipe, folder, tell, last)
+        trained = fit(self.build, learn, watch, self.recipe, folder, tell, last, with_answers=folder != self.work)
         if events is not None:
             events.close()
         if self.recipe.balance:

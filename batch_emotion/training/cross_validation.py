@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median_high
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,11 @@ from numpy.typing import NDArray
 from batch_emotion.metrics.measuring import measure
 from batch_emotion.metrics.scores import Scores
 from batch_emotion.model.card_metrics import CrossValidation, Spread
+from batch_emotion.options.recipe import Recipe
 from batch_emotion.training.assessment import Answers
-from batch_emotion.training.fit import Trained
+from batch_emotion.training.checkpoints import Epoch, answers_file, best_epoch, read_history
 from batch_emotion.training.pixels import LabelledPixels
+from batch_emotion.training.sampling import class_shares, matching_shift
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class CrossValidated:
     """What networks answered to the images that they had not seen.
 
     Attributes:
-        answers: to every image, in the order of the images.
-        epochs: how many epochs to train a network on all images, the middle one of what was kept in the folds.
+        answers: to every image, in the order of the images, all after as many epochs.
+        epochs: that number, the best over all folds; to choose one for each would flatter.
         parts: the scores of each fold.
     """
 
@@ -46,9 +47,9 @@ def cross_validate(
     images: LabelledPixels,
     folds: NDArray[np.int64],
     class_names: Sequence[str],
-    train: Callable[[int, NDArray[np.int64], NDArray[np.int64], Path], tuple[Trained, Answers]],
+    recipe: Recipe,
+    train: Callable[[int, NDArray[np.int64], NDArray[np.int64], Path], None],
     work: Path,
-    on_fold: Callable[[int, Scores], None],
 ) -> CrossValidated:
     """Train a network for each fold; those that were finished before are not trained again.
 
@@ -56,31 +57,43 @@ def cross_validate(
         images: all of them.
         folds: the fold of each, from 0.
         class_names: the classes.
-        train: (fold, rows to train on, rows to judge, folder of checkpoints) to the network and what it answers to the
-            latter.
+        recipe: how each is trained.
+        train: trains the network of a fold, by (fold, rows to train on, rows to judge, folder of checkpoints), and
+            leaves its answers after each epoch in the folder.
         work: where the folders of the folds are.
-        on_fold: called with the number of each fold, from 1, and its scores.
     """
+    count = int(folds.max()) + 1
+    folders = [work / f"fold-{number + 1}" for number in range(count)]
+    for number, folder in enumerate(folders):
+        folder.mkdir(exist_ok=True)
+        if not (folder / "finished").is_file():
+            train(number, np.flatnonzero(folds != number), np.flatnonzero(folds == number), folder)
+            (folder / "finished").touch()
+    epochs = _epochs([read_history(folder / "history.csv") for folder in folders], np.bincount(folds), recipe)
     probabilities = np.empty(images.targets.shape, np.float32)
-    kept: list[int] = []
     parts: list[Scores] = []
-    for number in range(int(folds.max()) + 1):
-        rows = np.flatnonzero(folds == number)
-        finished = work / f"fold-{number + 1}.npz"
-        if not finished.is_file():
-            folder = work / f"fold-{number + 1}"
-            folder.mkdir(exist_ok=True)
-            trained, found = train(number, np.flatnonzero(folds != number), rows, folder)
-            partial = finished.with_suffix(".part.npz")
-            np.savez(partial, probabilities=found.probabilities, kept=trained.kept)
-            partial.replace(finished)
-        with np.load(finished) as saved:
-            probabilities[rows] = saved["probabilities"]
-            kept.append(int(saved["kept"]))
-        labels = images.targets[rows].argmax(axis=1)
-        parts.append(measure(probabilities[rows], labels, class_names, resamples=0))
-        on_fold(number + 1, parts[-1])
-    return CrossValidated(Answers(probabilities, images.targets), median_high(kept), parts)
+    for number, folder in enumerate(folders):
+        judged = folds == number
+        found = np.load(answers_file(folder, epochs))
+        if recipe.balance:
+            found = found * np.exp(matching_shift(found, class_shares(images.targets[~judged])))
+            found /= found.sum(axis=1, keepdims=True)
+        probabilities[judged] = found
+        parts.append(measure(found, images.targets[judged].argmax(axis=1), class_names, resamples=0))
+    return CrossValidated(Answers(probabilities, images.targets), epochs, parts)
+
+
+def _epochs(histories: Sequence[list[Epoch]], images: NDArray[np.int64], recipe: Recipe) -> int:
+    """The epoch that is best by the mean of what was watched in the folds; the last that all have, if that is kept."""
+    shared = min(map(len, histories))
+    if recipe.keep == "last" and recipe.patience is None:
+        return shared
+    keys = ("val_loss", "val_accuracy", "val_mean_recall")
+    lines = [
+        {key: float(np.average([history[at][key] for history in histories], weights=images)) for key in keys}
+        for at in range(shared)
+    ]
+    return best_epoch(lines, recipe.judge)
 
 
 def _spread(values: Sequence[float]) -> Spread:

@@ -207,8 +207,8 @@ class TrainingData:
         share = sides.near_duplicates / judged
         if not sides.near_duplicates:
             return
-        other = "in another fold" if sides.folds is not None else "among the training images"
-        log(wrapped(f"{sides.near_duplicates:,} of the {judged:,} images to validate on have a near-duplicate {other}"))
+        other = "in another fold" if sides.folds is not None else "in training"
+        log(f"{sides.near_duplicates:,} of {judged:,} validation images have a near-duplicate {other}")
         if share >= _MANY:
             log(wrapped(f"warning: {share:.0%} near-duplicates make the figures flatter: {self._remedy()}"))
 

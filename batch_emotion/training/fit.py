@@ -20,6 +20,7 @@ from batch_emotion.records import Pixels
 from batch_emotion.training.batches import steps_of, training_batches
 from batch_emotion.training.checkpoints import (
     Epoch,
+    answers_file,
     best_epoch,
     best_weights_file,
     checkpoint_file,
@@ -69,6 +70,7 @@ def fit(
     checkpoints: Path,
     on_epoch: OnEpoch = lambda line, pace: None,
     last: int | None = None,
+    with_answers: bool = False,
 ) -> Trained:
     """Train a network, or carry on from the last checkpoint.
 
@@ -80,6 +82,7 @@ def fit(
         checkpoints: a folder for the last checkpoint (with optimizer state), the best weights and ``history.csv``.
         on_epoch: called with every new line of the history.
         last: the epoch to stop after, where that is before the recipe's end.
+        with_answers: keep what is answered to the images watched after each epoch, in ``checkpoints``.
     """
     import keras
 
@@ -106,7 +109,12 @@ def fit(
         _reseed(model, recipe.seed, epoch)
         figures, images = _train_epoch(model, kept, training_batches(train, recipe, epoch, weights), recipe.ema)
         trained = perf_counter()
-        watched = {} if validation is None else _watch(kept, validation, recipe.label_smoothing)
+        watched: dict[str, float] = {}
+        if validation is not None:
+            found = predict_proba(kept, validation.pixels)
+            watched = _figures(found, validation.targets, recipe.label_smoothing)
+            if with_answers:
+                np.save(answers_file(checkpoints, epoch + 1), found)
         line = {"epoch": epoch + 1.0} | figures | {f"val_{key}": value for key, value in watched.items()}
         history.append(line)
         commit_epoch(model, kept, history, checkpoints, recipe.judge)
@@ -173,13 +181,13 @@ def _train_epoch(model: Any, kept: Any, batches: Any, momentum: float) -> tuple[
     return means, sum(sizes)
 
 
-def _watch(model: Any, data: LabelledPixels, label_smoothing: float) -> dict[str, float]:
-    """Accuracy, loss and mean recall of a network; the loss is that of its training."""
-    probabilities = np.clip(predict_proba(model, data.pixels).astype(np.float64), _TINY, 1 - _TINY)
-    smoothed = data.targets * (1 - label_smoothing) + label_smoothing / data.targets.shape[1]
-    labels = data.targets.argmax(axis=1)
+def _figures(found: NDArray[np.float32], targets: NDArray[np.float32], label_smoothing: float) -> dict[str, float]:
+    """Accuracy, loss and mean recall of answers (N, K) to images with these targets; the loss is that of training."""
+    probabilities = np.clip(found.astype(np.float64), _TINY, 1 - _TINY)
+    smoothed = targets * (1 - label_smoothing) + label_smoothing / targets.shape[1]
+    labels = targets.argmax(axis=1)
     right = probabilities.argmax(axis=1) == labels
-    images = np.bincount(labels, minlength=data.targets.shape[1])
+    images = np.bincount(labels, minlength=targets.shape[1])
     recalls = np.bincount(labels, right, len(images))[images > 0] / images[images > 0]
     return {
         "accuracy": float(right.mean()),

@@ -6,15 +6,18 @@ from typing import Any
 
 from batch_emotion.options.recipe import Recipe
 
+_FROZEN_RATE = 10
+
 
 def optimizer_of(recipe: Recipe, steps: int, epoch: int = 0) -> Any:
     """A Keras optimizer for the epochs from ``epoch`` on, each of so many steps.
 
-    While all but the last layer is frozen the rate is constant; the schedule is that of the epochs after it.
+    While all but the last layer is frozen the rate is constant and ten times as high, as a single layer bears and needs
+    it where it begins anew; the schedule is that of the epochs after it.
     """
     import keras
 
-    rate: Any = recipe.learning_rate
+    rate: Any = recipe.learning_rate * (_FROZEN_RATE if epoch < recipe.frozen else 1)
     if recipe.schedule == "cosine" and epoch >= recipe.frozen:
         rising = round(steps * recipe.warm_up)
         falling = max(1, round(steps * (recipe.epochs - recipe.frozen - recipe.warm_up)))

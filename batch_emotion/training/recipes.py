@@ -14,7 +14,7 @@ from batch_emotion.options.train import RecipeName
 ARCHITECTURE_OF: dict[RecipeName, str] = {"seed": "seed-cnn", "strong": "pyramid"}
 """The network of a recipe; ``fine-tune`` has that of the model it starts from."""
 
-_FEWEST_STEPS, _MOST_STEPS = 50, 2_000
+_FEWEST_STEPS, _MOST_STEPS = {"fine-tune": 25, "strong": 50}, 2_000
 _MANY_IMAGES = 4_096
 _LONGEST_EMA = 0.998
 
@@ -22,7 +22,8 @@ _PYRAMID = {"optimizer": "sgd", "schedule": "cosine", "weight_decay": 0.005, "ro
 _PYRAMID |= {"zoom": 0.12, "brightness": 0.1, "contrast": 0.2, "precision": "mixed"}
 _FIXED: dict[RecipeName, dict[str, Any]] = {
     "seed": {"keep": "last"},
-    "fine-tune": _PYRAMID | {"epochs": 15, "learning_rate": 0.01, "frozen": 3, "warm_up": 1.0, "erase": 0.2},
+    "fine-tune": _PYRAMID
+    | {"epochs": 15, "learning_rate": 0.001, "frozen": 5, "judge": "accuracy", "warm_up": 1.0, "erase": 0.2},
     "strong": _PYRAMID | {"epochs": 40, "learning_rate": 0.1, "erase": 0.3},
 }
 
@@ -48,7 +49,7 @@ def named_recipe(name: RecipeName, recipe: Recipe, given: Collection[str], image
         if name == "strong":
             values["learning_rate"] = round(values["learning_rate"] * batch / 128, 6)
         steps = math.ceil(images / batch)
-        wanted = min(max(steps, _FEWEST_STEPS), _MOST_STEPS)
+        wanted = min(max(steps, _FEWEST_STEPS[name]), _MOST_STEPS)
         steps = recipe.steps or wanted if "steps" in stand else wanted
         if wanted != math.ceil(images / batch):
             values["steps"] = wanted

@@ -37,7 +37,7 @@ def training_curves(history: Sequence[Mapping[str, float]], kept: int | None = N
                 axes.axvline(kept, color=scheme.faint, linewidth=4, zorder=0, label="kept")
             axes.set(xlabel="epoch", ylabel=title)
             if title == "share":
-                axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+                axes.yaxis.set_major_formatter(lambda value, _: f"{value * 100:.3g} %")
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(color=scheme.faint, linewidth=0.7)
             axes.spines[["top", "right"]].set_visible(False)

@@ -205,7 +205,7 @@ def test_folds_judge_every_image_and_the_network_learns_from_all(tmp_path: Path)
         train(options, kill)
     said: list[str] = []
     result = train(options, said.append)
-    assert [line[:7] for line in said if line.startswith("fold ")] == ["fold 1:", "fold 2:", "fold 3 ", "fold 3:"]
+    assert [line[:7] for line in said if line.startswith("fold ")] == ["fold 3 ", "fold 1:", "fold 2:", "fold 3:"]
     metrics = result.bundle.card.metrics
     assert metrics["validation"]["images"] == metrics["training"]["images"] == 36
     crossed = metrics["cross_validation"]
@@ -232,7 +232,7 @@ def test_a_fine_tuned_network_knows_where_it_comes_from(tmp_path: Path, faces: P
     assert second.card.class_names == ("angry", "disgust", "fear", "joy", "surprise", "contempt")
     assert second.card.architecture == "seed-cnn"
     assert any(line.startswith("recipe fine-tune: `architecture` seed-cnn, ") for line in said)
-    assert second.card.training["recipe"]["learning_rate"] == 0.01
+    assert second.card.training["recipe"]["learning_rate"] == 0.001
     assert (second.train_digests() or set()) > (first.train_digests() or set())
     assert second.card.training["ancestors"] == [
         {

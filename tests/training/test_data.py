@@ -28,7 +28,7 @@ def test_near_duplicates_on_both_sides_are_told_with_what_to_do(tmp_path: Path) 
     assert len(loose.judged) == 12
     assert loose.near_duplicates >= 10
     assert loose.groups is None
-    assert f"{loose.near_duplicates} of the 12 images to validate on have a near-duplicate" in said[2]
+    assert said[2] == f"{loose.near_duplicates} of 12 validation images have a near-duplicate in training"
     warning = " ".join(said[3].split())
     assert warning.startswith("warning: ")
     assert warning.endswith(

@@ -39,8 +39,8 @@ def test_an_option_that_is_given_stands_even_at_its_default() -> None:
 
 def test_fine_tuning_is_slow_and_begins_with_the_last_layer() -> None:
     recipe, _ = named_recipe("fine-tune", Recipe(), (), 500)
-    assert recipe.learning_rate == 0.01
-    assert recipe.frozen == 3
+    assert recipe.learning_rate == 0.001
+    assert recipe.frozen == 5
     assert named_recipe("fine-tune", Recipe(epochs=2), (), 500)[0].frozen == 0
 
 
