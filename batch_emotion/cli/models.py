@@ -101,14 +101,19 @@ def _show_versions(card: Card) -> None:
 
 
 def _show_facts(card: Card) -> None:
+    from batch_emotion.model.catalogue import version_of
+
     height, width = card.input.image_size
-    typer.echo(f"{card.name}: {card.summary}\n")
-    typer.echo(f"classes     {', '.join(card.class_names)}")
-    typer.echo(f"input       {height}x{width} {card.input.color_mode}, {card.input.interpolation}, {card.input.fit}")
+    typer.echo(_wrapped(f"{card.name}: {card.summary}") + "\n")
+    if card.training.get("exported_from"):
+        version = version_of(card.training["exported_from"])
+        typer.echo(f"exported from  {version or 'a bundle with the sha256 ' + card.training['exported_from'][:16]}")
+    typer.echo(f"classes        {', '.join(card.class_names)}")
+    typer.echo(f"input          {height}x{width} {card.input.color_mode}, {card.input.interpolation}, {card.input.fit}")
     if card.parameters:
-        typer.echo(f"parameters  {card.parameters:,}")
+        typer.echo(f"parameters     {card.parameters:,}")
     if _accuracies(card.metrics):
-        typer.echo(f"right on    {_accuracies(card.metrics)}\n")
+        typer.echo(f"right on       {_accuracies(card.metrics)}\n")
 
 
 def _accuracies(metrics: CardMetrics) -> str:

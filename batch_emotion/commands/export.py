@@ -115,10 +115,10 @@ def _check(options: ExportOptions) -> None:
     extensions = EXTENSIONS[form]
     others = {each for ends in EXTENSIONS.values() for each in ends} - {*extensions, ""}
     if out.suffix.lower() in others or (form != "savedmodel" and out.suffix.lower() not in extensions):
-        wanted = "the name of a folder, without an extension" if form == "savedmodel" else " or ".join(extensions)
+        wanted = "without an extension, as it is a folder" if form == "savedmodel" else f"in {' or '.join(extensions)}"
         fitting = [name for name, ends in EXTENSIONS.items() if out.suffix.lower() in ends and out.suffix]
-        hint = f", or `format` {' or '.join(fitting)}" if fitting else ""
-        raise UsageError(f"`format` {form} does not go with {out.name}: give `out` {wanted}{hint}")
+        hint = f", or give `format` {' or '.join(fitting)}" if fitting else ""
+        raise UsageError(f"`format` {form} does not go with {out.name}: have `out` end {wanted}{hint}")
     if form == "tflite-int8" and options.calibration is None:
         raise UsageError("`format` tflite-int8 needs `calibration`, a folder of faces such as those of the training")
     if options.calibration is not None and form not in ("int8", "tflite-int8"):

@@ -67,11 +67,12 @@ class EvaluateOptions(Checked):
         metavar="DATA",
         argument=True,
     )
-    out: Path = option(help="The folder for the evaluation.")
+    out: Path = option(help="The folder for the evaluation.", heading="Output")
     model: str | Path | None = option(
         None,
         f"{MODEL_HELP} Default: that of predict; for a result, the bundled model that made it.",
         written="text",
+        heading="Model",
     )
     class_names: tuple[str, ...] | None = option(None, CLASSES_HELP, flag="classes", written="names")
     trust_pickle: bool = option(False, PICKLE_HELP)
@@ -85,6 +86,7 @@ class EvaluateOptions(Checked):
         None,
         "For a result: a manifest with path and label, or 'folders'. Default: its column label, else the folders in "
         "its paths.",
+        heading="Labels",
     )
     label_column: str | None = option(None, LABEL_COLUMN_HELP, metavar="COLUMN")
     map_labels: LabelMap | None = option(None, MAP_LABELS_HELP, written="pairs")
@@ -103,17 +105,18 @@ class EvaluateOptions(Checked):
         "Measure each value of these columns apart, such as labeller,camera, and how far they are apart.",
         written="texts",
         metavar="COLUMN,…",
+        heading="Groups",
     )
     cluster: str | None = option(
         None,
         "A column, such as person or session, whose images are alike: intervals resample its values, not images.",
         metavar="COLUMN",
     )
-    image_column: str | None = option(None, IMAGE_COLUMN_HELP, metavar="COLUMN")
+    image_column: str | None = option(None, IMAGE_COLUMN_HELP, metavar="COLUMN", heading="Labels")
     encoding: str | None = option(None, ENCODING_HELP)
     delimiter: str | None = option(None, DELIMITER_HELP)
-    csv: CsvOptions = group(CsvOptions)
+    csv: CsvOptions = group(CsvOptions, "Output")
     limits: Limits = field(default_factory=Limits)
-    batch_size: int = option(256, "Images in a batch.", at_least=1)
+    batch_size: int = option(256, "Images in a batch.", at_least=1, heading="Run")
     seed: int = option(0, "Random seed.", at_least=0)
-    overwrite: bool = option(False, "Replace an existing evaluation.")
+    overwrite: bool = option(False, "Replace an existing evaluation.", heading="Output")

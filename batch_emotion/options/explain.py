@@ -44,18 +44,20 @@ class ExplainOptions(Checked):
         argument=True,
         written="words",
     )
-    out: Path = option(help="The folder for the pictures; for one image, a .png.")
-    model: str | Path = option(DEFAULT_MODEL, KERAS_HELP, written="text")
+    out: Path = option(help="The folder for the pictures; for one image, a .png.", heading="Output")
+    model: str | Path = option(DEFAULT_MODEL, KERAS_HELP, written="text", heading="Model")
     class_names: tuple[str, ...] | None = option(None, CLASSES_HELP, flag="classes", written="names")
     trust_pickle: bool = option(False, PICKLE_HELP)
-    target: str | None = option(None, "The class to explain. Default: the predicted one.", metavar="CLASS")
+    target: str | None = option(
+        None, "The class to explain. Default: the predicted one.", metavar="CLASS", heading="What is shown"
+    )
     layer: str | None = option(None, "The layer whose maps are used. Default: the last that keeps height and width.")
     limits: Limits = field(default_factory=Limits)
-    overwrite: bool = option(False, "Replace existing pictures.")
+    overwrite: bool = option(False, "Replace existing pictures.", heading="Output")
     faces: FaceOptions | None = optional_group(
-        FaceOptions, flag="faces", help="Images are photos: find the faces, one picture for each."
+        FaceOptions, "Faces", "faces", "Images are photos: find the faces, one picture for each."
     )
-    image_column: str | None = option(None, IMAGE_COLUMN_HELP, metavar="COLUMN")
+    image_column: str | None = option(None, IMAGE_COLUMN_HELP, metavar="COLUMN", heading="Manifests")
     encoding: str | None = option(None, ENCODING_HELP)
     delimiter: str | None = option(None, DELIMITER_HELP)
     given: Given | None = None

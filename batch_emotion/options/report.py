@@ -47,11 +47,12 @@ class ReportOptions(Checked):
         argument=True,
         written="place",
     )
-    out: Path = option(help="The page: .html. An existing page is replaced.")
+    out: Path = option(help="The page: .html. An existing page is replaced.", heading="Output")
     labels: str | None = option(
         None,
         "A manifest with path and label, 'folders' or 'none'. Default: the column label, else the folders in the paths "
         "where most are named like classes.",
+        heading="Labels",
     )
     label_column: str | None = option(None, LABEL_COLUMN_HELP, metavar="COLUMN")
     map_labels: LabelMap | None = option(None, MAP_LABELS_HELP, written="pairs")
@@ -59,22 +60,25 @@ class ReportOptions(Checked):
     root: Place | None = option(
         None, "The folder that relative paths start in. Default: the working directory.", written="place"
     )
-    compare: Place | None = option(None, "Another result of the same images, to show the differences.", written="place")
+    compare: Place | None = option(
+        None, "Another result of the same images, to show the differences.", written="place", heading="Content"
+    )
     group_by: str | None = option(
         None,
         "Show the class mix for each value of a column, such as camera or day; dates become a time line.",
         metavar="COLUMN",
     )
-    figures: Path | None = option(None, "Also write the charts to this folder.")
+    figures: Path | None = option(None, "Also write the charts to this folder.", heading="Output")
     figure_format: Literal["png", "svg"] = option("png", "The format of these charts.")
     json: Path | None = option(None, "Also write the numbers to this file.")
     model: str | Path | None = option(
         None,
         "The model that made the result, to show where it looks. Default: the bundled model that it names.",
         written="text",
+        heading="Content",
     )
     explain: bool = option(True, "Show where the model looks (Grad-CAM).")
     limits: Limits = field(default_factory=Limits)
-    image_column: str | None = option(None, IMAGE_COLUMN_HELP, metavar="COLUMN")
+    image_column: str | None = option(None, IMAGE_COLUMN_HELP, metavar="COLUMN", heading="Labels")
     encoding: str | None = option(None, ENCODING_HELP)
     delimiter: str | None = option(None, DELIMITER_HELP)

@@ -271,12 +271,12 @@ def test_a_network_that_hdf5_cannot_hold_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("form", "name", "words"),
     [
-        ("onnx", "m.h5", r"`format` onnx does not go with m\.h5: give `out` \.onnx, or `format` h5"),
-        ("tflite", "m.onnx", r"give `out` \.tflite, or `format` onnx or int8"),
-        ("keras", "model", r"give `out` \.keras$"),
-        ("h5", "m.keras", r"give `out` \.h5 or \.hdf5, or `format` keras"),
-        ("savedmodel", "m.onnx", "give `out` the name of a folder, without an extension, or `format` onnx or int8"),
-        ("joblib", "m.json", r"give `out` \.joblib or \.pkl or \.pickle$"),
+        ("onnx", "m.h5", r"`format` onnx does not go with m\.h5: have `out` end in \.onnx, or give `format` h5"),
+        ("tflite", "m.onnx", r"have `out` end in \.tflite, or give `format` onnx or int8"),
+        ("keras", "model", r"have `out` end in \.keras$"),
+        ("h5", "m.keras", r"have `out` end in \.h5 or \.hdf5, or give `format` keras"),
+        ("savedmodel", "m.onnx", "have `out` end without an extension, as it is a folder, or give `format` onnx"),
+        ("joblib", "m.json", r"have `out` end in \.joblib or \.pkl or \.pickle$"),
     ],
 )
 def test_format_and_extension_must_agree(tmp_path: Path, form: ExportFormat, name: str, words: str) -> None:
