@@ -74,7 +74,7 @@ class PredictOptions(Checked):
 
     Example::
 
-        PredictOptions(("photos",), Path("faces.parquet"), faces=FaceOptions(min_size=30))
+        PredictOptions("photos", "faces.parquet", faces=FaceOptions(min_size=30))
     """
 
     sources: tuple[str, ...] = option(

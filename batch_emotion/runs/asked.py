@@ -31,6 +31,8 @@ def asked(cls: type[Options], first: str, value: object, keywords: Mapping[str, 
     if isinstance(value, PredictResult):
         value = _written(value)
     given = {name: each for name, each in keywords.items() if not _is_default(cls, name, each)}
+    if first in keywords:
+        raise WrongType(f"`{first}` is the first argument, and given by its name too; give it once")
     if not isinstance(value, cls):
         return cast(Options, _placed(options_from(cls, {first: value, **given})))
     if given:

@@ -111,7 +111,11 @@ class PredictResult:
             yield from stored.batches(stored.schema.names)
 
     def __repr__(self) -> str:
-        facts = [f"{self.summary.images:,} images", *(f"{n:,} {name}" for name, n in self.summary.statuses.items())]
+        images = self.summary.images
+        facts = [
+            f"{images:,} image{'' if images == 1 else 's'}",
+            *(f"{n:,} {name}" for name, n in self.summary.statuses.items()),
+        ]
         emotions = ", ".join(f"{name} {count:,}" for name, count in sorted(self.summary.emotions.items()))
         return f"<PredictResult: {', '.join(facts)}{'; ' if emotions else ''}{emotions}>"
 

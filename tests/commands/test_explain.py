@@ -36,6 +36,18 @@ def test_each_image_gets_its_picture_and_a_bad_one_its_reason(faces: Path, tmp_p
             assert picture.size[0] > 900
 
 
+def test_images_in_memory_are_explained_too(faces: Path, tmp_path: Path) -> None:
+    with Image.open(faces / "happy" / "happy-0001.png") as opened:
+        pixels = np.array(opened)
+    one, bad = explain([pixels, b"x"], out=tmp_path / "e", target="sad")
+    (same,) = explain(faces / "happy" / "happy-0001.png", out=tmp_path / "e.png")
+    assert (one.path, one.emotion, one.target) == ("images[0]", same.emotion, "sad")
+    assert one.confidence == pytest.approx(same.confidence, abs=1e-6)
+    assert one.picture is not None
+    assert one.picture.is_file()
+    assert (bad.path, bad.status) == ("images[1]", "unsupported")
+
+
 def test_another_class_gives_another_picture(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     face = str(faces / "happy" / "happy-0001.png")
     pictures = []

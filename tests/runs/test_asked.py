@@ -40,6 +40,7 @@ def test_a_uri_becomes_a_place() -> None:
     ("call", "words"),
     [
         (lambda: predict(PredictOptions("a"), out="r.csv"), "`out` is given beside PredictOptions"),
+        (lambda: predict("a", sources="b"), "`sources` is the first argument, and given by its name too"),
         (lambda: predict("a", "r.csv"), "`on_progress` must be a function, not str 'r.csv'"),
         (lambda: report("r.parquet", "r.html"), "`log` must be a function, not str 'r.html'"),
         (lambda: train("faces", out="m", epoch=3), "there is no option 'epoch'; did you mean 'epochs'?"),
