@@ -111,11 +111,9 @@ class PredictResult:
             yield from stored.batches(stored.schema.names)
 
     def __repr__(self) -> str:
-        images = self.summary.images
-        facts = [
-            f"{images:,} image{'' if images == 1 else 's'}",
-            *(f"{n:,} {name}" for name, n in self.summary.statuses.items()),
-        ]
+        images, statuses = self.summary.images, self.summary.statuses
+        facts = [f"{images:,} image{'' if images == 1 else 's'}"]
+        facts += [f"{count:,} {status}" for status, count in statuses.items()]
         emotions = ", ".join(f"{name} {count:,}" for name, count in sorted(self.summary.emotions.items()))
         return f"<PredictResult: {', '.join(facts)}{'; ' if emotions else ''}{emotions}>"
 
