@@ -6,7 +6,7 @@ result, and one of them is in memory at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,17 +34,18 @@ _TOGETHER = 131_072
 class KeyParts:
     """The keys of a table, cut by their paths."""
 
-    def __init__(self, table: pa.Table, count: int, folder: Path | None = None) -> None:
+    def __init__(self, table: pa.Table, release: Callable[[], None], count: int, folder: Path | None = None) -> None:
         """Cut a table.
 
         Args:
             table: a plan's images or the rows of a result.
+            release: gives back the memory of what was read of it.
             count: of parts.
             folder: where the keys are kept on disk, if they are many.
         """
         self._count = count
         self._edges: list[list[int]] = []
-        self._kept = spooled(self._cut(table), KEYS, folder)
+        self._kept = spooled(self._cut(table, release), KEYS, folder)
         self._batches = self._kept.table.to_batches()
 
     def part(self, number: int) -> pa.Table:
@@ -55,7 +56,7 @@ class KeyParts:
             [batch.slice(edges[number], edges[number + 1] - edges[number]) for batch, edges in pairs], KEYS
         )
 
-    def _cut(self, table: pa.Table) -> Iterator[pa.RecordBatch]:
+    def _cut(self, table: pa.Table, release: Callable[[], None]) -> Iterator[pa.RecordBatch]:
         for first in range(0, len(table), _TOGETHER):
             (batch,) = _keys(table.slice(first, _TOGETHER), first).combine_chunks().to_batches()
             part = np.zeros(len(batch), np.int64)
@@ -65,6 +66,7 @@ class KeyParts:
                 batch, part = batch.take(pa.array(order)), part[order]
             self._edges.append(np.searchsorted(part, np.arange(self._count + 1)).tolist())
             yield batch
+            release()
 
 
 def _keys(table: pa.Table, first: int) -> pa.Table:

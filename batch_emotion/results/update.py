@@ -103,7 +103,8 @@ def compare(
     told_by_time = options.checksum and CHECKSUM not in before.table.column_names
     choices = Choices(len(plan), len(before.table), len(between.table), folder)
     count = 1 + max(len(plan), len(before.table), len(between.table)) // _IN_A_PART
-    planned, old, left = (KeyParts(table, count, folder) for table in (plan.images, before.table, between.table))
+    planned = KeyParts(plan.images, plan.release, count, folder)
+    old, left = (KeyParts(kept.table, kept.release, count, folder) for kept in (before, between))
     for part in range(count):
         choices.choose(planned.part(part), old.part(part), left.part(part), suspects, options, same_model, told_by_time)
     _check_vanished(choices.gone_images, choices.earlier_images, options, same_model)
