@@ -7,6 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from batch_emotion.errors import SourceError, UsageError, one_line
 from batch_emotion.storage.escaping import escape_name
 from batch_emotion.storage.places import Place
 from batch_emotion.storage.remote import RemotePath
+from batch_emotion.storage.spool import Spool
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -29,7 +31,13 @@ _MARKS = (
 )
 
 
-def read_delimited(file: Place, wanted: str, encoding: str | None = None, delimiter: str | None = None) -> pa.Table:
+def read_delimited(
+    file: Place,
+    wanted: str,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    folder: Path | None = None,
+) -> pa.Table:
     """Read a table with a header; cells stay the strings they are, ``007`` and ``NA`` and empty ones included.
 
     Args:
@@ -39,6 +47,7 @@ def read_delimited(file: Place, wanted: str, encoding: str | None = None, delimi
             escaped, only where ``utf-8`` is given.
         delimiter: what separates the cells; where None, that of the file's extension, or comma, semicolon or tab, if
             the header has the wanted column only so.
+        folder: where a long table is kept on disk; that for temporary files where None.
 
     Raises:
         UsageError: there is no such encoding, or the delimiter is not one character.
@@ -57,7 +66,7 @@ def read_delimited(file: Place, wanted: str, encoding: str | None = None, delimi
             header = codecs.getincrementaldecoder(encoding)("replace").decode(sample)
             delimiter = _find_delimiter(header, wanted, SEPARATORS.get(file.suffix.lower(), ","))
         with io.TextIOWrapper(_open(file), encoding, "strict" if strict else "surrogateescape", newline="") as opened:
-            return _read(opened, delimiter)
+            return _read(opened, delimiter, folder)
     except UnicodeError as error:
         raise SourceError(_not_of_encoding(file, encoding, error)) from None
     except ValueError as error:
@@ -72,7 +81,7 @@ def _open(file: Place) -> Any:
     return file.filesystem.open_input_stream(file.path) if isinstance(file, RemotePath) else file.open("rb")
 
 
-def _read(file: TextIO, delimiter: str) -> pa.Table:
+def _read(file: TextIO, delimiter: str, folder: Path | None) -> pa.Table:
     import pandas as pd
 
     rows = pd.read_csv(
@@ -88,13 +97,15 @@ def _read(file: TextIO, delimiter: str) -> pa.Table:
         chunksize=65_536,
     )
     names: list[str] = []
-    tables = []
+    spool: Spool | None = None
     for chunk in rows:
         cells = [[_text(cell) for cell in chunk[column]] for column in chunk.columns]
         if not names:
             names = [column.pop(0) for column in cells]
-        tables.append(pa.table([pa.array(column, pa.string()) for column in cells], names))
-    return pa.concat_tables(tables)
+        table = pa.table([pa.array(column, pa.string()) for column in cells], names)
+        spool = spool or Spool(table.schema, folder)
+        spool.write(table)
+    return spool.finish().table if spool else pa.table({})
 
 
 def _text(cell: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -18,7 +19,11 @@ MANIFEST_SUFFIXES = frozenset({*SEPARATORS, *TABLE_SUFFIXES})
 
 
 def read_manifest(
-    manifest: Place, path_column: str, encoding: str | None = None, delimiter: str | None = None
+    manifest: Place,
+    path_column: str,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    folder: Path | None = None,
 ) -> tuple[pa.ChunkedArray, pa.Table]:
     """Read a manifest; CSV cells stay the strings they are, ``007`` and ``NA`` and empty ones included.
 
@@ -27,6 +32,7 @@ def read_manifest(
         path_column: the column that holds the paths.
         encoding: of text; found from its bytes where None.
         delimiter: of text; found from its header where None.
+        folder: where a long one of text is kept on disk; that for temporary files where None.
 
     Returns:
         the paths as written, and the other columns in their order, in types that every stage can carry.
@@ -37,7 +43,7 @@ def read_manifest(
     """
     try:
         if manifest.suffix.lower() in SEPARATORS:
-            table = read_delimited(manifest, path_column, encoding, delimiter)
+            table = read_delimited(manifest, path_column, encoding, delimiter, folder)
         elif manifest.suffix.lower() == ".parquet":
             table = _read_parquet(manifest)
         else:
@@ -101,7 +107,7 @@ def _read_parquet(manifest: Place) -> pa.Table:
 
     with pq.ParquetFile(readable(manifest)) as file:
         try:
-            table = file.read()
+            table = file.read()  # in one piece, as the digest of its plan depends on it
         except pa.ArrowNotImplementedError:  # categories within lists, for one, are not joined across row groups
             groups = range(file.num_row_groups)
             table = pa.concat_tables(plain_columns(file.read_row_group(number)) for number in groups)

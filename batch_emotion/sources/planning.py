@@ -246,7 +246,7 @@ def plan_manifest(manifest: Place, options: ManifestOptions, folder: Path | None
     Raises:
         SourceError: it makes no sense, or a store that it names cannot be read.
     """
-    paths, attributes = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
+    paths, attributes = read_manifest(manifest, options.path_column, options.encoding, options.delimiter, folder)
     if options.label_column is not None:
         attributes = with_labels(attributes, options.label_column)
     return plan_paths(paths, options.root or manifest.parent, attributes, folder, options.image_column)
