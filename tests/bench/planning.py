@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import stat
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +31,17 @@ _IN_A_FOLDER = 10_000
 
 
 class Peak(threading.Thread):
-    """Watches the memory of this process, in MiB."""
+    """Watches the memory of this process and the files without a name that it has open or mapped, in MiB."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.anonymous = self.resident = 0.0
+        self.anonymous = self.resident = self.unnamed = 0.0
         self.start()
 
     def run(self) -> None:
         while True:
             self.look()
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def look(self) -> None:
         lines = Path("/proc/self/status").read_text().splitlines()
@@ -47,6 +49,22 @@ class Peak(threading.Thread):
             name: int(cells.split()[0]) for name, _, cells in (line.partition(":") for line in lines) if "kB" in cells
         }
         self.anonymous, self.resident = max(self.anonymous, found["RssAnon"] / 1024), found["VmHWM"] / 1024
+        self.unnamed = max(self.unnamed, _unnamed_bytes() / 2**20)
+
+
+def _unnamed_bytes() -> int:
+    sizes: dict[str, int] = {}
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        addresses, _, _, _, inode, *name = line.split(maxsplit=5)
+        if name and name[0].endswith("(deleted)"):
+            first, end = (int(address, 16) for address in addresses.split("-"))
+            sizes[inode] = end - first
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            facts = descriptor.stat()
+            if stat.S_ISREG(facts.st_mode) and not facts.st_nlink:
+                sizes[str(facts.st_ino)] = facts.st_size
+    return sum(sizes.values())
 
 
 class Stages:
@@ -64,6 +82,7 @@ class Stages:
             "cpu_seconds": round(now[1] - self._began[1], 1),
             "anonymous_mib": round(self._peak.anonymous),
             "resident_mib": round(self._peak.resident),
+            "unnamed_files_mib": round(self._peak.unnamed),
             **more,
         }
         self._began = now

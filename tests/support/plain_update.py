@@ -45,21 +45,25 @@ def plain_update(
 ) -> PlainUpdate:
     """Compare a plan with earlier rows; vanished images are neither refused nor pruned."""
     result = earlier.to_pylist()
-    before = _by_path(result) if same_model else {}
+    before = _by_path(result)
+    told_by_time = options.checksum and "sha256" not in earlier.column_names
     between = _by_path([row for part in leftovers for row in part.drop_columns(["index"]).to_pylist()])
     known, counts = {row["path"] for row in result}, Counter[str]()
     kept, plain, crashed = dict[int, list[Row]](), list[int](), list[int]()
     planned = plan.images.to_pylist()
     for image, now in enumerate(planned):
-        old, left = (_unchanged(rows.get(now["path"]), now, options.checksum) for rows in (before, between))
+        old = _unchanged(before.get(now["path"]), now, options.checksum and not told_by_time)
+        left = _unchanged(between.get(now["path"]), now, options.checksum)
         retry = options.retry_failures and _failed(old)
         counts["new"] += now["path"] not in known
         counts["retried"] += retry
+        counts["changed"] += now["path"] in known and not old and not retry
         if old and not retry:
-            counts["unchanged"] += 1
-            kept[image] = old
-            continue
-        counts["changed"] += now["path"] in known and not retry
+            if same_model and (not told_by_time or now["sha256"] is None):
+                counts["unchanged"] += 1
+                kept[image] = old if not told_by_time else [row | {"sha256": None} for row in old]
+                continue
+            counts["rescored"] += 1
         if left and not (options.retry_failures and _failed(left)):
             counts["reused"] += 1
             kept[image] = left
