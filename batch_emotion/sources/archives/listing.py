@@ -119,11 +119,13 @@ class FileListing:
 
     def facts(self, row: int) -> tuple[int, int]:
         """See ``Listing``."""
-        return self._facts[6 * row], self._facts[6 * row + 1]
+        facts, first = self._facts, 6 * row
+        return facts[first], facts[first + 1]
 
     def location(self, row: int) -> str:
         """See ``Listing``."""
-        size, _, how, offset, length, check = self._facts[6 * row : 6 * row + 6]
+        facts, first = self._facts, 6 * row
+        size, how, offset, length, check = facts[first], *facts[first + 2 : first + 6]
         if how < 0:
             return self._hows[-how - 1].location
         return Member(FORMS[how], offset, length, size, check, self.archive).location

@@ -30,7 +30,7 @@ class _Damaged(Exception):
     """The headers make no sense from here on; says how."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Header:
     name: str
     kind: str
@@ -50,8 +50,6 @@ class _Before:
 
     def apply(self, header: _Header) -> None:
         records = self.records
-        if not records and self.name is None and self.target is None:
-            return
         header.name = records.get("path", self.name if self.name is not None else header.name)
         header.target = records.get("linkpath", self.target if self.target is not None else header.target)
         if "size" in records:
@@ -82,7 +80,8 @@ def list_tar(archive: str, file: Ranges, form: Form, texts: Collection[str] = ()
 
 
 def _walk(window: Window, listing: FileListing, form: Form, texts: tuple[str, ...]) -> None:
-    at, before = 0, _Before()
+    at = 0
+    before: _Before | None = None
     while True:
         block = window.at(at, TAR_BLOCK)
         if len(block) < TAR_BLOCK:
@@ -94,11 +93,13 @@ def _walk(window: Window, listing: FileListing, form: Form, texts: tuple[str, ..
         header = _parse(block, is_first=at == 0)
         at += TAR_BLOCK
         if header.kind in _PAX or header.kind in (_LONG_NAME, _LONG_LINK, _GLOBAL):
+            before = before or _Before()
             _take_in(header, _extension(window, at, header.size), before)
             at += _padded(header.size)
             continue
-        before.apply(header)
-        before = _Before()
+        if before is not None:
+            before.apply(header)
+            before = None
         if header.kind == _SPARSE:
             header.is_sparse = True
             extended = block[482]
