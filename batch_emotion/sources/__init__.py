@@ -1,1 +1,1 @@
-"""What there is to read: folders, files, globs, buckets and manifests become a plan, without an image being opened."""
+"""What there is to read: folders, files, globs, buckets, archives and manifests become a plan; no image is opened."""

@@ -1,30 +1,29 @@
-"""What the user points at to a plan: a directory, files, a glob, a manifest, a list on standard input, URIs."""
+"""What the user points at to a plan: directories, files, archives, globs, a manifest, a list on standard input."""
 
 from __future__ import annotations
 
 import glob
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.errors import SourceError
 from batch_emotion.options.images import ManifestOptions, SourceOptions
 from batch_emotion.options.labels import LABEL
 from batch_emotion.plan import Plan
 from batch_emotion.records import Status
 from batch_emotion.sources.archives.expansion import Expansion
-from batch_emotion.sources.archives.finding import Finder, split_path
+from batch_emotion.sources.archives.finding import split_path
 from batch_emotion.sources.archives.opening import Reading
 from batch_emotion.sources.folder import CHUNK, Entry, Walk, is_archive, is_image, local_entry
 from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
+from batch_emotion.sources.named import listed, located
 from batch_emotion.sources.names import Names
 from batch_emotion.sources.plan_table import plan_table
 from batch_emotion.storage.escaping import escape_name, unescape_name
-from batch_emotion.storage.locations import locate
 from batch_emotion.storage.members import Refused, find_member
 from batch_emotion.storage.places import Place, is_uri, place
 from batch_emotion.storage.remote import RemotePath
@@ -32,9 +31,6 @@ from batch_emotion.storage.tables import TABLE_SUFFIXES
 
 if TYPE_CHECKING:
     from batch_emotion.sources.bucket import StoreWalk
-
-_UNKNOWN = -1
-_LONGEST_NAME = 2**20
 
 
 def make_plan(sources: Sequence[str], options: SourceOptions | None = None, folder: Path | None = None) -> Plan:
@@ -142,7 +138,7 @@ class _Walks:
 
 def _entries(source: str, options: SourceOptions, walks: _Walks) -> Iterable[Entry]:
     if source == "-":
-        return _listed(options)
+        return listed(options)
     if split_path(source) is not None and not os.path.lexists(source):
         return [_member(source, options)]
     if is_uri(source):
@@ -166,7 +162,7 @@ def _member(source: str, options: SourceOptions) -> Entry:
     Raises:
         SourceError: there is none of that name.
     """
-    (entry,) = _located(Path(), [(escape_name(source), source)], options.image_column)
+    (entry,) = located(Path(), [(escape_name(source), source)], options.image_column)
     refused = find_member(entry.location)
     if isinstance(refused, Refused) and refused.status is Status.MISSING:
         raise SourceError(f"{escape_name(source)}: {refused.reason}")
@@ -185,59 +181,6 @@ def _globbed(pattern: str, walk: Walk) -> Iterator[Entry]:
             yield local_entry(found)
         else:
             walk.left_out += 1
-
-
-def _listed(options: SourceOptions) -> Iterator[Entry]:
-    if options.stdin is None and sys.stdin is None:
-        raise SourceError("- reads names from standard input, which is closed")
-    raw_names = _pieces(options.stdin or sys.stdin.buffer, b"\0" if options.null else b"\n")
-    names = (os.fsdecode(raw if options.null else raw.removesuffix(b"\r")) for raw in raw_names)
-    named = ((escape_name(name), name) for name in names if name)
-    return _located(options.root or Path(), named, options.image_column)
-
-
-def _located(root: Place, names: Iterable[tuple[str, str]], image_column: str | None) -> Iterator[Entry]:
-    """The entries of names, each given as it is shown and as it is; every store that they name is asked once.
-
-    Raises:
-        SourceError: a store cannot be read.
-    """
-    asked: set[tuple[str, str]] = set()
-    finder = Finder(image_column)
-    for shown, name in names:
-        if is_uri(name) or isinstance(root, RemotePath):
-            _ask_store(locate(root, name), asked)
-        yield finder.entry(shown, root, name)
-
-
-def _ask_store(location: str, asked: set[tuple[str, str]]) -> None:
-    from batch_emotion.storage.objects import bucket_trouble
-
-    try:
-        there = place(location)
-    except UsageError:  # its row will say so
-        return
-    if isinstance(there, RemotePath) and (there.scheme, there.bucket) not in asked:
-        asked.add((there.scheme, there.bucket))
-        if trouble := bucket_trouble(there):
-            raise SourceError(trouble)
-
-
-def _pieces(stream: BinaryIO, separator: bytes) -> Iterator[bytes]:
-    rest = b""
-    while block := _read(stream):
-        *whole, rest = (rest + block).split(separator)
-        if len(rest) > _LONGEST_NAME:
-            raise SourceError("standard input has no list of names, one a line, or with `null` each ending in NUL")
-        yield from whole
-    yield rest
-
-
-def _read(stream: BinaryIO) -> bytes:
-    try:
-        return stream.read(2**20)
-    except OSError as error:
-        raise SourceError(f"standard input cannot be read: {error.strerror}") from None
 
 
 def plan_manifest(manifest: Place, options: ManifestOptions, folder: Path | None = None) -> Plan:
@@ -288,5 +231,5 @@ def plan_paths(
         for cell in chunk.slice(start, CHUNK).to_pylist()
     )
     named = ((cell, unescape_name(cell)) for cell in cells)
-    images = plan_table(_located(root, named, image_column), folder)
+    images = plan_table(located(root, named, image_column), folder)
     return Plan(images.kept.table, attributes, stored=images)
