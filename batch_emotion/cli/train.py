@@ -29,7 +29,7 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a network on labelled images and write it as a bundle."""
-    from batch_emotion.commands.train import find_batch_size as run_trial
+    from batch_emotion.commands.batch_size import find_batch_size as run_trial
     from batch_emotion.commands.train import train as run_train
 
     again = command_again("--resume", "--overwrite", "--quiet", "-q")

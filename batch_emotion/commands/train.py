@@ -11,10 +11,9 @@ from typing import Any
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError, spelled
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.synthetic import golden_pixels
-from batch_emotion.labels.class_names import matched_names
 from batch_emotion.model.about import About, read_about
 from batch_emotion.model.ancestry import inherited_digests, lineage
-from batch_emotion.model.architectures import ARCHITECTURES, start_from
+from batch_emotion.model.architectures import ARCHITECTURES
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.card import check_class_names
 from batch_emotion.model.card_metrics import CardMetrics
@@ -26,15 +25,15 @@ from batch_emotion.records import pixel_digests
 from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.storage.locks import output_lock
 from batch_emotion.training.assessment import answers, assess, calibrate, held_out, in_training
-from batch_emotion.training.batch_size import BatchPace, advice, batch_paces
 from batch_emotion.training.checkpoints import Epoch
 from batch_emotion.training.course import Course
 from batch_emotion.training.data import TrainingData, read_training_data
 from batch_emotion.training.devices import prepare_devices
 from batch_emotion.training.int8 import add_int8
+from batch_emotion.training.networks import architecture_of, build_network, recipe_name_of
 from batch_emotion.training.pixels import LabelledPixels
 from batch_emotion.training.progress import wrapped
-from batch_emotion.training.recipes import ARCHITECTURE_OF, named_recipe
+from batch_emotion.training.recipes import named_recipe
 from batch_emotion.training.sampling import class_prior
 from batch_emotion.training.save import write_bundle
 from batch_emotion.training.teaching import check_teachers, teach
@@ -125,36 +124,6 @@ def _checked_and_trained(options: TrainOptions, log: Log) -> TrainResult:
         return _train(options, about, lambda line: log(spelled(line)))
 
 
-def find_batch_size(options: TrainOptions, log: Log = lambda line: None) -> list[BatchPace]:
-    """Time some steps of training with batches of different sizes, without training.
-
-    Args:
-        options: as for ``train``.
-        log: called with a line for each size, and one that says which to take.
-    """
-    check_ranges(options)
-    initial = load_bundle(options.initial) if options.initial is not None else None
-    name = _recipe_name(options, initial)
-    architecture = _architecture(options, name, initial)
-    data = read_training_data(options)
-    recipe = options.recipe
-    if name is not None:
-        recipe, _ = named_recipe(name, recipe, options.given, data.images_to_train_on)
-    prepare_devices()
-    paces = []
-    build = partial(_build, architecture, data.class_names, None)
-    for each in batch_paces(build, ARCHITECTURES[architecture].spec.shape, recipe):
-        paces.append(each)
-        pace = each.images_per_second
-        log(f"batches of {each.batch_size:>4}: {'too large' if pace is None else f'{pace:,.0f} images/s'}")
-    log(wrapped(advice(paces, recipe.batch_size)))
-    return paces
-
-
-def _recipe_name(options: TrainOptions, initial: Bundle | None) -> RecipeName | None:
-    return options.recipe_name or ("fine-tune" if initial else None)
-
-
 def _check_together(options: TrainOptions) -> None:
     if options.class_names is not None:
         check_class_names(options.class_names)
@@ -173,8 +142,8 @@ def _check_together(options: TrainOptions) -> None:
 
 def _train(options: TrainOptions, about: About, log: Log) -> TrainResult:
     initial = load_bundle(options.initial) if options.initial is not None else None
-    name = _recipe_name(options, initial)
-    architecture = _architecture(options, name, initial)
+    name = recipe_name_of(options, initial)
+    architecture = architecture_of(options, name, initial)
     spec = ARCHITECTURES[architecture].spec
     data = read_training_data(options)
     check_class_names(data.class_names)
@@ -196,7 +165,7 @@ def _train(options: TrainOptions, about: About, log: Log) -> TrainResult:
     if teachers:
         log(f"asking {', '.join(teacher.card.name for teacher in teachers)} about the training images")
         taught = teach(learn, teachers, data.class_names, options.teacher_weight)
-    build = partial(_build, architecture, data.class_names, initial)
+    build = partial(build_network, architecture, data.class_names, initial)
     course = Course(build, data.class_names, recipe, work, options.tensorboard, log)
     outcome = course.run(sides, taught)
     log("calibrating, measuring and exporting")
@@ -248,21 +217,6 @@ def _add_int8(out: Path, learn: LabelledPixels, judged: LabelledPixels, log: Log
         add_int8(out, learn, judged, "the validation images")
     except BatchEmotionError as error:
         log(f"no int8 network: {error}")
-
-
-def _architecture(options: TrainOptions, name: RecipeName | None, initial: Bundle | None) -> str:
-    implied = initial.card.architecture if initial else ARCHITECTURE_OF.get(name or "seed", "seed-cnn")
-    architecture = options.architecture or implied
-    if architecture not in ARCHITECTURES:
-        raise UsageError(f"no architecture {architecture!r}; there are: {', '.join(ARCHITECTURES)}")
-    return architecture
-
-
-def _build(architecture: str, class_names: tuple[str, ...], initial: Bundle | None) -> Any:
-    model = ARCHITECTURES[architecture].build(ARCHITECTURES[architecture].spec.shape, len(class_names))
-    if initial is not None:
-        start_from(model, class_names, initial.keras_model(), matched_names(initial.card.class_names, class_names))
-    return model
 
 
 def _identity(

@@ -26,6 +26,9 @@ from batch_emotion.training.splitting import folds, put_aside
 _MANY = 0.05
 """The part of the validation images with a near-duplicate in training from which on there is a warning."""
 
+_MUCH = 0.1
+"""By how much more than the fraction may be put aside, as groups are not cut, before there is a warning."""
+
 
 @dataclass(frozen=True)
 class Sides:
@@ -204,6 +207,7 @@ class TrainingData:
             log(f"{judged:,} images{in_groups} in {self.split.folds} folds")
         else:
             log(f"{len(sides.learned):,} images to train on, {judged:,}{in_groups} to validate on")
+            self._tell_large_groups(len(sides.learned) + judged, judged, log)
         share = sides.near_duplicates / judged
         if not sides.near_duplicates:
             return
@@ -211,6 +215,12 @@ class TrainingData:
         log(f"{sides.near_duplicates:,} of {judged:,} validation images have a near-duplicate {other}")
         if share >= _MANY:
             log(wrapped(f"warning: {share:.0%} near-duplicates make the figures flatter: {self._remedy()}"))
+
+    def _tell_large_groups(self, images: int, judged: int, log: Callable[[str], None]) -> None:
+        share = judged / images
+        if self.validation is None and share > self.split.fraction + _MUCH:
+            wanted = f"{self.split.fraction:.0%}"
+            log(f"warning: the groups are so large that {share:.0%} are put aside, not {wanted}")
 
     def _remedy(self) -> str:
         if self.validation is not None:

@@ -51,6 +51,13 @@ def test_groups_or_near_duplicates_that_are_kept_together_need_no_warning(split:
     ]
 
 
+def test_groups_so_large_that_too_much_is_put_aside_are_told(tmp_path: Path) -> None:
+    write_frames(tmp_path / "faces", people=3, each=5, classes=("happy", "sad"))
+    said: list[str] = []
+    _prepared(tmp_path / "faces", SplitOptions(group_regex=PEOPLE), said)
+    assert said[-1] == "warning: the groups are so large that 33% are put aside, not 20%"
+
+
 def test_every_image_is_judged_in_folds(tmp_path: Path) -> None:
     write_frames(tmp_path / "faces", people=12, each=2, classes=("happy", "sad"))
     said: list[str] = []

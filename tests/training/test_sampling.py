@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from batch_emotion.errors import BatchEmotionError
-from batch_emotion.training.sampling import class_prior, class_shares, epoch_order, matching_shift, shift_logits
+from batch_emotion.training.sampling import (
+    class_prior,
+    class_shares,
+    epoch_order,
+    epoch_rows,
+    matching_shift,
+    shift_logits,
+)
 
 
 def _targets() -> np.ndarray:
@@ -84,3 +91,17 @@ def test_probabilities_are_shifted_to_the_mix_wanted() -> None:
 def test_no_shift_is_made_where_the_mix_is_right() -> None:
     rows = np.random.default_rng(0).dirichlet([1, 2, 3], 500)
     assert matching_shift(rows, rows.mean(axis=0)) == pytest.approx([0, 0, 0], abs=1e-9)
+
+
+def test_an_epoch_of_one_pass_is_drawn_as_ever() -> None:
+    for balance in (0.0, 0.5):
+        expected = epoch_order(_targets(), balance, np.random.default_rng([7, 3]))
+        assert np.array_equal(epoch_rows(_targets(), balance, 7, 3, 1000), expected)
+
+
+@pytest.mark.parametrize("count", [1, 300, 1000, 2500])
+def test_epochs_of_any_length_draw_every_image_as_often(count: int) -> None:
+    drawn = np.concatenate([epoch_rows(_targets(), 0, 0, epoch, count) for epoch in range(4)])
+    assert len(drawn) == 4 * count
+    times = np.bincount(drawn, minlength=1000)
+    assert times.max() - times.min() <= 1
