@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +16,8 @@ from batch_emotion.storage.remote import RemotePath
 TABLE_SUFFIXES = (".parquet", ".arrow")
 
 _REMOTE_BUFFER, _LOCAL_BUFFER = 8 * 2**20, 2**20
-_BATCH_BYTES, _MOST_ROWS = 2 * 2**20, 1024
+_BATCH_BYTES, _MOST_ROWS = 2 * 2**20, 64
+_RECENT_BYTES = 64 * 2**20
 
 
 class TableFile(Protocol):
@@ -87,6 +88,7 @@ class _Arrow:
         except pa.ArrowInvalid:
             self.schema, self._is_stream = pa.ipc.open_stream(self._source()).schema, True
         self._readers: dict[int, Any] = {}
+        self._streams: dict[int, _Stream] = {}
 
     def _source(self) -> Any:
         return pa.memory_map(str(self._there)) if isinstance(self._there, Path) else readable(self._there)
@@ -108,7 +110,9 @@ class _Arrow:
         name = column if column in self.schema.names else column.partition(".")[0]
         number = self.schema.get_field_index(name)
         if self._is_stream:
-            (batch,) = islice(self._groups(number), group, group + 1)
+            if number not in self._streams:
+                self._streams[number] = _Stream(lambda: self._groups(number))
+            batch = self._streams[number].get(group)
         else:
             batch = self._reader(number).get_batch(group)
         yield batch.column(name)
@@ -126,6 +130,32 @@ class _Arrow:
             options = pa.ipc.IpcReadOptions(included_fields=[field])
             self._readers[field] = pa.ipc.open_file(self._source(), options=options)
         return self._readers[field]
+
+
+class _Stream:
+    """Record batches that come one after the other; the last of them are kept, for who asks a little late."""
+
+    def __init__(self, begin: Callable[[], Iterator[pa.RecordBatch]]) -> None:
+        self._begin = begin
+        self._batches: Iterator[pa.RecordBatch] = iter(())
+        self._next: int | None = None
+        self._recent: OrderedDict[int, pa.RecordBatch] = OrderedDict()
+
+    def get(self, number: int) -> pa.RecordBatch:
+        """One of them; the stream is read from its beginning where it is no longer kept."""
+        if number in self._recent:
+            return self._recent[number]
+        if self._next is None or number < self._next:
+            self._batches, self._next = self._begin(), 0
+        while self._next <= number:
+            batch = next(self._batches, None)
+            if batch is None:
+                raise pa.ArrowInvalid(f"there is no record batch {number}")
+            self._recent[self._next] = batch
+            self._next += 1
+            while len(self._recent) > 2 and sum(each.nbytes for each in self._recent.values()) > _RECENT_BYTES:
+                self._recent.popitem(last=False)
+        return self._recent[number]
 
 
 def _weight(kind: pa.DataType) -> int:
