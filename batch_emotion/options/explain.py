@@ -38,7 +38,7 @@ class ExplainOptions(Checked):
     """
 
     sources: tuple[str, ...] = option(
-        help="Image files, directories, globs, or one manifest.",
+        help="Image files, directories, archives, globs, or one manifest.",
         flag="images",
         metavar="IMAGE...",
         argument=True,

@@ -101,7 +101,8 @@ class TrainOptions(Checked):
     """
 
     data: Path = option(
-        help="One folder per class, train/ and val/ with those inside, or a manifest with path and label or votes.",
+        help="One folder per class, train/ and val/ with those inside, an archive of such folders, a table of images "
+        "with a column label, or a manifest with path and label or votes.",
         metavar="DATA",
         argument=True,
     )
