@@ -33,7 +33,8 @@ from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.storage.commits import committing_folder, restore_output
 from batch_emotion.storage.locks import output_lock
 from batch_emotion.storage.places import Place
-from batch_emotion.visualization.charts import confusion_chart, group_chart, reliability_chart
+from batch_emotion.visualization.charts import confusion_chart, reliability_chart
+from batch_emotion.visualization.groups import group_chart
 from batch_emotion.visualization.html import Picture
 from batch_emotion.visualization.palette import DARK, LIGHT
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from batch_emotion.evaluation.document import SIDES, Evaluation, left_out_alarm
 from batch_emotion.evaluation.listing import ListedLine
 from batch_emotion.evaluation.reviewed import reviewed_sentence
-from batch_emotion.metrics.groups import FEWEST, GroupedScores
+from batch_emotion.metrics.groups import FEWEST
 from batch_emotion.metrics.scores import SCALARS, Interval, Scalar
 from batch_emotion.results.class_prior import prior_in_words
-from batch_emotion.visualization.charts import NO_VALUE
-from batch_emotion.visualization.html import Picture, percent, percent_range, render, script, shorten, thumbnail_uri
+from batch_emotion.visualization.groups import gap_sentences
+from batch_emotion.visualization.html import Picture, percent, percent_range, render, script, thumbnail_uri
 from batch_emotion.visualization.palette import class_colours
 
 SCALAR_NAMES: dict[Scalar, str] = {
@@ -75,20 +75,6 @@ def listed_columns(evaluation: Evaluation) -> list[str]:
     cluster = evaluation["method"]["cluster"]
     columns = [*(each["column"] for each in evaluation["groups"]), *([cluster] if cluster else [])]
     return list(dict.fromkeys(columns))
-
-
-def gap_sentences(grouped: GroupedScores) -> list[str]:
-    """How far apart the groups of a column are, in words: for the accuracy and for the mean recall."""
-    sentences = []
-    for key, gap in grouped["gaps"].items():
-        name = {"accuracy": "accuracy", "balanced_accuracy": "mean recall"}[key]
-        ends = [shorten(NO_VALUE if gap[end] is None else str(gap[end]), 40) for end in ("highest", "lowest")]
-        points = percent_range(gap["interval"])
-        sentence = f"Largest gap in {name}: {gap['gap'] * 100:.1f} points ({points}), {ends[0]} above {ends[1]}."
-        if gap["by_chance"] is not None:
-            sentence += f" By chance alone it would be below {gap['by_chance'] * 100:.1f} in 95 of 100 cases."
-        sentences.append(sentence)
-    return sentences
 
 
 def score_rows(evaluation: Evaluation) -> list[tuple[str, list[Cell]]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 
 from batch_emotion.evaluation.document import Evaluation, left_out_alarm
-from batch_emotion.evaluation.page import gap_sentences, score_rows
+from batch_emotion.evaluation.page import score_rows
 from batch_emotion.evaluation.reviewed import reviewed_sentence
 from batch_emotion.metrics.groups import GroupedScores
-from batch_emotion.visualization.charts import NO_VALUE
+from batch_emotion.visualization.groups import NO_VALUE, gap_sentences
 from batch_emotion.visualization.html import percent, percent_range, shorten
 
 _WIDTH = 80

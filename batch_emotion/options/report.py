@@ -29,7 +29,7 @@ class ReportOptions(Checked):
         path_column: that manifest's column of paths.
         root: where the result's relative paths start; the working directory where None.
         compare: another result of the same images.
-        group_by: a column of the result whose values are counted apart.
+        group_by: a column of the result, or of the manifest of its labels, whose values are counted apart.
         figures: a folder for the charts.
         figure_format: of those files.
         json: a file for the numbers.
@@ -65,7 +65,8 @@ class ReportOptions(Checked):
     )
     group_by: str | None = option(
         None,
-        "Show the class mix for each value of a column, such as camera or day; dates become a time line.",
+        "Show the class mix, and by labels the scores, for each value of a column, such as camera or day; dates become "
+        "a time line.",
         metavar="COLUMN",
     )
     figures: Path | None = option(None, "Also write the charts to this folder.", heading="Output")

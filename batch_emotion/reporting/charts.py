@@ -11,13 +11,13 @@ from batch_emotion.reporting.counts import ClassCounts
 from batch_emotion.reporting.document import ReportDocument
 from batch_emotion.reporting.groups import Group, Groups
 from batch_emotion.visualization.charts import Kind, confusion_chart, reliability_chart, styled
+from batch_emotion.visualization.groups import NO_VALUE, group_chart
 from batch_emotion.visualization.html import shorten
 from batch_emotion.visualization.palette import LIGHT, Scheme, class_colours
 
-CHART_NAMES = ("class_mix", "confidence", "confusion_matrix", "reliability", "groups")
+CHART_NAMES = ("class_mix", "confidence", "confusion_matrix", "reliability", "groups", "group_scores")
 MOST_PANELS = 24
 _COLUMNS = 3
-_NO_VALUE = "(none)"
 
 
 def report_charts(document: ReportDocument, scheme: Scheme, kind: Kind = "png") -> dict[str, bytes]:
@@ -40,6 +40,9 @@ def report_charts(document: ReportDocument, scheme: Scheme, kind: Kind = "png") 
         charts["reliability"] = reliability_chart(labels["reliability"], scheme, kind)
     if groups and len(class_names) <= MOST_PANELS and any(each["scored"] for each in groups["groups"]):
         charts["groups"] = groups_chart(groups, class_names, scheme, kind)
+    scores = document["group_scores"]
+    if labels and scores and any(each["judged"] for each in scores["groups"]):
+        charts["group_scores"] = group_chart([scores], labels["accuracy"], scheme, kind)
     return charts
 
 
@@ -115,7 +118,7 @@ def groups_chart(groups: Groups, class_names: Sequence[str], scheme: Scheme = LI
     shown = [each for each in groups["groups"] if each["scored"]]
     if groups["period"]:
         return _over_time([each for each in shown if each["value"] is not None], class_names, scheme, kind)
-    names = [shorten(str(_NO_VALUE if each["value"] is None else each["value"]), 28) for each in shown][::-1]
+    names = [shorten(str(NO_VALUE if each["value"] is None else each["value"]), 28) for each in shown][::-1]
     with styled(scheme, 7.2, 0.34 * len(shown) + 1.1, kind) as (figure, file):
         axes = figure.subplots()
         _stack(axes.barh, shown[::-1], class_names, scheme, edge="left")

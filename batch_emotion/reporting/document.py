@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from batch_emotion._version import __version__
 from batch_emotion.labels.results import Labels, classes_of
+from batch_emotion.metrics.groups import GroupedScores
 from batch_emotion.metrics.quantification import FEWEST, EstimatedMix, Moments, estimated_mix, widely_apart
 from batch_emotion.reporting.comparison import Comparison, ResultComparer
 from batch_emotion.reporting.counts import LabelScorer, LabelScores, ResultCounter, ResultCounts
@@ -43,6 +44,7 @@ class ReportDocument(ResultCounts):
 
     ``estimated_mix`` is the mix of the classes, corrected for what the model takes for what; None for the reason that
     ``no_estimate`` gives, which is empty otherwise; ``apart`` names the classes whose count is far from it.
+    ``group_scores`` has the shares of failures of each group, and where there are labels the scores by these.
     ``left_out`` says loudly how many images have labels that are none of the classes; empty where none has.
     ``class_prior`` is the mix that the probabilities assume, None where the result does not say.
     """
@@ -54,6 +56,7 @@ class ReportDocument(ResultCounts):
     labels: ReportLabels | None
     left_out: str
     groups: Groups | None
+    group_scores: GroupedScores | None
     comparison: Comparison | None
     estimated_mix: EstimatedMix | None
     no_estimate: str
@@ -75,7 +78,7 @@ def report_document(
     Args:
         result: the result.
         labels: the labels of its rows, where there are any.
-        group_by: a column whose values are counted apart.
+        group_by: a column of the result, or of those beside the labels, whose values are counted apart.
         other: a result to compare with.
         held_out: what the model that made it answered to held-out images of each class; None where that is not known.
 
@@ -89,6 +92,7 @@ def report_document(
     groups = GroupCounter(group_by, names, held_out) if group_by else None
     comparer = ResultComparer(result, other) if other else None
     prior, seen = ClassPrior.from_record(result.class_prior), Moments(len(names))
+    beside = labels is not None and group_by not in result.schema.names
     extra = [name for name in (group_by, labels.column if labels else None) if name]
     for rows in read_predicted_rows(result, extra):
         numbers = texts = None
@@ -103,11 +107,13 @@ def report_document(
         if photos:
             photos.add(rows)
         if groups:
-            groups.add(rows, probabilities)
+            values = labels.values(rows.table, groups.column) if labels and beside else rows.table[groups.column]
+            groups.add(rows, probabilities, values, numbers)
         if comparer:
             comparer.add(rows, numbers, texts)
     counts, scores = counter.counts(), scorer.scores()
     mix = estimated_mix(seen, held_out, names)
+    grouped = groups.groups() if groups else None
     counted = {name: each["share"] or 0.0 for name, each in counts["classes"].items()}
     document: ReportDocument = {
         "format_version": FORMAT_VERSION,
@@ -117,7 +123,8 @@ def report_document(
         **counts,
         "labels": {"origin": labels.origin, **scores} if labels and scores else None,
         "left_out": scorer.left_out("faces" if result.has_faces else "images") if labels else "",
-        "groups": groups.groups() if groups else None,
+        "groups": grouped,
+        "group_scores": groups.scores(grouped) if groups and grouped else None,
         "comparison": comparer.comparison() if comparer else None,
         "estimated_mix": mix,
         "no_estimate": "" if mix else _no_estimate(seen.count, held_out),

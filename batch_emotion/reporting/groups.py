@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import UsageError
 from batch_emotion.metrics.confusion import count_pairs
+from batch_emotion.metrics.groups import GroupedScores
 from batch_emotion.metrics.quantification import EstimatedMix, Moments, estimated_mix
+from batch_emotion.reporting.group_scores import GroupScorer
 from batch_emotion.reporting.predicted_rows import PredictedRows
 
 MOST_VALUES = 10_000
@@ -66,34 +68,48 @@ class GroupCounter:
     """Rows by the value of a column and by class, counted as they go by."""
 
     def __init__(self, column: str, class_names: Sequence[str], held_out: Sequence[Moments] | None = None) -> None:
-        self._column, self._class_names, self._held_out = column, class_names, held_out
+        self.column, self._class_names, self._held_out = column, class_names, held_out
         self._seen: dict[str | None, Moments] = defaultdict(lambda: Moments(len(class_names)))
         self._width = len(class_names) + 1
         self._counts: dict[str | None, _Counts] = defaultdict(lambda: np.zeros(self._width, np.int64))
         self._dates: bool | None = None
+        self._scorer = GroupScorer(len(class_names))
 
-    def add(self, rows: PredictedRows, probabilities: NDArray[np.float32]) -> None:
-        """Count rows, with their probabilities under the mix of the training, float32 (N, K).
+    def add(
+        self,
+        rows: PredictedRows,
+        probabilities: NDArray[np.float32],
+        values: pa.Array,
+        labels: NDArray[np.intp] | None = None,
+    ) -> None:
+        """Count rows.
+
+        Args:
+            rows: N rows.
+            probabilities: under the mix of the training, float32 (N, K).
+            values: of the column.
+            labels: (N,), the class of each label, -1 where it is none of the classes; None where there are none.
 
         Raises:
             UsageError: the column has too many different values, or values that are no text, number or date.
         """
-        encoded = pc.dictionary_encode(self._texts(rows.table[self._column]), null_encoding="encode")
-        values = encoded.dictionary.to_pylist()
+        encoded = pc.dictionary_encode(self._texts(values), null_encoding="encode")
+        texts = encoded.dictionary.to_pylist()
         codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.intp)
         predicted = np.where(rows.scored, rows.predicted, self._width - 1)
-        counts = count_pairs(codes, predicted, (len(values), self._width))
-        for value, row in zip(values, counts, strict=True):
+        counts = count_pairs(codes, predicted, (len(texts), self._width))
+        for value, row in zip(texts, counts, strict=True):
             self._counts[value] += row
+        self._scorer.add(rows, texts, codes, labels)
         if self._held_out is not None:
             order = np.argsort(codes, kind="stable")
-            edges = np.searchsorted(codes[order], np.arange(len(values) + 1))
-            for value, (first, last) in zip(values, pairwise(edges), strict=True):
+            edges = np.searchsorted(codes[order], np.arange(len(texts) + 1))
+            for value, (first, last) in zip(texts, pairwise(edges), strict=True):
                 group = order[first:last]
                 self._seen[value].add(probabilities[group[rows.scored[group]]])
         if len(self._counts) > MOST_VALUES:
             raise UsageError(
-                f"the column {self._column!r} has more than {MOST_VALUES:,} different values; "
+                f"the column {self.column!r} has more than {MOST_VALUES:,} different values; "
                 "`group_by` wants one such as a camera or a day"
             )
 
@@ -108,7 +124,7 @@ class GroupCounter:
         most = MOST_PERIODS + 1 if period else MOST_GROUPS
         rest = order[most:]
         return {
-            "column": self._column,
+            "column": self.column,
             "period": period,
             "groups": [{"value": value, **self._group_counts(counts[value], seen[value])} for value in order[:most]],
             "others": {
@@ -118,6 +134,18 @@ class GroupCounter:
             if rest
             else None,
         }
+
+    def scores(self, groups: Groups) -> GroupedScores:
+        """The scores of the groups that are listed, in their order: shares of failures, and by labels where there are.
+
+        Args:
+            groups: as ``groups`` gave them.
+        """
+        period = dict(_PERIODS).get(groups["period"] or "")
+        listed = [each["value"] for each in groups["groups"]]
+        return self._scorer.scores(
+            self.column, listed, (lambda value: _period_of(value, period)) if period else lambda value: value
+        )
 
     def _texts(self, values: pa.Array) -> pa.Array:
         """The values as text, dates cut to the day."""
@@ -130,7 +158,7 @@ class GroupCounter:
             texts = pc.cast(values, pa.string())
         except pa.ArrowException:
             raise UsageError(
-                f"the column {self._column!r} holds {values.type}; `group_by` wants text, numbers or dates"
+                f"the column {self.column!r} holds {values.type}; `group_by` wants text, numbers or dates"
             ) from None
         if self._dates is None and len(texts) > texts.null_count:
             self._dates = bool(pc.all(pc.match_substring_regex(texts, _DATE)).as_py())

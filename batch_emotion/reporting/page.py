@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_emotion.metrics.groups import FEWEST
 from batch_emotion.reporting.document import ReportDocument
 from batch_emotion.reporting.photos import Photo
 from batch_emotion.reporting.saliency import HeatMap, Saliency
 from batch_emotion.reporting.samples import Sample, Samples
 from batch_emotion.results.class_prior import prior_in_words
 from batch_emotion.results.run_document import LastRun
+from batch_emotion.visualization.groups import gap_sentences
 from batch_emotion.visualization.html import Picture, percent, render, script, shorten, thumbnail_uri
 from batch_emotion.visualization.palette import class_colours
 
@@ -159,6 +161,8 @@ def report_page(
         "report.html.j2",
         script=script("samples.js"),
         report=report,
+        gap_sentences=gap_sentences,
+        fewest=FEWEST,
         class_names=class_names,
         colours=class_colours(class_names),
         charts=charts,

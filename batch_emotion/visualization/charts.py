@@ -10,15 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from batch_emotion.metrics.groups import GroupedScores
 from batch_emotion.metrics.scores import ReliabilityBin
-from batch_emotion.visualization.html import shorten
 from batch_emotion.visualization.palette import LIGHT, Scheme, class_colours
 
 Kind = Literal["png", "svg"]
-NO_VALUE = "(none)"
-"""What stands for a group without a value."""
-
 _DPI = 160
 
 
@@ -86,47 +81,6 @@ def reliability_chart(bins: Sequence[ReliabilityBin], scheme: Scheme = LIGHT, ki
             each.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
             each.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
             each.spines[["top", "right"]].set_visible(False)
-    return file.getvalue()
-
-
-def group_chart(columns: Sequence[GroupedScores], accuracy: float, scheme: Scheme = LIGHT, kind: Kind = "png") -> bytes:
-    """Draw the accuracy of each group with its interval, and its mean recall, one panel for each column.
-
-    Args:
-        columns: the groups.
-        accuracy: of all images, as a line.
-        scheme: light or dark.
-        kind: of the file.
-    """
-    shown = [[each for each in grouped["groups"] if each["judged"]][::-1] for grouped in columns]
-    heights = [max(len(groups), 1) + 1.2 for groups in shown]
-    with styled(scheme, 7.2, 0.3 * sum(heights) + 0.8, kind) as (figure, file):
-        panels = figure.subplots(len(columns), 1, squeeze=False, sharex=True, height_ratios=heights).ravel()
-        for panel, grouped, groups in zip(panels, columns, shown, strict=True):
-            panel.axvline(accuracy, color=scheme.ink, linewidth=1, linestyle="--", label="accuracy of all")
-            for at, each in enumerate(groups):
-                interval = each["intervals"].get("accuracy")
-                if interval:
-                    panel.plot(interval, (at, at), color=scheme.mark, linewidth=2, solid_capstyle="round")
-            at_heights = range(len(groups))
-            marks = {"markeredgecolor": scheme.ink, "zorder": 3}
-            right = [each["accuracy"] for each in groups]
-            recall = [each["balanced_accuracy"] for each in groups]
-            panel.plot(right, at_heights, "o", markersize=6, color=scheme.ink, label="accuracy, 95 % interval", **marks)
-            panel.plot(recall, at_heights, "D", markersize=4.5, color=scheme.paper, label="mean recall", **marks)
-            names = [shorten(NO_VALUE if each["value"] is None else each["value"], 28) for each in groups]
-            texts = [f"{name}  ({each['judged']:,})" for name, each in zip(names, groups, strict=True)]
-            panel.set_yticks(at_heights, texts)
-            panel.set(xlim=(0, 1), ylim=(-0.7, max(len(groups), 1) - 0.3))
-            if len(columns) > 1:
-                panel.set_title(shorten(grouped["column"], 60), loc="left", fontsize=9.5)
-            panel.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-            panel.set_axisbelow(True)
-            panel.grid(axis="x", color=scheme.faint, linewidth=0.7)
-            panel.tick_params(length=0, labelbottom=True)
-            panel.spines[["top", "right", "left"]].set_visible(False)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=3, frameon=False, fontsize=8.5)
     return file.getvalue()
 
 
