@@ -78,9 +78,8 @@ class PredictOptions(Checked):
     """
 
     sources: tuple[str, ...] = option(
-        help="Directories, image files, archives, tables of images, globs, one CSV, TSV or Parquet manifest, or - for a "
-        "list on standard input; "
-        "also as URIs such as s3://bucket/folder.",
+        help="Directories, image files, archives, tables of images, globs, one CSV, TSV or Parquet manifest, or - for "
+        "a list on standard input; also as URIs such as s3://bucket/folder.",
         metavar="SOURCE...",
         argument=True,
         written="words",
