@@ -47,6 +47,8 @@ from .model.card import Card as Card
 from .options.tables import ColumnOptions as ColumnOptions
 from .options.tables import CsvOptions as CsvOptions
 from .options.export import ExportOptions as ExportOptions
+from .commands.export import Exported as Exported
+from .options.models import NetworkOptions as NetworkOptions
 from .options.merge import MergeOptions as MergeOptions
 from .options.images import AnnotateOptions as AnnotateOptions
 from .options.runs import Caller as Caller

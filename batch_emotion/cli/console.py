@@ -85,7 +85,9 @@ def show_summary(options: PredictOptions, result: PredictResult) -> None:
         return
     counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
     faces = "" if summary.faces is None else f"; {summary.faces} faces"
-    lines = [f"{summary.images} images: {counts or 'there is nothing in the manifest'}{faces}"]
+    lines = [
+        f"{summary.images} image{'' if summary.images == 1 else 's'}: {counts or 'there is nothing in the manifest'}{faces}"
+    ]
     if summary.emotions:
         lines += mix_lines(summary.emotions, sys.stderr)
         if summary.estimated_mix:

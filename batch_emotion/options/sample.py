@@ -14,5 +14,5 @@ class SampleOptions(Checked):
     """Where to, how many of each expression, and the random seed."""
 
     out: Path = option(help="The folder to make, or an empty one.", flag="folder", metavar="FOLDER", argument=True)
-    count: int = option(20, "Faces of each expression.", at_least=1)
+    count: int = option(20, "Faces of each expression.", at_least=1, at_most=100_000)
     seed: int = option(0, "Random seed.", at_least=0)

@@ -11,6 +11,7 @@ from batch_emotion import (
     EvaluateOptions,
     ExplainOptions,
     ExportOptions,
+    NetworkOptions,
     PredictOptions,
     evaluate,
     explain,
@@ -23,7 +24,6 @@ from batch_emotion.errors import BatchEmotionError, BundleError, UsageError
 from batch_emotion.images.synthetic import golden_pixels
 from batch_emotion.model.runtime import open_runtime
 from batch_emotion.options.export import ExportFormat
-from batch_emotion.options.models import NetworkOptions
 from batch_emotion.storage.commits import file_sha256
 from tests.support.children import environment
 
