@@ -19,6 +19,7 @@ FEWEST = 30
 
 _REASONS = ("unsure", "label", "models", "chance")
 _SPREAD = 1.96
+_NONE = 1e-12  # what rounding leaves of a variance of 0
 
 
 class ReviewedAccuracy(TypedDict):
@@ -36,7 +37,9 @@ def reviewed_accuracy(gathered: Gathered, options: EvaluateOptions) -> ReviewedA
     """The accuracy by the manifest of a review; None where the labels are from elsewhere, or it has too few answers.
 
     The estimate is the ratio of two totals in a stratified sample, and its variance that of the linearized ratio
-    (Cochran, Sampling Techniques, 1977, sections 5 and 6).
+    (Cochran, Sampling Techniques, 1977, sections 5 and 6). The interval is Wilson's, for as many independent answers as
+    would have this variance (Korn and Graubard, Survey Methodology 24, 1998); where all that were drawn by chance are
+    right, or wrong, that is none, and the variance is that of a share in a sample of this size.
 
     Args:
         gathered: the images, with the labels of the manifest.
@@ -63,20 +66,29 @@ def reviewed_accuracy(gathered: Gathered, options: EvaluateOptions) -> ReviewedA
         return None
     accuracy = float((weights * right).sum()) / total
     off = np.where(judged, right - accuracy, 0.0)
-    variance = 0.0
+    size_of_all, variance, unit = float(weights.sum()), 0.0, 0.0
     for stratum in (by_chance, ~by_chance):
         count, size = int(stratum.sum()), float(weights[stratum].sum())
         if count > 1:
-            variance += size**2 / count * max(0.0, 1 - count / size) * float(off[stratum].var(ddof=1))
-    half = _SPREAD * variance**0.5 / total
+            left = size**2 * max(0.0, 1 / count - 1 / size)
+            variance += left * float(off[stratum].var(ddof=1)) / total**2
+            unit += left / size_of_all**2
+    each = variance / (accuracy * (1 - accuracy)) if variance > _NONE else unit
     return {
         "manifest": manifest.name,
         "answers": len(weights),
         "by_chance": int(by_chance.sum()),
-        "stand_for": round(float(weights.sum())),
+        "stand_for": round(size_of_all),
         "accuracy": round(accuracy, 6),
-        "interval": (round(max(0.0, accuracy - half), 6), round(min(1.0, accuracy + half), 6)),
+        "interval": _wilson(accuracy, each),
     }
+
+
+def _wilson(share: float, one_over_n: float) -> tuple[float, float]:
+    """Wilson's score interval of a share in a sample of n."""
+    z = _SPREAD**2 * one_over_n
+    half = (z * share * (1 - share) + (z / 2) ** 2) ** 0.5
+    return round((share + z / 2 - half) / (1 + z), 6), round((share + z / 2 + half) / (1 + z), 6)
 
 
 def reviewed_sentence(reviewed: ReviewedAccuracy | None) -> str:

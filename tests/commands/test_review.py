@@ -52,6 +52,13 @@ def _class_of(image: dict[str, Any]) -> str:
     return Path(image["path"]).parent.name
 
 
+def proportion_interval(share: float, number: float) -> list[float]:
+    """Wilson's score interval: the shares from which this one is 1.96 standard errors away, found by trying."""
+    tried = np.linspace(0, 1, 1_000_001)
+    inside = tried[np.abs(tried - share) <= 1.96 * np.sqrt(tried * (1 - tried) / number)]
+    return [inside.min(), inside.max()]
+
+
 def _strata(rows: pd.DataFrame) -> dict[str, pd.Series]:
     by_chance = rows["chosen"] == "chance"
     return {"chance": by_chance, "reason": ~by_chance}
@@ -102,13 +109,15 @@ def test_200_images_are_labelled_by_keys_and_the_manifest_trains(place: Path, br
     off = right - accuracy
     strata = [(off[here], data["strata"][name]) for name, here in _strata(rows).items()]
     variance = sum(size**2 / len(each) * (1 - len(each) / size) * each.var() for each, size in strata)
-    half = 1.96 * np.sqrt(variance) / 240
-    assert [low, high] == pytest.approx([100 * (accuracy - half), 100 * (accuracy + half)], abs=0.051)
+    assert variance < 1e-9  # all mistakes are among the images that were chosen for a reason
+    effective = 1 / sum((size / 240) ** 2 * (1 / len(each) - 1 / size) for each, size in strata)
+    interval = proportion_interval(accuracy, effective)
+    assert [low, high] == pytest.approx([100 * end for end in interval], abs=0.051)
 
     measured = evaluate(place / "r.parquet", out=tmp_path / "e", labels=str(manifest)).evaluation
     assert measured["all"]["images"] == 200
     assert measured["reviewed"]["accuracy"] == pytest.approx(accuracy)
-    assert measured["reviewed"]["interval"] == pytest.approx([accuracy - half, accuracy + half])
+    assert measured["reviewed"]["interval"] == pytest.approx(interval, abs=1e-4)
     assert measured["reviewed"]["stand_for"] == 240
     assert f"accuracy on all 240 images is {100 * accuracy:.1f} %" in (tmp_path / "e" / "evaluation.html").read_text()
     alone = evaluate(manifest, out=tmp_path / "alone").evaluation  # which scores the images anew
@@ -221,6 +230,37 @@ def test_the_sample_holds_what_teaches_and_its_weights_are_unbiased(tmp_path: Pa
     assert abs(np.mean(plain) - right.mean()) > 20 * error
     least_sure = set(np.argsort(probabilities.max(axis=1))[:40])
     assert {each.row for each, reason in drawn.chosen if reason == "unsure"} == least_sure
+
+
+def test_the_interval_is_as_wide_as_the_answers_are_far_apart(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    probabilities = rng.dirichlet(np.full(3, 0.6), 400)
+    predicted = probabilities.argmax(axis=1)
+    shown = np.where(rng.random(400) < probabilities.max(axis=1), predicted, (predicted + 1) % 3)
+    paths = [str(tmp_path / f"{at}.jpg") for at in range(400)]
+    result = write(result_table(paths, probabilities), tmp_path / "r.parquet")
+    drawn = review_sample(open_result(result), None, None, 100, 0.5, 0)
+    rows = np.array([each.row for each, _ in drawn.chosen])
+    manifest = pd.DataFrame(
+        {
+            "path": [paths[row] for row in rows],
+            "label": [CLASSES[shown[row]] for row in rows],
+            "chosen": [reason for _, reason in drawn.chosen],
+            "weight": drawn.weights,
+        }
+    )
+    manifest.to_csv(tmp_path / "m.csv", index=False)
+    found = evaluate(result, out=tmp_path / "e", labels=str(tmp_path / "m.csv")).evaluation["reviewed"]
+    right = manifest["label"] == [CLASSES[predicted[row]] for row in rows]
+    accuracy = np.average(right, weights=manifest["weight"])
+    assert found["accuracy"] == pytest.approx(accuracy, abs=1e-6)
+    by_chance = manifest["chosen"] == "chance"
+    # The others are all there: only those drawn by chance, 50 of 350, leave a doubt.
+    variance = (350 / 400) ** 2 * (1 / 50 - 1 / 350) * right[by_chance].var()
+    assert found["interval"] == pytest.approx(
+        proportion_interval(accuracy, accuracy * (1 - accuracy) / variance), abs=1e-4
+    )
+    assert found["interval"][0] < (shown == predicted).mean() < found["interval"][1]
 
 
 def test_conflicts_with_labels_and_with_another_model_come_first(tmp_path: Path) -> None:

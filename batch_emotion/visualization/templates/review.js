@@ -132,9 +132,20 @@
       const square = hits * (1 - accuracy) ** 2 + (judged - hits) * accuracy ** 2;
       return sum + (share ** 2 * all * (1 - all / size) * (square - all * mean ** 2)) / (all - 1);
     }, 0);
-    const half = (1.96 * Math.sqrt(variance)) / total;
+    const [low, high] = interval(accuracy, variance / total ** 2, parts);
     const percent = (value) => (100 * Math.max(0, Math.min(1, value))).toFixed(1);
-    return `By the ${counts.chance + counts.reason} answers so far, the model is right on ${percent(accuracy)} % of the result (95 % interval ${percent(accuracy - half)}–${percent(accuracy + half)}).`;
+    return `By the ${counts.chance + counts.reason} answers so far, the model is right on ${percent(accuracy)} % of the result (95 % interval ${percent(low)}–${percent(high)}).`;
+  }
+
+  // Wilson's interval for as many independent answers as would have this variance; where all that were drawn by chance
+  // are right, or wrong, that is none, and the variance is that of a share in a sample of this size.
+  function interval(share, variance, parts) {
+    const size = parts.reduce((sum, each) => sum + each.size, 0);
+    const unit = parts.reduce((sum, each) => sum + (each.all ? (each.size / size) ** 2 * (1 / each.all - 1 / each.size) : 0), 0);
+    const each = variance > 1e-12 ? variance / (share * (1 - share)) : unit;
+    const z = 1.96 ** 2 * each;
+    const half = Math.sqrt(z * share * (1 - share) + (z / 2) ** 2);
+    return [(share + z / 2 - half) / (1 + z), (share + z / 2 + half) / (1 + z)];
   }
 
   function manifest() {
