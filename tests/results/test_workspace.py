@@ -20,7 +20,7 @@ def test_the_columns_are_the_documented_ones() -> None:
 
 
 def test_clashing_and_unwritable_manifest_columns_are_named() -> None:
-    with pytest.raises(SourceError, match="column status, p_a has"):
+    with pytest.raises(SourceError, match="columns status, p_a have"):
         check_attributes(pa.schema([("status", pa.string()), ("p_a", pa.int8())]), ["a"], flat=False)
     nested = pa.schema([("tags", pa.list_(pa.string())), ("raw", pa.binary())])
     check_attributes(nested, ["a"], flat=False)
