@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -180,6 +181,9 @@ def test_columns_statuses_and_exit_codes_are_listed_completely() -> None:
     assert sorted(statuses) == sorted(Status)
     codes = [int(code) for cells in _rows(readme, "| exit code | |") for code in cells[0].split(",")]
     assert codes == sorted(ExitCode)
+    rows = _rows((JOBS / "README.md").read_text(), "| exit code | what it means | what to do |")
+    advised = {int(code) for cells in rows for code in cells[0].split(",")}
+    assert advised == {*ExitCode, 128 + signal.SIGKILL} - {ExitCode.OK}
 
 
 def test_the_python_example_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
