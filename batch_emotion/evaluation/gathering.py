@@ -181,7 +181,7 @@ def _labels_of_rows(
 ) -> tuple[list[str], pa.Table]:
     """The label of each row, and the columns that the rows have, those beside the labels included."""
     batches = table.to_batches()
-    labels = find_labels(result, options, reader, batches)
+    labels = find_labels(result, options, reader, batches, needed=True)
     if labels is None:
         own = table.select(own_columns(table.schema))
         raise UsageError(

@@ -49,6 +49,8 @@ def find_labels(
     options: LabelSource,
     reader: LabelReader,
     rows: Iterable[pa.RecordBatch] | None = None,
+    *,
+    needed: bool = False,
 ) -> Labels | None:
     """The labels of a result.
 
@@ -58,6 +60,7 @@ def find_labels(
             folders where most images lie in one that is named like a class.
         reader: which reads them.
         rows: the rows of the result, where they have been read; else its paths are read once.
+        needed: folders are taken too where they are named like a class for fewer than half of the images.
 
     Raises:
         UsageError: no row gets a label from what is wanted, or there is no such column.
@@ -82,7 +85,7 @@ def find_labels(
             f"no path of {result.path} has a folder named like one of {', '.join(result.class_names)}; "
             "`labels` takes a manifest with path and label"
         )
-    return ByFolder(level, reader) if share and (wanted == FOLDERS or share >= 0.5) else None
+    return ByFolder(level, reader) if share and (needed or wanted == FOLDERS or share >= 0.5) else None
 
 
 def classes_of(labels: pa.Array, class_names: Sequence[str]) -> NDArray[np.intp]:

@@ -172,7 +172,7 @@ def test_another_detector_is_another_result_and_one_of_haar_is_carried_on(
     (tmp_path / "r.parquet.run.json").write_text(json.dumps(run))
     assert predict(_options(folder, out, faces=haar)).outcome == "nothing to do"
     assert predict(_options(folder, out, faces=haar, update=UpdateOptions())).summary.scored == 0
-    other = predict(_options(folder, out, update=UpdateOptions()))
+    other = predict(_options(folder, out, update=UpdateOptions(max_rescore=1)))
     assert other.summary.scored == 6
     assert pq.read_table(out)["face_roll"].null_count == 2
 
