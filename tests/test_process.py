@@ -7,7 +7,6 @@ the next to be killed.
 import json
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import cv2
@@ -94,7 +93,6 @@ def test_signals_stop_a_run_with_their_codes_and_the_same_command_carries_on(
         process = start(_predict(faces, out), variables)
         if moment == "imports":
             wait_for(tmp_path / "r.parquet.lock", process, f"pid {process.pid}")
-            time.sleep(0.3)
         else:
             committed = len(list(work.glob("part-*")))
             wait_for(work / f"begun-{committed + 1:06d}", process)
