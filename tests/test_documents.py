@@ -207,9 +207,10 @@ def test_contributing_names_every_layer_in_order() -> None:
 
 
 def test_pictures_are_small_and_used() -> None:
-    assert {path.name for path in PICTURES.iterdir()} == set(NAMES)
+    names = {*NAMES, "speed.png"}  # which tests/bench/picture.py draws
+    assert {path.name for path in PICTURES.iterdir()} == names
     text = "".join(file.read_text() for file in DOCUMENTS.values())
-    for name in NAMES:
+    for name in names:
         assert (PICTURES / name).stat().st_size <= MAX_BYTES
         assert f"pictures/{name}" in text
 
