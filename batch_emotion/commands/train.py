@@ -34,7 +34,7 @@ from batch_emotion.training.networks import architecture_of, build_network, reci
 from batch_emotion.training.pixels import LabelledPixels
 from batch_emotion.training.progress import wrapped
 from batch_emotion.training.recipes import named_recipe
-from batch_emotion.training.sampling import class_prior
+from batch_emotion.training.sampling import assumed_mix
 from batch_emotion.training.save import write_bundle
 from batch_emotion.training.teaching import check_teachers, teach
 from batch_emotion.training.work_folder import clear, lasting, open_work
@@ -129,6 +129,8 @@ def _check_together(options: TrainOptions) -> None:
         check_class_names(options.class_names)
     if options.recipe.balance and options.recipe.class_weights:
         raise UsageError("`balance` and `class_weights` both make up for rare classes; give one of them")
+    if options.recipe.even_mix and options.recipe.class_weights:
+        raise UsageError("with `class_weights` the mix is even already; leave `even_mix` out")
     if options.recipe_name == "fine-tune" and options.initial is None:
         raise UsageError("`recipe_name` fine-tune starts from a model; name it with `initial`")
     if options.split.folds is not None and options.validation is not None:
@@ -170,9 +172,10 @@ def _train(options: TrainOptions, about: About, log: Log) -> TrainResult:
     outcome = course.run(sides, taught)
     log("calibrating, measuring and exporting")
     model = outcome.trained.model
-    calibration = calibrate(model, outcome.found)
+    assumed, shift = assumed_mix(learn.targets, recipe.even_mix, recipe.class_weights)
+    calibration = calibrate(model, outcome.found, shift)
     judged = sides.images.take(sides.judged)
-    found = outcome.found.scaled(calibration["temperature"]) if outcome.crossed else answers(model, judged)
+    found = outcome.found.scaled(calibration["temperature"], shift) if outcome.crossed else answers(model, judged)
     inherited = inherited_digests(initial)
     known = sides.repeated | in_training(judged, inherited)
     metrics: CardMetrics = {
@@ -182,7 +185,6 @@ def _train(options: TrainOptions, about: About, log: Log) -> TrainResult:
     }
     if outcome.crossed is not None:
         metrics["cross_validation"] = outcome.crossed.on_card()
-    prior = class_prior(learn.targets, float(recipe.class_weights))
     facts = {
         "recipe_name": name,
         "recipe": asdict(recipe),
@@ -195,7 +197,7 @@ def _train(options: TrainOptions, about: About, log: Log) -> TrainResult:
         architecture=architecture,
         class_names=data.class_names,
         spec=spec,
-        class_prior=dict(zip(data.class_names, prior.round(6).tolist(), strict=True)),
+        class_prior=dict(zip(data.class_names, assumed.round(6).tolist(), strict=True)),
         metrics=metrics,
         training=_on_card(options, about, data, initial, teachers) | facts,
         history=outcome.trained.history,

@@ -69,12 +69,17 @@ def _in_short(card: Card) -> str:
     ]
     if card.class_prior:
         shares = ", ".join(f"{name} {percent(share)}" for name, share in card.class_prior.items())
-        lines.append(f"- Mix of classes that the probabilities assume: {shares}")
+        lines.append(f"- Mix of classes that the probabilities assume: {shares}{_evened(card)}")
     calibrated = "calibration" in card.metrics
     lines.append(
         f"- Probabilities: of a softmax, {'calibrated on the validation data' if calibrated else 'not calibrated'}"
     )
     return "\n".join(lines)
+
+
+def _evened(card: Card) -> str:
+    even_mix = card.training.get("recipe", {}).get("even_mix", 0.0)
+    return f"; {even_mix * 100:g} % of the way from the mix of the training data to an even one" if even_mix else ""
 
 
 def _data(card: Card) -> str:

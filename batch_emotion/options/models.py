@@ -18,8 +18,8 @@ MODEL_HELP = (
 )
 ONLY_HELP = "Choose among these classes of the model alone, such as happy,sad,angry; at least two."
 CLASS_PRIOR_HELP = (
-    "The mix of classes that the probabilities assume: training, uniform, auto (estimated from these images), or the "
-    "share of every class, as in angry=0.1,happy=0.9."
+    "The mix of classes that the probabilities assume: training (the model's own), uniform, auto (estimated from these "
+    "images), or the share of every class, as in angry=0.1,happy=0.9."
 )
 KERAS_HELP = "A bundled model's name, a bundle's folder, or a .keras or .h5 file; other networks show no gradients."
 CLASSES_HELP = "The classes of a network's file that does not name them, in the order of its outputs, with commas."

@@ -87,6 +87,8 @@ class Recipe(Checked):
         degradation: how far images are made worse before that.
         balance: draw images of rare classes more often: 0 not at all, 1 until all classes are alike. What is kept
             is brought back to the mix of the training data.
+        even_mix: how far the mix of classes that the probabilities assume goes from that of the training data, 0, to an
+            even one, 1. In between, more of the rare classes is found at a small price among the common ones.
         class_weights: weigh every class alike, whatever its share of the images.
         precision: ``float32``; or ``mixed``: bfloat16 arithmetic on float32 weights, faster on processors that have it.
         mirror: make the finished network see each image and its mirror image, at twice the cost.
@@ -120,6 +122,12 @@ class Recipe(Checked):
         at_least=0,
         at_most=1,
         heading="Rare classes",
+    )
+    even_mix: float = option(
+        0.0,
+        "The mix of classes that the probabilities assume: from that of the data, 0, to an even one, 1.",
+        at_least=0,
+        at_most=1,
     )
     class_weights: bool = option(False, "Weight every class alike.")
     precision: Literal["float32", "mixed"] = option(

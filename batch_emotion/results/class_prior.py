@@ -28,7 +28,7 @@ TRAINING, UNIFORM, AUTO = "training", "uniform", "auto"
 _Rows = NDArray[np.float32]
 _LEAST = 1e-6
 _REASONS = {
-    TRAINING: "as in the training data",
+    TRAINING: "the model's own",
     UNIFORM: "every class as frequent as the others",
     AUTO: "estimated from the images of this result",
 }
@@ -161,7 +161,7 @@ def prior_in_words(record: ClassPriorRecord) -> str:
     """The mix that probabilities assume, in words."""
     assumed, applied = record["assumed"], record["applied"]
     if applied is None:
-        return "as in the training data; the model's card does not give its shares"
+        return "the model's own; its card does not give the shares"
     shares = ", ".join(f"{name} {share:.1%}" for name, share in applied.items())
     return f"{shares} ({_REASONS.get(assumed, 'as stated')})"
 

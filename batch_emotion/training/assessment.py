@@ -23,6 +23,7 @@ from batch_emotion.training.calibration import (
 )
 from batch_emotion.training.fit import predict_proba
 from batch_emotion.training.pixels import LabelledPixels
+from batch_emotion.training.sampling import shift_logits
 
 _FOLDS = 5
 
@@ -42,9 +43,10 @@ class Answers:
         """The likeliest class of each image by its target, (N,)."""
         return np.asarray(self.targets.argmax(axis=1), np.intp)
 
-    def scaled(self, temperature: float) -> Answers:
-        """The same, of networks with this temperature."""
-        return Answers(apply_temperature(_logits(self.probabilities), temperature).astype(np.float32), self.targets)
+    def scaled(self, temperature: float, shift: NDArray[np.float64]) -> Answers:
+        """The same, of networks with this temperature and a shift (K,) of their logits."""
+        scaled = apply_temperature(_logits(self.probabilities), temperature, shift)
+        return Answers(scaled.astype(np.float32), self.targets)
 
 
 def answers(model: Any, data: LabelledPixels) -> Answers:
@@ -52,26 +54,34 @@ def answers(model: Any, data: LabelledPixels) -> Answers:
     return Answers(predict_proba(model, data.pixels), data.targets)
 
 
-def calibrate(model: Any, validation: Answers) -> Calibration:
-    """Fit a temperature to the likeliest class of each image and fold it into the network, in place.
+def calibrate(model: Any, validation: Answers, shift: NDArray[np.float64]) -> Calibration:
+    """Fit a temperature to the likeliest class of each image, and fold it and the shift into the network, in place.
 
     Args:
         model: the Keras network.
         validation: what it, or the networks of a cross-validation, answer to images that they did not learn from.
+        shift: (K,), what brings the logits to the mix of classes that the probabilities are to hold for.
 
     Returns:
         ``temperature``, ``ece_before``, and ``ece_after``, which is cross-fitted in so many ``folds``.
     """
-    logits, labels = _logits(validation.probabilities), validation.labels
-    targets = np.eye(logits.shape[1])[labels]
-    temperature = fit_temperature(logits, targets)
+    temperature = temperature_of(validation, shift)
     fold_temperature(model, temperature)
+    if shift.any():
+        shift_logits(model, shift)
+    logits, labels = _logits(validation.probabilities), validation.labels
     return {
         "temperature": round(temperature, 4),
         "ece_before": round(calibration_bins(validation.probabilities, labels).error, 4),
-        "ece_after": round(cross_fitted_ece(logits, targets, _FOLDS), 4),
+        "ece_after": round(cross_fitted_ece(logits, np.eye(logits.shape[1])[labels], _FOLDS, shift=shift), 4),
         "folds": _FOLDS,
     }
+
+
+def temperature_of(found: Answers, shift: NDArray[np.float64]) -> float:
+    """The temperature fitted to the likeliest class of each image, for logits that are then shifted by (K,)."""
+    logits = _logits(found.probabilities)
+    return fit_temperature(logits, np.eye(logits.shape[1])[found.labels], shift)
 
 
 def held_out(validation: Answers, class_names: tuple[str, ...]) -> HeldOut:

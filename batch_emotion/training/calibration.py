@@ -17,12 +17,15 @@ _LOG_TEMPERATURE = (np.log(0.05), np.log(20.0))
 _SMALLEST = np.log(1e-30)
 
 
-def fit_temperature(logits: NDArray[np.floating], targets: NDArray[np.floating]) -> float:
-    """Find the temperature T, between 0.05 and 20, at which softmax(logits / T) has the least cross-entropy.
+def fit_temperature(
+    logits: NDArray[np.floating], targets: NDArray[np.floating], shift: NDArray[np.floating] | float = 0.0
+) -> float:
+    """Find the temperature T, between 0.05 and 20, at which softmax(logits / T + shift) has the least cross-entropy.
 
     Args:
         logits: (N, K), or logarithms of probabilities, which give the same T.
         targets: (N, K), rows summing to 1, one-hot or soft.
+        shift: (K,), added to the logits after scaling.
 
     Raises:
         BatchEmotionError: there is no image, or a value that is not a number.
@@ -37,19 +40,25 @@ def fit_temperature(logits: NDArray[np.floating], targets: NDArray[np.floating])
         )
 
     def cross_entropy(log_temperature: float) -> float:
-        return float(-(wanted * _log_softmax(values / np.exp(log_temperature))).sum(axis=1).mean())
+        return float(-(wanted * _log_softmax(values / np.exp(log_temperature) + shift)).sum(axis=1).mean())
 
     found = minimize_scalar(cross_entropy, bounds=_LOG_TEMPERATURE, method="bounded", options={"xatol": 1e-5})
     return float(np.exp(found.x))
 
 
-def apply_temperature(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
-    """The probabilities softmax(logits / T), float64 (N, K), of logits or logarithms of probabilities (N, K)."""
-    return np.exp(_log_softmax(_shifted(logits) / temperature))
+def apply_temperature(
+    logits: NDArray[np.floating], temperature: float, shift: NDArray[np.floating] | float = 0.0
+) -> NDArray[np.float64]:
+    """The probabilities softmax(logits / T + shift), float64 (N, K), of logits or logarithms of probabilities."""
+    return np.exp(_log_softmax(_shifted(logits) / temperature + shift))
 
 
 def cross_fitted_ece(
-    log_probabilities: NDArray[np.floating], targets: NDArray[np.floating], folds: int = 5, seed: int = 0
+    log_probabilities: NDArray[np.floating],
+    targets: NDArray[np.floating],
+    folds: int = 5,
+    seed: int = 0,
+    shift: NDArray[np.floating] | float = 0.0,
 ) -> float:
     """The calibration error after scaling, each image by a temperature fitted on the other folds only.
 
@@ -58,14 +67,15 @@ def cross_fitted_ece(
         targets: (N, K), rows summing to 1; the right class is the highest.
         folds: how many parts; drawn at random by the seed.
         seed: of the parts.
+        shift: (K,), added to the logits after scaling.
     """
     fold = np.random.default_rng(seed).permutation(len(targets)) % folds
     scaled = np.empty(np.shape(log_probabilities), np.float64)
     for number in range(folds):
         held = fold == number
         if held.any():
-            temperature = fit_temperature(log_probabilities[~held], targets[~held])
-            scaled[held] = apply_temperature(log_probabilities[held], temperature)
+            temperature = fit_temperature(log_probabilities[~held], targets[~held], shift)
+            scaled[held] = apply_temperature(log_probabilities[held], temperature, shift)
     return calibration_bins(scaled, np.asarray(targets).argmax(axis=1)).error
 
 

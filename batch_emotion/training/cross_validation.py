@@ -13,10 +13,10 @@ from batch_emotion.metrics.measuring import measure
 from batch_emotion.metrics.scores import Scores
 from batch_emotion.model.card_metrics import CrossValidation, Spread
 from batch_emotion.options.recipe import Recipe
-from batch_emotion.training.assessment import Answers
+from batch_emotion.training.assessment import Answers, temperature_of
 from batch_emotion.training.checkpoints import Epoch, answers_file, best_epoch, read_history
 from batch_emotion.training.pixels import LabelledPixels
-from batch_emotion.training.sampling import class_shares, matching_shift
+from batch_emotion.training.sampling import assumed_mix, class_shares, matching_shift
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class CrossValidated:
     Attributes:
         answers: to every image, in the order of the images, all after as many epochs.
         epochs: that number, the best over all folds; to choose one for each would flatter.
-        parts: the scores of each fold.
+        parts: the scores of each fold, of answers that are calibrated and hold for the mix that is asked for.
     """
 
     answers: Answers
@@ -71,7 +71,6 @@ def cross_validate(
             (folder / "finished").touch()
     epochs = _epochs([read_history(folder / "history.csv") for folder in folders], np.bincount(folds), recipe)
     probabilities = np.empty(images.targets.shape, np.float32)
-    parts: list[Scores] = []
     for number, folder in enumerate(folders):
         judged = folds == number
         found = np.load(answers_file(folder, epochs))
@@ -79,8 +78,14 @@ def cross_validate(
             found = found * np.exp(matching_shift(found, class_shares(images.targets[~judged])))
             found /= found.sum(axis=1, keepdims=True)
         probabilities[judged] = found
-        parts.append(measure(found, images.targets[judged].argmax(axis=1), class_names, resamples=0))
-    return CrossValidated(Answers(probabilities, images.targets), epochs, parts)
+    answers = Answers(probabilities, images.targets)
+    _, shift = assumed_mix(images.targets, recipe.even_mix, recipe.class_weights)
+    final = answers.scaled(temperature_of(answers, shift), shift)
+    parts = [
+        measure(final.probabilities[rows], final.labels[rows], class_names, resamples=0)
+        for rows in (folds == number for number in range(count))
+    ]
+    return CrossValidated(answers, epochs, parts)
 
 
 def _epochs(histories: Sequence[list[Epoch]], images: NDArray[np.int64], recipe: Recipe) -> int:

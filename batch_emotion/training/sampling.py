@@ -39,6 +39,22 @@ def class_prior(targets: NDArray[np.float32], balance: float = 0.0) -> NDArray[n
     return np.bincount(targets.argmax(axis=1), weights, targets.shape[1]).astype(np.float64)
 
 
+def assumed_mix(
+    targets: NDArray[np.float32], even_mix: float, class_weights: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The mix (K,) that the finished network's probabilities are to hold for, and the shift (K,) of logits to it.
+
+    Args:
+        targets: (N, K), rows summing to 1.
+        even_mix: how far to go from the mix that the probabilities hold for, 0, to an even one of the classes there, 1.
+        class_weights: whether the network was trained with every class weighing alike.
+    """
+    prior = class_prior(targets, float(class_weights))
+    known = prior > 0
+    assumed = (1 - even_mix) * prior + even_mix * known / known.sum()
+    return assumed, np.log(np.divide(assumed, prior, out=np.ones_like(prior), where=known))
+
+
 def epoch_order(targets: NDArray[np.float32], balance: float, rng: np.random.Generator) -> NDArray[np.int64]:
     """The images of one epoch, int64 (N,), in the order of training.
 
@@ -118,7 +134,7 @@ def shift_logits(model: Any, shift: NDArray[np.floating]) -> None:
     if not dense or head.activation is not keras.activations.softmax:
         raise BatchEmotionError(
             f"the network {model.name} does not end in a dense layer with a bias and a softmax, so no other mix of "
-            "classes can be folded in; leave `balance` out"
+            "classes can be folded in; leave `balance` and `even_mix` out"
         )
     kernel, bias = head.get_weights()
     head.set_weights([kernel, bias + np.asarray(shift, bias.dtype)])

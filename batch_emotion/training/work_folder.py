@@ -61,7 +61,7 @@ def clear(work: Path) -> None:
 
 def lasting(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe a resumed training must share; a constant rate may go on for longer than was first asked."""
-    free = {"patience", "mirror", "keep"} | (set() if recipe.schedule == "cosine" else {"epochs"})
+    free = {"patience", "mirror", "keep", "even_mix"} | (set() if recipe.schedule == "cosine" else {"epochs"})
     return {key: value for key, value in asdict(recipe).items() if key not in free}
 
 

@@ -22,6 +22,7 @@ from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.model import quantization
 from batch_emotion.model.ancestry import lineage
 from batch_emotion.model.held_out import held_out_moments
+from batch_emotion.model.model_card import human_card
 from batch_emotion.options.images import ManifestOptions
 from batch_emotion.options.recipe import Degradation, Recipe
 from batch_emotion.options.train import LabelOptions
@@ -117,6 +118,7 @@ def test_senseless_training_is_refused_before_any_work(tmp_path: Path, faces: Pa
         TrainOptions(faces, tmp_path / "no" / "m"),
         TrainOptions(tmp_path / "gone", tmp_path / "m"),
         TrainOptions(faces, tmp_path / "m", recipe=Recipe(balance=0.5, class_weights=True)),
+        TrainOptions(faces, tmp_path / "m", recipe=Recipe(even_mix=0.5, class_weights=True)),
     ):
         with pytest.raises(UsageError):
             train(options)
@@ -152,6 +154,12 @@ def test_a_manifest_mixes_data_sets_and_the_card_tells_their_mix_of_classes(tmp_
     )  # fmt: skip
     bundle = train(options).bundle
     assert bundle.card.class_prior == pytest.approx({name: (8 if name == "happy" else 4) / 28 for name in names})
+    evened = train(replace(options, recipe=replace(recipe, even_mix=0.5), overwrite=True)).bundle
+    assert evened.card.class_prior == pytest.approx(
+        {name: (8 if name == "happy" else 4) / 56 + 1 / 12 for name in names}, abs=1e-5
+    )
+    assert "; 50 % of the way from the mix of the training data to an even one" in human_card(evened.card)
+    assert verify(evened).passed
     weighted = replace(recipe, balance=0.0, class_weights=True)
     even = train(replace(options, recipe=weighted, overwrite=True)).bundle
     assert even.card.class_prior == pytest.approx(dict.fromkeys(names, 1 / 6), abs=1e-5)

@@ -39,9 +39,7 @@ def test_other_texts_are_refused(text: str, words: str) -> None:
 def test_without_the_training_mix_only_training_can_be_assumed() -> None:
     for trained in ({}, {"angry": 1.0}, {"angry": 0.5, "happy": 0.5, "sad": 0.0}):
         unknown = ClassPrior.asked_for("training", CLASSES, trained)
-        assert prior_in_words(unknown.as_record()) == (
-            "as in the training data; the model's card does not give its shares"
-        )
+        assert prior_in_words(unknown.as_record()) == ("the model's own; its card does not give the shares")
         table = result_table("abc", np.array(ROWS))
         assert next(unknown.apply([table], 0.0)) is table
         for text in ("uniform", "auto", "angry=1,happy=1,sad=1"):

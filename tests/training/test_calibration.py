@@ -39,6 +39,15 @@ def test_scaling_mends_the_calibration_and_no_decision() -> None:
     assert np.array_equal(scaled.argmax(axis=1), logits.argmax(axis=1))
 
 
+def test_a_shift_is_left_as_it_is_when_the_temperature_is_fitted() -> None:
+    logits, targets = _overconfident(3.0)
+    shift = np.array([1.0, 0.0, -0.5, 0.2])
+    assert fit_temperature(logits - 3 * shift, targets, shift) == pytest.approx(3, rel=0.03)
+    scaled = apply_temperature(logits - 3 * shift, 3.0, shift)
+    assert scaled == pytest.approx(softmax(logits / 3, axis=1))
+    assert cross_fitted_ece(logits - 3 * shift, targets, shift=shift) < 0.02
+
+
 def test_soft_targets_are_fitted_as_such() -> None:
     logits = np.random.default_rng(1).normal(size=(500, 3))
     assert fit_temperature(logits * 2, softmax(logits, axis=1)) == pytest.approx(2, rel=1e-3)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from batch_emotion.errors import BatchEmotionError
+from batch_emotion.training.assessment import Answers, calibrate
 from batch_emotion.training.sampling import (
+    assumed_mix,
     class_prior,
     class_shares,
     epoch_order,
@@ -55,6 +57,17 @@ def test_the_prior_counts_the_likeliest_class_of_each_image_drawn() -> None:
     assert class_prior(_targets(), 1) == pytest.approx([1 / 3] * 3)
 
 
+def test_the_mix_assumed_goes_from_that_of_the_data_to_an_even_one() -> None:
+    targets = np.repeat(np.eye(4, dtype=np.float32)[:3], [900, 80, 20], axis=0)
+    assert assumed_mix(targets, 0)[0] == pytest.approx([0.9, 0.08, 0.02, 0])
+    assert assumed_mix(targets, 1)[0] == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0])
+    mix, shift = assumed_mix(targets, 0.3)
+    assert mix == pytest.approx([0.73, 0.156, 0.114, 0])
+    assert shift == pytest.approx([*np.log(mix[:3] / [0.9, 0.08, 0.02]), 0])
+    assert assumed_mix(targets, 0)[1] == pytest.approx(np.zeros(4))
+    assert assumed_mix(targets, 0, class_weights=True)[0] == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0])
+
+
 def test_a_class_without_images_has_no_share() -> None:
     assert class_shares(np.array([[1, 0], [1, 0]], np.float32), 1) == pytest.approx([1, 0])
 
@@ -86,6 +99,18 @@ def test_probabilities_are_shifted_to_the_mix_wanted() -> None:
     wanted = np.array([0.6, 0.3, 0.1])
     shifted = rows * np.exp(matching_shift(rows, wanted))
     assert (shifted / shifted.sum(axis=1, keepdims=True)).mean(axis=0) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_the_finished_network_is_calibrated_for_the_mix_it_assumes() -> None:
+    import keras
+
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    rng = np.random.default_rng(0)
+    x, targets = rng.normal(size=(200, 4)).astype(np.float32), np.eye(3, dtype=np.float32)[rng.integers(3, size=200)]
+    found = Answers(np.asarray(network(x)), targets)
+    shift = np.array([0.5, 0.0, -1.0])
+    temperature = calibrate(network, found, shift)["temperature"]
+    assert np.asarray(network(x)) == pytest.approx(found.scaled(temperature, shift).probabilities, abs=1e-4)
 
 
 def test_no_shift_is_made_where_the_mix_is_right() -> None:
