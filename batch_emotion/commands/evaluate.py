@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.columns import text_columns
@@ -15,17 +18,20 @@ from batch_emotion.evaluation.charts import mistakes_sheet
 from batch_emotion.evaluation.document import Evaluation, evaluation_document
 from batch_emotion.evaluation.gathered import Gathered, keep_gathered, under_prior
 from batch_emotion.evaluation.gathering import find_result, gather_images, gather_result
+from batch_emotion.evaluation.grouping import check_columns
 from batch_emotion.evaluation.listing import RowImages, listed_lines
 from batch_emotion.evaluation.page import evaluation_page, listed_columns
 from batch_emotion.evaluation.reviewed import reviewed_accuracy
 from batch_emotion.evaluation.rows import ListedRows
 from batch_emotion.labels.reading import LabelReader
-from batch_emotion.labels.votes import read_votes
-from batch_emotion.model.bundle import load_bundle
+from batch_emotion.labels.votes import Votes, read_votes
+from batch_emotion.model.bundle import Bundle, load_bundle
+from batch_emotion.model.kept_classes import kept_classes
 from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.evaluate import EvaluateOptions
 from batch_emotion.options.images import ManifestOptions
 from batch_emotion.options.train import LabelOptions
+from batch_emotion.results.class_prior import ClassPrior
 from batch_emotion.results.writer import write_result
 from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.runs.output import OnProgress, Progress
@@ -124,11 +130,7 @@ def _evaluate(options: EvaluateOptions, log: Callable[[str], None], on_progress:
         restore_output(out)
         _check_target(out, options.overwrite)
         gathered = under_prior(keep_gathered(_gather(options, on_progress), options.only), options.class_prior)
-        votes = (
-            read_votes(options.votes, gathered.class_names, options.encoding, options.delimiter, options.map_labels)
-            if options.votes
-            else None
-        )
+        votes = _votes(options, gathered.class_names)
         log("measuring")
         named = options.votes.name if options.votes else ""
         evaluation = evaluation_document(gathered, votes, named, options.seed, options.group_by, options.cluster)
@@ -180,7 +182,22 @@ def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
         options.limits,
         options.batch_size,
         lambda done, total, failures: on_progress(Progress(done, total, failures)),
+        partial(_check, options, bundle),
     )
+
+
+def _check(options: EvaluateOptions, bundle: Bundle, columns: pa.Table, data_name: str) -> None:
+    check_columns(columns, data_name, options.group_by, options.cluster)
+    names = kept_classes(bundle.card.class_names, options.only)
+    _votes(options, names)
+    if options.class_prior is not None:
+        ClassPrior.asked_for(options.class_prior, names, bundle.card.class_prior)
+
+
+def _votes(options: EvaluateOptions, class_names: Sequence[str]) -> Votes | None:
+    if options.votes is None:
+        return None
+    return read_votes(options.votes, class_names, options.encoding, options.delimiter, options.map_labels)
 
 
 def _write(out: Path, evaluation: Evaluation, rows: ListedRows, options: EvaluateOptions) -> None:

@@ -59,6 +59,7 @@ def gather_images(
     limits: Limits,
     batch_size: int,
     on_batch: OnBatch,
+    check: Callable[[pa.Table, str], None],
 ) -> Gathered:
     """Read labelled images as ``train`` does, those of labels that the model lacks too, and score them.
 
@@ -71,6 +72,8 @@ def gather_images(
         limits: what is refused.
         batch_size: images in a batch.
         on_batch: called after every batch.
+        check: called before any image is scored, with the columns of the manifest and the name of the data, to refuse
+            what would be refused after.
 
     Raises:
         SourceError: there are no images of the model's classes.
@@ -85,6 +88,7 @@ def gather_images(
         labelled = read_labelled(folder, names, options, absent_ok=True)
     plan = Plan(labelled.plan.images, labelled.plan.attributes.select([]))
     columns = labelled.plan.attributes
+    check(columns, folder.resolve().name)
     known = bundle.train_digests()
     scorer = Scorer(
         open_runtime(bundle, runtime),

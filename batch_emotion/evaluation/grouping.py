@@ -17,17 +17,23 @@ from batch_emotion.records import SCORABLE, Status
 MOST_VALUES = 1_000
 
 
-def check_columns(gathered: Gathered, group_by: Sequence[str], cluster: str | None) -> None:
+def check_columns(columns: pa.Table, data_name: str, group_by: Sequence[str], cluster: str | None) -> None:
     """Refuse columns that are not there.
+
+    Args:
+        columns: those of the manifest or result.
+        data_name: what it is called.
+        group_by: columns whose values are measured apart.
+        cluster: a column whose values are resampled.
 
     Raises:
         UsageError: naming those that are.
     """
     for option, column in [*(("group_by", name) for name in group_by), ("cluster", cluster)]:
-        if column is not None and column not in gathered.columns.column_names:
-            names = ", ".join(gathered.columns.column_names)
+        if column is not None and column not in columns.column_names:
+            names = ", ".join(columns.column_names)
             there = f"it has: {names}" if names else "give a manifest, or a result that carries columns"
-            raise UsageError(f"`{option}`: {gathered.data_name} has no column {column!r}; {there}")
+            raise UsageError(f"`{option}`: {data_name} has no column {column!r}; {there}")
 
 
 def cluster_numbers(gathered: Gathered, column: str | None) -> NDArray[np.intp] | None:

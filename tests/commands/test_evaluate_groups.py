@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from batch_emotion import EvaluateOptions, PredictOptions, SourceOptions, evaluate, predict, record_evaluation
+from batch_emotion import EvaluateOptions, PredictOptions, Progress, SourceOptions, evaluate, predict, record_evaluation
 from batch_emotion.cli import main
 from batch_emotion.commands.evaluate import FILES
 from batch_emotion.errors import UsageError
@@ -103,6 +103,21 @@ def test_columns_that_are_not_there_are_refused(studied: Path, faces: Path, tmp_
     with pytest.raises(UsageError, match="`cluster`: faces has no column 'person'; give a manifest"):
         evaluate(EvaluateOptions(faces, tmp_path / "e", cluster="person"))
     assert not (tmp_path / "e").exists()
+
+
+def test_what_makes_no_sense_is_refused_before_any_image_is_scored(faces: Path, tmp_path: Path) -> None:
+    votes = tmp_path / "votes.csv"
+    votes.write_text("file,joy\na.png,3\n")
+    done: list[Progress] = []
+    for options, message in (
+        ({"group_by": ("by",)}, "`group_by`"),
+        ({"cluster": "person"}, "`cluster`"),
+        ({"votes": votes}, "votes.csv"),
+        ({"class_prior": "even"}, "`class_prior` must be"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            evaluate(EvaluateOptions(faces, tmp_path / "e", **options), on_progress=done.append)
+    assert not done
 
 
 def test_mistakes_and_doubts_are_tables_of_all_of_them(studied: Path, tmp_path: Path) -> None:
