@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -89,6 +90,11 @@ class TrainingData:
 
     def identity(self) -> dict[str, Any]:
         """What tells this data and its split from others, as JSON; the same as in earlier versions, if they had it."""
+        sides = [self.training] if self.validation is None else [self.training, self.validation]
+        labels = hashlib.sha256(b"".join(side.targets.tobytes() for side in sides)).hexdigest()
+        return {"labels": labels, **self._sides_identity()}
+
+    def _sides_identity(self) -> dict[str, Any]:
         if self.validation is not None:
             return {"training": self.training.plan.digest, "validation": self.validation.plan.digest}
         if self.split.folds or self.split.group_duplicates:

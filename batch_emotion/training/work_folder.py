@@ -17,12 +17,15 @@ _SHOWN = 40
 _DIGESTS = {
     "training": "the training images are others",
     "validation": "the validation images are others",
+    "labels": "the labels, or the classes that they mean, are others",
     "initial": "the model of `initial` is another",
     "groups": "the groups are others",
     "teachers": "the models of `teachers` are others",
 }
 _BEFORE = {"steps": None, "warm_up": 1.0, "frozen": 0, "judge": "loss"}
 """What a recipe of an earlier version did, which does not say so."""
+_UNTOLD = {"labels"}
+"""What an earlier version did not tell."""
 
 
 def open_work(out: Path, identity: Mapping[str, Any], resume: bool) -> Path:
@@ -80,7 +83,7 @@ def _flat(values: Mapping[str, Any], missing: Mapping[str, Any]) -> dict[str, An
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     found = []
     for key in dict.fromkeys([*now, *before]):
-        if before.get(key) == now.get(key):
+        if before.get(key) == now.get(key) or (key in _UNTOLD and key not in before):
             continue
         if key in _DIGESTS:
             found.append(_DIGESTS[key])

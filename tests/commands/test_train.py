@@ -106,6 +106,10 @@ def test_training_resumes_from_its_checkpoint(tmp_path: Path, faces: Path) -> No
     other = TrainOptions(faces, tmp_path / "model", recipe=Recipe(epochs=2, seed=5), resume=True)
     with pytest.raises(OutputMismatch, match="made in another way: `seed` was 0 and is 5; the training images are oth"):
         train(other)
+    swapped = {"sad": "happy", "happy": "sad"}
+    relabelled = replace(options, labels=LabelOptions(map_labels=swapped))
+    with pytest.raises(OutputMismatch, match="the labels, or the classes that they mean, are others"):
+        train(relabelled)
     said: list[str] = []
     train(options, said.append)
     assert [line.split()[0] for line in said if "/2 " in line] == ["2/2"]

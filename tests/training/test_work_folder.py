@@ -38,6 +38,6 @@ def test_what_an_earlier_version_left_is_resumed(tmp_path: Path) -> None:
         del recipe[key]
     (tmp_path / "m.work").mkdir()
     (tmp_path / "m.work" / "fingerprint.json").write_text(json.dumps(before))
-    open_work(out, _identity(Recipe()), resume=True)
+    open_work(out, _identity(Recipe(), labels="abc"), resume=True)
     with pytest.raises(OutputMismatch, match="`judge` was loss and is recall"):
         open_work(out, _identity(Recipe(judge="recall")), resume=True)
