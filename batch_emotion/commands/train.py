@@ -252,10 +252,10 @@ def _on_card(
         "data": options.data.name,
         "validation": data.validation_in_words(options.validation),
         "groups": data.groups_on_card(),
-        "initial": initial.card.name if initial else None,
+        "initial": initial.full_name if initial else None,
         "ancestors": lineage(initial),
         "label_weight": options.labels.label_weight,
-        "teachers": [teacher.card.name for teacher in teachers],
+        "teachers": [teacher.full_name for teacher in teachers],
         "teacher_weight": options.teacher_weight if teachers else None,
         "decoder": DECODER,
     }

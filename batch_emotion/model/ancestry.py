@@ -27,7 +27,7 @@ def lineage(initial: Bundle | None) -> list[Ancestor]:
         return []
     training, digests = initial.card.training, initial.train_digests()
     nearest: Ancestor = {
-        "name": initial.card.name,
+        "name": initial.full_name,
         "sha256": initial.sha256,
         "licence": training.get("licence") or "",
         "about_data": training.get("about_data") or {},

@@ -75,6 +75,11 @@ class Bundle:
         return version_of(self.sha256)
 
     @property
+    def full_name(self) -> str:
+        """``emotion-7@3`` where it is a version of a bundled model; else the name on its card."""
+        return str(self.version or self.card.name)
+
+    @property
     def int8_file(self) -> Path | None:
         """The network in int8 for ONNX Runtime, None where there is none; it has no part in ``sha256``."""
         file = self.folder / INT8_FILE if self.folder else None

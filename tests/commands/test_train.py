@@ -168,7 +168,7 @@ def test_a_manifest_mixes_data_sets_and_the_card_tells_their_mix_of_classes(tmp_
     even = train(replace(options, recipe=weighted, overwrite=True)).bundle
     assert even.card.class_prior == pytest.approx(dict.fromkeys(names, 1 / 6), abs=1e-5)
     assert len(bundle.train_digests() or ()) == 28
-    assert bundle.card.training["teachers"] == ["seed-cnn"]
+    assert bundle.card.training["teachers"] == ["seed-cnn@1"]
     assert bundle.card.training["recipe"]["degradation"]["jpeg"] == 50
     assert verify(even).passed
 

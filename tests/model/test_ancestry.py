@@ -10,7 +10,7 @@ def test_a_network_that_started_from_nothing_has_no_ancestors() -> None:
 def test_the_nearest_ancestor_comes_first_with_its_data_and_licence() -> None:
     bundle = load_bundle("seed-cnn")
     (nearest,) = lineage(bundle)
-    assert (nearest["name"], nearest["sha256"]) == ("seed-cnn", bundle.sha256)
+    assert (nearest["name"], nearest["sha256"]) == ("seed-cnn@1", bundle.sha256)
     assert nearest["images"] == len(inherited_digests(bundle))
 
 
