@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from batch_emotion.sources.folder import CHUNK, Entry, Walk, is_archive, is_imag
 from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
 from batch_emotion.sources.named import listed, located
 from batch_emotion.sources.names import Names
+from batch_emotion.sources.overlaps import overlaps
 from batch_emotion.sources.plan_table import plan_table
 from batch_emotion.storage.escaping import escape_name, unescape_name
 from batch_emotion.storage.members import Refused, find_member
@@ -31,6 +33,8 @@ from batch_emotion.storage.tables import TABLE_SUFFIXES
 
 if TYPE_CHECKING:
     from batch_emotion.sources.bucket import StoreWalk
+
+_LOG = logging.getLogger("batch_emotion")
 
 
 def make_plan(sources: Sequence[str], options: SourceOptions | None = None, folder: Path | None = None) -> Plan:
@@ -51,9 +55,19 @@ def make_plan(sources: Sequence[str], options: SourceOptions | None = None, fold
         if len(sources) > 1:
             raise SourceError(f"a manifest must be the only source, but {len(sources)} were given with {manifests[0]}")
         return plan_manifest(place(manifests[0]), options, folder)
+    _warn_of_overlaps(sources)
     walks = _Walks()
     files = (entry for source in sources for entry in _entries(source, options, walks))
     return _planned(files, options, ", ".join(map(escape_name, sources)), walks, folder)
+
+
+def _warn_of_overlaps(sources: Sequence[str]) -> None:
+    found = list(overlaps(sources))
+    if found:
+        inner, outer = map(escape_name, found[0])
+        more = f", and {len(found) - 1:,} more like it" if len(found) > 1 else ""
+        where = "is named twice" if inner == outer else f"lies in {outer}"
+        _LOG.warning(f"{inner} {where}{more}: such images get two rows; name each source once")
 
 
 def plan_file(file: Path, options: ManifestOptions) -> Plan:

@@ -210,3 +210,21 @@ def test_the_digest_sees_every_change_and_no_chunking(tmp_path: Path) -> None:
     assert type(plan)(halves, plan.attributes).digest == plan.digest
     manifest.write_bytes(b"path,id\na.jpg,1\nb.jpg,3\n")
     assert make_plan([str(manifest)]).digest != plan.digest
+
+
+def test_a_source_in_another_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    inner, hidden = _touch(tmp_path / "faces" / "happy" / "a.png").parent, _touch(tmp_path / "faces" / ".old" / "b.png")
+    faces = str(tmp_path / "faces")
+    assert len(make_plan([faces, f"{inner}/", faces])) == 3
+    assert caplog.messages == [
+        f"{inner}/ lies in {faces}, and 1 more like it: such images get two rows; name each source once"
+    ]
+    caplog.clear()
+    make_plan([faces, faces])
+    assert caplog.messages == [f"{faces} is named twice: such images get two rows; name each source once"]
+    caplog.clear()
+    assert len(make_plan([faces, str(hidden), str(tmp_path / "faces" / ".old")])) == 3
+    assert caplog.messages == [f"{hidden} lies in {hidden.parent}: such images get two rows; name each source once"]
+    caplog.clear()
+    make_plan([str(inner), str(hidden)])
+    assert not caplog.messages
