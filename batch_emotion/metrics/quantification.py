@@ -89,7 +89,8 @@ def estimate_shares(seen: Moments, held_out: Sequence[Moments], seed: int = 0) -
     """The share of each class among the images that were seen.
 
     The intervals are percentiles over ``RESAMPLES`` draws of both averages, that of the images and those of the
-    held-out images, each from Student's distribution with its mean and covariance: of few images less is known.
+    held-out images, each from Student's distribution with its mean and covariance: of few images less is known. That
+    none of N images is of a class leaves shares below 1 - 0.05 ** (1 / N) possible: no interval at 0 or 1 is narrower.
 
     Args:
         seen: of the images, more than 0.
@@ -102,7 +103,12 @@ def estimate_shares(seen: Moments, held_out: Sequence[Moments], seed: int = 0) -
     estimate = _mixed(answers[None], seen.mean[None])[0]
     shares = _mixed(drawn, _drawn(seen, rng))
     low, high = np.quantile(shares, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    return Shares(estimate, np.minimum(low, estimate), np.maximum(high, estimate))
+    unseen = 1 - (1 - LEVEL) ** (1 / seen.count)
+    return Shares(
+        estimate,
+        np.minimum(np.minimum(low, estimate), 1 - unseen),
+        np.maximum(np.maximum(high, estimate), unseen),
+    )
 
 
 def estimated_mix(seen: Moments, held_out: Sequence[Moments] | None, class_names: Sequence[str]) -> EstimatedMix | None:

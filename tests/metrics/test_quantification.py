@@ -62,6 +62,14 @@ def test_a_class_that_is_not_there_gets_nothing() -> None:
     assert (shares.high <= 1).all()
 
 
+def test_that_no_image_is_of_a_class_does_not_rule_it_out() -> None:
+    sure = [Moments(3).add(np.eye(3)[[label] * 50]) for label in range(3)]
+    shares = estimate_shares(Moments(3).add(np.eye(3)[[0] * 100]), sure)
+    assert shares.estimate == pytest.approx([1, 0, 0], abs=1e-6)
+    assert shares.high[1:] == pytest.approx([0.0295, 0.0295], abs=1e-4)
+    assert shares.low == pytest.approx([0.9705, 0, 0], abs=1e-4)
+
+
 def test_an_estimate_takes_enough_images_and_held_out_ones() -> None:
     rng = np.random.default_rng(3)
     held_out, enough = _held_out(rng), Moments(3).add(_rows(1, FEWEST, rng))
