@@ -16,7 +16,7 @@ from batch_emotion.evaluation.gathered import EvaluatedModel, Gathered
 from batch_emotion.evaluation.grouping import check_columns, cluster_numbers, scores_by_column
 from batch_emotion.evaluation.reviewed import ReviewedAccuracy
 from batch_emotion.evaluation.rows import ListedRows
-from batch_emotion.labels.reading import left_out_line
+from batch_emotion.labels.reading import LabelReader, left_out_line
 from batch_emotion.labels.votes import Votes, match_tails
 from batch_emotion.metrics.calibration import BINS, calibration_bins
 from batch_emotion.metrics.groups import GroupedScores
@@ -200,9 +200,11 @@ def _shown(labels: Sequence[str]) -> str:
 
 
 def left_out_alarm(evaluation: Evaluation) -> str:
-    """A loud line on the images whose labels are none of the classes; empty without such."""
+    """A loud line on the images whose labels are none of the model's classes; empty without such."""
+    known = LabelReader(evaluation["model"].get("not_asked", ()))
     others = {label: each["images"] for label, each in evaluation["left_out"].items()}
     images = evaluation["data"]["judged"] + sum(others.values())
+    others = {label: count for label, count in others.items() if known.class_of(label) is None}
     return left_out_line(others, images, evaluation["model"]["class_names"], unit="labelled images")
 
 

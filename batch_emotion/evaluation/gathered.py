@@ -21,13 +21,17 @@ from batch_emotion.results.run_document import ClassPriorRecord
 
 
 class EvaluatedModel(TypedDict):
-    """The model of an evaluation; of a result, as far as it is known."""
+    """The model of an evaluation; of a result, as far as it is known.
+
+    ``class_names`` are those it was judged among, and ``not_asked`` its other ones, where ``only`` left some out.
+    """
 
     name: str
     sha256: str | None
     architecture: NotRequired[str]
     parameters: NotRequired[int]
     class_names: list[str]
+    not_asked: NotRequired[list[str]]
     runtime: str
     decoder: NotRequired[str]
 
@@ -121,9 +125,12 @@ def keep_gathered(gathered: Gathered, only: Sequence[str] | None) -> Gathered:
         UsageError: a class is not the model's, or fewer than two are left.
     """
     kept = kept_classes(gathered.class_names, only)
+    if kept == gathered.class_names:
+        return gathered
+    others = [name for name in gathered.class_names if name not in kept]
     return replace(
         gathered,
         class_names=kept,
         probabilities=keep_classes(gathered.probabilities, gathered.class_names, kept),
-        model={**gathered.model, "class_names": list(kept)},
+        model={**gathered.model, "class_names": list(kept), "not_asked": others},
     )

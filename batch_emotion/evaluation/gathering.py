@@ -120,7 +120,7 @@ def gather_images(
         folder.resolve().name,
         "folders" if folder.is_dir() else "manifest",
         unlabelled,
-        _model_record(bundle, scorer.runtime.name),
+        _model_record(bundle, scorer.runtime.name, class_names),
     )
 
 
@@ -175,7 +175,7 @@ def gather_result(
         result.path.name,
         "result",
         labels_of_rows.count(""),
-        _model_record(bundle, runtime) if bundle else unloaded,
+        _model_record(bundle, runtime, class_names) if bundle else unloaded,
         prior,
     )
 
@@ -217,13 +217,17 @@ def _read_again(
     return np.isin(digests, list(known)), ""
 
 
-def _model_record(bundle: Bundle, runtime: str) -> EvaluatedModel:
-    return {
+def _model_record(bundle: Bundle, runtime: str, class_names: Sequence[str]) -> EvaluatedModel:
+    others = [name for name in bundle.card.class_names if name not in class_names]
+    made: EvaluatedModel = {
         "name": bundle.card.name,
         "sha256": bundle.sha256,
         "architecture": bundle.card.architecture,
         "parameters": bundle.card.parameters,
-        "class_names": list(bundle.card.class_names),
+        "class_names": list(class_names),
         "runtime": runtime,
         "decoder": DECODER,
     }
+    if others:
+        made["not_asked"] = others
+    return made

@@ -13,6 +13,7 @@ from batch_emotion import EvaluateOptions, PredictOptions, Progress, SourceOptio
 from batch_emotion.cli import main
 from batch_emotion.commands.evaluate import FILES
 from batch_emotion.errors import UsageError
+from batch_emotion.evaluation.document import left_out_alarm
 from batch_emotion.evaluation.rows import DOUBT
 from batch_emotion.evaluation.table import evaluation_table
 from batch_emotion.model.bundle import models_folder
@@ -202,4 +203,9 @@ def test_only_and_another_mix_go_together(studied: Path, tmp_path: Path) -> None
     predict(PredictOptions((str(studied / "m.csv"),), made, source=source, only=kept, class_prior="uniform"))
     of_made = evaluate(EvaluateOptions(made, tmp_path / "a", root=studied)).evaluation
     options = EvaluateOptions(studied / "m.csv", tmp_path / "b", only=kept, class_prior="uniform")
-    assert evaluate(options).evaluation["all"]["confusion_matrix"] == of_made["all"]["confusion_matrix"]
+    of_images = evaluate(options).evaluation
+    assert of_images["all"]["confusion_matrix"] == of_made["all"]["confusion_matrix"]
+    for evaluation in (of_images, of_made):
+        assert set(evaluation["left_out"]) == {"angry", "disgust", "fear"}
+        assert left_out_alarm(evaluation) == "", "they were left out on purpose"
+        assert evaluation["model"]["class_names"] == list(kept)
