@@ -169,7 +169,7 @@ def _of_folders(
 
 
 def _empty_folders(data: Path, labelled: LabelledPlan) -> tuple[str, ...]:
-    entries = [entry.name for entry in os.scandir(data) if entry.is_dir() and not entry.name.startswith(".")]
+    entries = [entry.name for entry in os.scandir(data) if os.path.isdir(entry.path) and not entry.name.startswith(".")]
     read = LabelReader(labelled.class_names).read_names(name for name in entries if not system_folder([name]))
     shares = labelled.targets.sum(axis=0).tolist()
     known = {name for name, share in zip(labelled.class_names, shares, strict=True) if share}.union(labelled.ignored)
@@ -287,5 +287,5 @@ def _images(count: int) -> str:
 
 
 def _subfolder(data: Path, names: Sequence[str]) -> Path | None:
-    folders = {entry.name.lower(): Path(entry.path) for entry in os.scandir(data) if entry.is_dir()}
+    folders = {entry.name.lower(): Path(entry.path) for entry in os.scandir(data) if os.path.isdir(entry.path)}
     return next((folders[name] for name in names if name in folders), None)

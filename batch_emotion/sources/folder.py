@@ -56,9 +56,10 @@ class Walk:
                 for item in found:
                     if item.name.startswith("."):
                         continue
-                    if item.is_dir():
+                    is_folder = _is_folder(item)
+                    if is_folder:
                         folders.append(item.name)
-                    elif is_image(item.name) or is_archive(item.name):
+                    elif is_folder is None or is_image(item.name) or is_archive(item.name):
                         names.append(escape_name(item.name))
                     else:
                         self.left_out += 1
@@ -73,6 +74,14 @@ class Walk:
         for name in sorted(folders):
             yield from self.entries(os.path.join(folder, name))
         self._open.pop()
+
+
+def _is_folder(item: os.DirEntry[str]) -> bool | None:
+    """Whether it is a folder; None where a link leads nowhere that may be seen, which is told by its row."""
+    try:
+        return item.is_dir()
+    except OSError:
+        return None
 
 
 def is_image(name: str) -> bool:

@@ -35,6 +35,14 @@ def test_train_and_validation_folders_are_found(tmp_path: Path) -> None:
     assert len(validation) == 2
 
 
+def test_a_link_that_leads_nowhere_is_no_class(tmp_path: Path) -> None:
+    _images(tmp_path / "train", {"a": 3, "b": 3})
+    for folder in (tmp_path, tmp_path / "train"):
+        (folder / "itself").symlink_to("itself")
+    train, _ = labelled_splits(tmp_path, ("a", "b"))
+    assert train.targets.sum(axis=0).tolist() == [3, 3]
+
+
 def test_a_manifest_with_labels(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("path,label\n1.jpg,A\n2.jpg,b\n3.jpg,c\n")
     data = read_labelled(tmp_path / "m.csv", ("b", "a"))

@@ -14,6 +14,7 @@ from batch_emotion.errors import SourceError
 from batch_emotion.options.images import SourceOptions
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.escaping import unescape_name
+from batch_emotion.storage.reading import read_file
 
 
 def _touch(path: Path, content: bytes = b"x") -> Path:
@@ -79,6 +80,18 @@ def test_symlink_loops_end_and_linked_folders_are_walked(tmp_path: Path) -> None
     (tmp_path / "b").symlink_to(tmp_path / "a")
     names = [os.path.relpath(path, tmp_path) for path in _paths(str(tmp_path))]
     assert names == ["a/x.jpg", "b/x.jpg"]
+
+
+def test_a_link_that_leads_nowhere_is_a_row_and_hides_no_others(tmp_path: Path) -> None:
+    for name in ("a.jpg", "z.jpg", "sub/b.jpg"):
+        _touch(tmp_path / name)
+    (tmp_path / "itself").symlink_to("itself")
+    (tmp_path / "through").symlink_to("a.jpg/x")
+    plan = make_plan([str(tmp_path)])
+    names = [os.path.relpath(path, tmp_path) for path in plan.images["path"].to_pylist()]
+    assert names == ["a.jpg", "itself", "through", "z.jpg", "sub/b.jpg"]
+    statuses = [str(read_file(location, 10).status) for location in plan.images["location"].to_pylist()]
+    assert statuses == ["ok", "unreadable", "missing", "ok", "ok"]
 
 
 def test_a_folder_that_cannot_be_listed_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
