@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 from zlib import crc32
 
 from batch_emotion.storage.escaping import unescape_name
@@ -14,6 +15,8 @@ from batch_emotion.storage.filesystems import GOOGLE
 from batch_emotion.storage.objects import patiently, whole_seconds, written
 from batch_emotion.storage.places import is_uri, place
 from batch_emotion.storage.remote import RemotePath
+
+_Opened = TypeVar("_Opened")
 
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _PREAD = getattr(os, "pread", None)
@@ -123,30 +126,37 @@ def _read_whole(there: RemotePath) -> bytes:
     return data
 
 
-class _OpenFiles:
-    """The files that were read last, kept open."""
+class OpenFiles(Generic[_Opened]):
+    """The files that were read last, kept open for any thread."""
 
-    def __init__(self) -> None:
-        self._files: OrderedDict[str, Ranges] = OrderedDict()
+    def __init__(self, opening: Callable[[str], _Opened], most: int) -> None:
+        """Begin with none.
+
+        Args:
+            opening: opens the file at a location, and is quick about it where that is on this machine.
+            most: how many are kept open.
+        """
+        self._opening, self._most = opening, most
+        self._files: OrderedDict[str, _Opened] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, location: str) -> Ranges:
+    def get(self, location: str) -> _Opened:
+        """The file at a location."""
         with self._lock:
             if location in self._files:
                 self._files.move_to_end(location)
                 return self._files[location]
-        opened = _open(location)
+        opened = self._opening(location)
         with self._lock:
-            while len(self._files) >= _MOST_OPEN:
+            file = self._files.setdefault(location, opened)
+            while len(self._files) > self._most:
                 self._files.popitem(last=False)
-            return self._files.setdefault(location, opened)
+            return file
 
     def forget(self, location: str) -> None:
+        """Open it again the next time, as it may have been replaced."""
         with self._lock:
             self._files.pop(location, None)
-
-
-_OPEN_FILES = _OpenFiles()
 
 
 def open_ranges(location: str, anew: bool = False) -> Ranges:
@@ -174,3 +184,6 @@ def _open(location: str) -> Ranges:
     name = unescape_name(location)
     there = place(name) if is_uri(name) else name
     return RemoteRanges(there) if isinstance(there, RemotePath) else LocalRanges(str(there))
+
+
+_OPEN_FILES = OpenFiles(_open, _MOST_OPEN)

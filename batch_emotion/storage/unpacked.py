@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import OrderedDict
 from threading import Lock
 from typing import Any
@@ -9,11 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from batch_emotion.errors import one_line
-from batch_emotion.storage.escaping import unescape_name
-from batch_emotion.storage.objects import patiently
-from batch_emotion.storage.places import is_uri, place
-from batch_emotion.storage.ranges import open_ranges
-from batch_emotion.storage.remote import RemotePath
+from batch_emotion.storage.ranges import OpenFiles, Ranges, open_ranges
 
 _BLOCK = 2**20
 _KEPT = 64
@@ -23,6 +20,32 @@ _HARMLESS, _MOST_RATIO = 2**30, 100
 _MOST_OPEN = 2
 
 _CODECS = {"gz": "gzip", "tgz": "gzip", "zst": "zstd", "tzst": "zstd"}
+
+
+class _Packed(io.RawIOBase):
+    """A file as pyarrow reads it from its beginning; ``failure`` is what kept it from being read."""
+
+    def __init__(self, file: Ranges) -> None:
+        self.failure: Exception | None = None
+        self._file = file
+        self._start, self._at, self._data = 0, 0, b""
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """The bytes from here on, as many as are at hand where not all are."""
+        if self._at == len(self._data):
+            self._start, self._at = self._start + self._at, 0
+            try:
+                self._data = self._file.read(self._start, _BUFFER)
+            except (OSError, pa.ArrowException) as error:
+                self.failure = error
+                raise
+        data = self._data[self._at :][:size]
+        self._at += len(data)
+        return data
 
 
 class UnpackedRanges:
@@ -36,12 +59,13 @@ class UnpackedRanges:
     leap = _UNKNOWN_SIZE
 
     def __init__(self, location: str, kept: int = _KEPT) -> None:
-        packed = open_ranges(location)
-        self.mtime_ns, self._packed_size = packed.mtime_ns, packed.size
+        self._file = open_ranges(location)
+        self.mtime_ns = self._file.mtime_ns
         self.damage: str | None = None
-        self._location, self._kept = location, kept
+        self._codec, self._kept = _CODECS[location.lower().rpartition(".")[2]], kept
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._lock = Lock()
+        self._packed = _Packed(self._file)
         self._stream: Any = None
         self._next = 0
         self._blocks_in_all: int | None = None
@@ -66,7 +90,8 @@ class UnpackedRanges:
         if self._blocks_in_all is not None and number >= self._blocks_in_all:
             return b""
         if self._stream is None or number < self._next:
-            self._stream, self._next = self._opened(), 0
+            self._packed, self._next = _Packed(self._file), 0
+            self._stream = pa.CompressedInputStream(pa.PythonFile(self._packed, "r"), self._codec)
         data = b""
         while self._next <= number:
             data = self._unpack()
@@ -80,7 +105,7 @@ class UnpackedRanges:
         return data if self._next == number + 1 else b""
 
     def _unpack(self) -> bytes:
-        if self._next * _BLOCK > max(_HARMLESS, _MOST_RATIO * self._packed_size):
+        if self._next * _BLOCK > max(_HARMLESS, _MOST_RATIO * self._file.size):
             self.damage = f"it unpacks to more than {_MOST_RATIO} times its size"
             return b""
         pieces: list[bytes] = []
@@ -90,21 +115,14 @@ class UnpackedRanges:
                 pieces.append(piece)
                 missing -= len(piece)
         except (OSError, pa.ArrowException) as error:
+            if self._packed.failure is not None:
+                self._stream = None  # as it lacks what was not read
+                raise self._packed.failure from None
             self.damage = f"its compression is damaged or cut short ({one_line(error)[:200]})"
         return b"".join(pieces)
 
-    def _opened(self) -> Any:
-        name = unescape_name(self._location)
-        there = place(name) if is_uri(name) else name
-        if isinstance(there, RemotePath):
-            packed = patiently(lambda: there.filesystem.open_input_stream(there.path, None, _BUFFER))
-        else:
-            packed = pa.OSFile(str(there))
-        return pa.CompressedInputStream(packed, _CODECS[name.lower().rpartition(".")[2]])
 
-
-_OPEN: OrderedDict[str, UnpackedRanges] = OrderedDict()
-_OPENING = Lock()
+_OPEN_FILES = OpenFiles(UnpackedRanges, _MOST_OPEN)
 
 
 def open_unpacked(location: str, anew: bool = False) -> UnpackedRanges:
@@ -117,13 +135,21 @@ def open_unpacked(location: str, anew: bool = False) -> UnpackedRanges:
     Raises:
         OSError: it is not there or cannot be read.
     """
-    with _OPENING:
-        if anew:
-            _OPEN.pop(location, None)
-            open_ranges(location, anew=True)
-        if location not in _OPEN:
-            _OPEN[location] = UnpackedRanges(location)
-        _OPEN.move_to_end(location)
-        while len(_OPEN) > _MOST_OPEN:
-            _OPEN.popitem(last=False)
-        return _OPEN[location]
+    if anew:
+        _OPEN_FILES.forget(location)
+        open_ranges(location, anew=True)
+    return _OPEN_FILES.get(location)
+
+
+def unpack_once(location: str) -> UnpackedRanges:
+    """The content of a compressed file, opened anew, for one who goes through it once; little of it is kept.
+
+    Args:
+        location: a path or a URI, escaped.
+
+    Raises:
+        OSError: it is not there or cannot be read.
+    """
+    _OPEN_FILES.forget(location)
+    open_ranges(location, anew=True)
+    return UnpackedRanges(location, kept=1)

@@ -69,10 +69,10 @@ def _list(location: str, reading: Reading) -> Listing:
     if name.endswith(".tar"):
         listing = list_tar(location, file, "tar", texts)
     else:
-        from batch_emotion.storage.unpacked import UnpackedRanges
+        from batch_emotion.storage.unpacked import unpack_once
 
         form: Form = "tar.gz" if name.endswith("gz") else "tar.zst"
-        listing = list_tar(location, UnpackedRanges(location, kept=1), form, texts)
+        listing = list_tar(location, unpack_once(location), form, texts)
     if reading.webdataset:
         listing.attributes = neighbours(listing)
     return listing

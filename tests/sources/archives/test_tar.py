@@ -1,5 +1,6 @@
 """Tars of every kind, and what is no tar, against what Python's own tarfile finds in them."""
 
+import errno
 import os
 import struct
 import tarfile
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from batch_emotion.sources.archives.opening import Reading, list_archive
 from batch_emotion.storage.escaping import escape_name
+from batch_emotion.storage.ranges import LocalRanges
 from batch_emotion.storage.reading import FileBytes, read_file
 from tests.support.archives import tar_info, tar_of, tar_with
 
@@ -222,6 +224,37 @@ def test_a_compressed_tar_that_is_cut_short_or_none(tmp_path: Path) -> None:
     assert [str(file.status) for file in _read(path).values()][:25] == ["ok"] * 25
     path.write_bytes(b"no gzip at all")
     assert _trouble(path).startswith("corrupt: the archive cannot be read: its compression is damaged")
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_read_that_fails_is_no_damage_and_may_succeed_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    path = tmp_path / ("a.tar" if mode == "w" else "a.tar.gz")
+    path.write_bytes(tar_of({f"{n}.jpg": os.urandom(900_000) for n in range(12)}, mode=mode))
+    locations = list(map(list_archive(str(path), Reading()).location, range(12)))
+    read = LocalRanges.read
+
+    def failing(file: LocalRanges, offset: int, length: int) -> bytes:
+        if offset > 2**20:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(file, offset, length)
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(LocalRanges, "read", failing)
+            assert _trouble(path) == "unreadable: Input/output error"
+            assert str(read_file(locations[-1], _LIMIT).status) == "unreadable"
+        assert {str(read_file(location, _LIMIT).status) for location in locations} == {"ok"}
+        assert list_archive(str(path), Reading()).trouble is None
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_an_archive_that_was_replaced_is_read_anew_once_it_is_listed(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / ("a.tar" if mode == "w" else "a.tar.gz")
+    for content in (b"one", b"two"):
+        path.write_bytes(tar_of({"a.jpg": content}, mode=mode))
+        assert _read(path)["a.jpg"].data == content
 
 
 def test_io_is_not_needed_to_know_that_a_member_is_too_large(tmp_path: Path) -> None:
