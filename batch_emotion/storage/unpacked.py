@@ -43,7 +43,7 @@ class _Packed(io.RawIOBase):
             except (OSError, pa.ArrowException) as error:
                 self.failure = error
                 raise
-        data = self._data[self._at :][:size]
+        data = self._data[self._at : self._at + size if size >= 0 else None]
         self._at += len(data)
         return data
 
