@@ -70,11 +70,7 @@ def read_delimited(
     except UnicodeError as error:
         raise SourceError(_not_of_encoding(file, encoding, error)) from None
     except ValueError as error:
-        named = _NAMES.get(delimiter or "", repr(delimiter))
-        raise SourceError(
-            f"the manifest {escape_name(str(file))} cannot be read: {one_line(error)} (its cells are taken to be "
-            f"separated by {named}; `delimiter` names something else)"
-        ) from None
+        raise SourceError(_not_read(file, delimiter, error)) from None
 
 
 def _open(file: Place) -> Any:
@@ -109,7 +105,10 @@ def _read(file: TextIO, delimiter: str, folder: Path | None) -> pa.Table:
 
 
 def _text(cell: object) -> str:
-    return escape_name(cell) if isinstance(cell, str) and not cell.isascii() else cell if isinstance(cell, str) else ""
+    """A cell as the text that it is, which may have escapes already; one with bytes that are no text is escaped."""
+    if not isinstance(cell, str):
+        return ""
+    return cell if cell.isascii() or not _FOREIGN.search(cell) else escape_name(cell)
 
 
 def _known_encoding(name: str) -> str:
@@ -132,6 +131,19 @@ def _detected_encoding(file: Place, sample: bytes) -> str:
             f"to be read with `encoding` {likely}, or no text at all"
         )
     return "utf-8-sig"
+
+
+def _not_read(file: Place, delimiter: str | None, error: ValueError) -> str:
+    from pandas.errors import EmptyDataError
+
+    shown = escape_name(str(file))
+    if isinstance(error, EmptyDataError):
+        return f"the manifest {shown} is empty; its first line should name its columns"
+    named = _NAMES.get(delimiter or "", repr(delimiter))
+    return (
+        f"the manifest {shown} cannot be read: {one_line(error)} (its cells are taken to be separated by {named}; "
+        "`delimiter` names something else)"
+    )
 
 
 def _not_of_encoding(file: Place, encoding: str, error: UnicodeError) -> str:

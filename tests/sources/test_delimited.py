@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion.cli import main
@@ -13,6 +16,7 @@ from batch_emotion.labels.training import read_labelled
 from batch_emotion.labels.votes import read_votes
 from batch_emotion.options.images import SourceOptions
 from batch_emotion.sources.planning import make_plan
+from batch_emotion.storage.reading import read_file
 
 ROWS = [["id", "path", "label"], ["007", "ä, b.jpg", "Glück"], ["", "c.jpg", "0,5"]]
 
@@ -72,6 +76,32 @@ def test_bytes_of_file_names_are_taken_as_they_are_where_utf_8_is_asked_for(tmp_
     plan = make_plan([str(tmp_path / "m.csv")], SourceOptions(encoding="utf-8"))
     assert plan.images["path"].to_pylist() == ["caf\\xe9.jpg"]
     assert plan.attributes["note"].to_pylist() == ["\\xffü"]
+
+
+def test_paths_of_a_plan_lead_to_the_same_files_from_any_manifest(tmp_path: Path) -> None:
+    folder = tmp_path / "données"
+    folder.mkdir()
+    for name in (b"caf\xe9.jpg", "ü.jpg".encode(), b"\xc3\xbc\\x41\xe9.jpg"):
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(b"x")
+    plan = make_plan([str(folder)])
+    paths = plan.images["path"].to_pylist()
+    table = pa.table({"path": paths, "note": [r"é \x41"] * len(paths)})
+    pq.write_table(table, tmp_path / "m.parquet")
+    lines = [",".join(row.values()) for row in table.to_pylist()]
+    _write(tmp_path / "m.csv", "\n".join(["path,note", *lines]))
+    for name in ("m.csv", "m.parquet"):
+        again = make_plan([str(tmp_path / name)])
+        assert again.images["location"].equals(plan.images["location"])
+        assert again.images["path"].to_pylist() == paths
+        assert again.attributes["note"].to_pylist() == [r"é \x41"] * len(paths)
+
+
+def test_a_cell_of_bytes_that_are_no_text_is_escaped_as_a_whole(tmp_path: Path) -> None:
+    name = b"\xc3\xbc\\x41\xe9.jpg"
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(b"x")
+    (tmp_path / "m.csv").write_bytes(b"path\n" + name + b"\n")
+    plan = make_plan([str(tmp_path / "m.csv")], SourceOptions(encoding="utf-8"))
+    assert read_file(plan.images["location"][0].as_py(), 10).data == b"x"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])

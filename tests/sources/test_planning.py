@@ -179,7 +179,8 @@ def test_parquet_columns_keep_their_types(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "cannot be read"),
+        ("", "m.csv is empty; its first line should name its columns"),
+        ("\ufeff\n\n", "m.csv is empty; its first line"),
         ("file,x\na,b\n", "no column 'path', only: file, x"),
         ("paths,x\na,b\n", "did you mean `path_column` paths"),
         ("path,x,x\na,b,c\n", "more than once: x"),
