@@ -34,11 +34,18 @@ class TableFile(Protocol):
         ...
 
     def read(self, columns: Sequence[str]) -> pa.Table:
-        """All rows of some columns; of a struct's field, ``column.field``."""
+        """All rows of some columns."""
+        ...
+
+    def read_field(self, column: str, field: str) -> pa.ChunkedArray:
+        """All rows of one field of a column of structs."""
         ...
 
     def batches(self, group: int, column: str) -> Iterator[pa.Array]:
-        """One column of a group, a few megabytes at a time; the values of a struct's field as those of the struct."""
+        """One column of a group, a few megabytes at a time.
+
+        Of a struct's field, ``column.field``, they are the structs.
+        """
         ...
 
 
@@ -69,7 +76,10 @@ class _Parquet:
         return [facts.row_group(number).num_rows for number in range(facts.num_row_groups)]
 
     def read(self, columns: Sequence[str]) -> pa.Table:
-        return self._file.read(columns=list(columns))
+        return self._file.read(columns=list(columns)).select(list(columns))  # of ``a`` pyarrow reads ``a.b`` too
+
+    def read_field(self, column: str, field: str) -> pa.ChunkedArray:
+        return pa.compute.struct_field(self._file.read(columns=[f"{column}.{field}"])[column], field)
 
     def batches(self, group: int, column: str) -> Iterator[pa.Array]:
         facts = self._file.metadata.row_group(group)
@@ -98,16 +108,13 @@ class _Arrow:
         return [batch.num_rows for batch in self._groups(lightest)]
 
     def read(self, columns: Sequence[str]) -> pa.Table:
-        whole = {name.partition(".")[0]: name.partition(".")[2] for name in columns}
-        found = {}
-        for name, field in whole.items():
-            chunks = [batch.column(name) for batch in self._groups(self.schema.get_field_index(name))]
-            column = pa.chunked_array(chunks, self.schema.field(name).type)
-            found[name] = pa.compute.struct_field(column, field) if field else column
-        return pa.table(found)
+        return pa.table([self._column(name) for name in columns], list(columns))
+
+    def read_field(self, column: str, field: str) -> pa.ChunkedArray:
+        return pa.compute.struct_field(self._column(column), field)
 
     def batches(self, group: int, column: str) -> Iterator[pa.Array]:
-        name = column if column in self.schema.names else column.partition(".")[0]
+        name = column if column in self.schema.names else column.rpartition(".")[0]
         number = self.schema.get_field_index(name)
         if self._is_stream:
             if number not in self._streams:
@@ -116,6 +123,10 @@ class _Arrow:
         else:
             batch = self._reader(number).get_batch(group)
         yield batch.column(name)
+
+    def _column(self, name: str) -> pa.ChunkedArray:
+        chunks = [batch.column(name) for batch in self._groups(self.schema.get_field_index(name))]
+        return pa.chunked_array(chunks, self.schema.field(name).type)
 
     def _groups(self, field: int) -> Iterator[pa.RecordBatch]:
         if self._is_stream:

@@ -18,6 +18,7 @@ from batch_emotion.storage.ranges import Ranges, version_of
 from batch_emotion.storage.tables import open_table
 
 _PATH = "path"
+_LONGEST_NUMBER = 18
 
 
 class TableListing:
@@ -73,7 +74,8 @@ class TableListing:
             if self._by_name is None:
                 self._by_name = {each: row for row, each in enumerate(self._names)}
             return self._by_name.get(name)
-        return int(name) if name.isascii() and name.isdigit() and int(name) < self._rows else None
+        is_number = name.isascii() and name.isdigit() and len(name) <= _LONGEST_NUMBER
+        return int(name) if is_number and int(name) < self._rows else None
 
     def _read(self, location: str, image_column: str | None, path_column: str | None) -> None:
         table = open_table(location)
@@ -87,7 +89,7 @@ class TableListing:
         others = [name for name in table.schema.names if name != column]
         columns = plain_columns(name_classes(table.read(others).replace_schema_metadata(None), table.schema))
         if has_paths(table.schema, column):
-            self._names = _telling(table.read([f"{column}.{_PATH}"]).column(0))
+            self._names = _telling(table.read_field(column, _PATH))
         elif _PATH in others:
             self._names = _telling(columns[_PATH])
         self.attributes = columns.drop_columns([_PATH]) if _PATH in others else columns
@@ -113,8 +115,6 @@ def holds_images(location: str, image_column: str | None, path_column: str) -> b
 
 def _telling(paths: pa.ChunkedArray) -> list[str] | None:
     """The paths, escaped, where each row has one of its own."""
-    if pa.types.is_struct(paths.type):
-        paths = pa.compute.struct_field(paths, _PATH)
     if not pa.types.is_string(paths.type) and not pa.types.is_large_string(paths.type):
         return None
     if paths.null_count or pa.compute.count_distinct(paths).as_py() < len(paths):

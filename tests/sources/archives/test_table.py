@@ -52,6 +52,27 @@ def test_plain_bytes_are_called_by_their_rows_and_other_columns_are_carried(tmp_
     assert _contents(path) == list(IMAGES.values())
 
 
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
+def test_columns_may_have_dots_in_their_names(tmp_path: Path, name: str) -> None:
+    others = {"meta.id": ["1", "2"], "meta": [{"id": 3}] * 2, "my.photo.path": ["x", "y"]}
+    photos = [{"bytes": each.encode(), "path": f"{each}.png"} for each in "ab"]
+    path = _write(tmp_path / name, pa.table({**others, "my.photo": photos}))
+    plan = make_plan([str(path)])
+    assert plan.images["path"].to_pylist() == [f"{path}!/a.png", f"{path}!/b.png"]
+    assert plan.attributes.to_pydict() == others
+    assert _contents(path) == [b"a", b"b"]
+    manifest = _write(tmp_path / f"m.{name}", pa.table({"path": ["c.png", "d.png"], **others}))
+    assert make_plan([str(manifest)]).attributes.to_pydict() == others
+
+
+@pytest.mark.parametrize("number", ["2", "-1", "²", "9" * 18, "9" * 5000])
+def test_a_row_that_is_not_there_is_missing(tmp_path: Path, number: str) -> None:
+    _write(tmp_path / "a.parquet", pa.table({"image": [b"x", b"y"]}))
+    (tmp_path / "m.csv").write_text(f"path\na.parquet!/{number}\n")
+    (location,) = make_plan([str(tmp_path / "m.csv")]).images["location"].to_pylist()
+    assert str(read_file(location, _LIMIT).status) == "missing"
+
+
 def test_rows_are_read_in_any_order(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.parquet", table_of(IMAGES))
     locations = make_plan([str(path)]).images["location"].to_pylist()
