@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from batch_emotion.errors import UsageError, spelled
 from batch_emotion.labels.text import clean_labels
+from batch_emotion.results.schema import predicted_columns
 
 SYNONYMS: tuple[frozenset[str], ...] = (
     frozenset({"angry", "anger", "angered", "mad", "furious", "fury", "rage", "enraged"}),
@@ -107,7 +108,8 @@ class LabelReader:
 
 def label_column_hint(columns: pa.Table, reader: LabelReader) -> str:
     """What to add to an error on a missing column of labels: the column whose values mean classes, if there is one."""
-    shares = {name: reader.share(columns[name]) for name in columns.column_names}
+    names = columns.column_names
+    shares = {name: reader.share(columns[name]) for name in names if name not in predicted_columns(names)}
     best = max(shares, key=lambda name: shares[name], default="")
     return f"; did you mean `label_column` {best}?" if shares.get(best, 0.0) >= 0.5 else ""
 

@@ -16,7 +16,7 @@ from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.labels.reading import LabelReader, label_column_hint
 from batch_emotion.options.labels import LABEL, LabelSource
 from batch_emotion.results.reader import StoredResult
-from batch_emotion.results.schema import own_columns
+from batch_emotion.results.schema import own_columns, predicted_columns
 from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
 from batch_emotion.storage.places import Place, is_uri
 
@@ -69,15 +69,17 @@ def find_labels(
     if wanted == NONE:
         return None
     rows = result.batches(["path"]) if rows is None else rows
+    column, own = options.label_column or LABEL, own_columns(result.schema)
     if wanted not in (None, FOLDERS):
         return _by_manifest(result, Path(str(wanted)), options, reader, rows)
     if wanted is None:
-        if (options.label_column or LABEL) in result.schema.names:
-            return ByColumn(options.label_column or LABEL, reader)
+        _refuse_predicted(column, result.schema.names, own)
+        if column in result.schema.names:
+            return ByColumn(column, reader)
         if options.label_column is not None:
-            own = ", ".join(own_columns(result.schema)) or "none"
             raise UsageError(
-                f"`label_column`: {result.path} has no column {options.label_column!r}; those of its manifest: {own}"
+                f"`label_column`: {result.path} has no column {column!r}; those of its manifest: "
+                f"{', '.join(own) or 'none'}"
             )
     level, share = _best_level(rows, reader)
     if wanted == FOLDERS and not share:
@@ -86,6 +88,16 @@ def find_labels(
             "`labels` takes a manifest with path and label"
         )
     return ByFolder(level, reader) if share and (needed or wanted == FOLDERS or share >= 0.5) else None
+
+
+def _refuse_predicted(column: str, names: Sequence[str], own: Sequence[str]) -> None:
+    """Refuse a column that predict made as one of labels, by which every prediction would be right."""
+    if column not in predicted_columns(names):
+        return
+    advice = f"those of its manifest: {', '.join(own)}" if own else "`labels` takes a manifest with path and label"
+    if LABEL in own:
+        advice = f"your labels are carried as {LABEL}"
+    raise UsageError(f"`label_column`: {column} is what the model predicted; {advice}")
 
 
 def classes_of(labels: pa.Array, class_names: Sequence[str]) -> NDArray[np.intp]:
@@ -172,11 +184,13 @@ def _by_manifest(
     if manifest.suffix.lower() not in MANIFEST_SUFFIXES or not manifest.is_file():
         raise UsageError(f"`labels`: there is no .csv, .tsv or .parquet file {manifest}; give one with path and label")
     paths, columns = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
-    column = options.label_column or LABEL
-    if column not in columns.column_names:
+    column, names = options.label_column or LABEL, columns.column_names
+    own = names[: names.index("status")] if "status" in names else names
+    _refuse_predicted(column, names, own)
+    if column not in names:
         raise SourceError(
             f"{manifest} has no column {column!r}; `labels` takes a manifest with the columns path and label; beside "
-            f"the path it has: {', '.join(columns.column_names) or 'none'}{label_column_hint(columns, reader)}"
+            f"the path it has: {', '.join(names) or 'none'}{label_column_hint(columns, reader)}"
         )
     read = reader.read(columns[column], column)
     labels = ByManifest(manifest, paths.combine_chunks(), read, columns, options.root or Path())

@@ -43,6 +43,15 @@ def own_columns(schema: pa.Schema) -> list[str]:
     return list(schema.names[: schema.names.index("path")])
 
 
+def predicted_columns(names: Sequence[str]) -> list[str]:
+    """Those of a table's columns that ``predict`` made, ``path`` apart; none where the table is not its result."""
+    classes = [name.removeprefix("p_") for name in names if name.startswith("p_")]
+    if not classes or not {"status", "emotion", "confidence"} <= set(names):
+        return []
+    known = result_schema(classes, checksum=True, faces=True).names
+    return [name for name in names[names.index("status") :] if name in known]
+
+
 def part_schema(result: pa.Schema) -> pa.Schema:
     """A part has the result's columns and, before them, the plan's ``index``, by which completeness is counted."""
     return pa.schema([pa.field("index", pa.int64()), *result])

@@ -72,3 +72,26 @@ def test_labels_that_are_none_are_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"path": ["a.jpg"], "label": [["happy"]]}), tmp_path / "labels.parquet")
     with pytest.raises(SourceError, match="column 'label' holds list<"):
         _found(result, tmp_path, labels=str(tmp_path / "labels.parquet"))
+
+
+def test_what_the_model_predicted_is_never_taken_as_a_label(tmp_path: Path) -> None:
+    own = {"label": pa.array(["sad", "sad"]), "day": pa.array(["1", "2"])}
+    paths, rows = ["d/sad/a.jpg", "d/sad/b.jpg"], np.eye(3)[:2]
+    carrying = open_result(write(result_table(paths, rows, columns=own), tmp_path / "r.parquet"))
+    with pytest.raises(UsageError, match="`label_column`: emotion is what the model predicted; .* carried as label"):
+        _found(carrying, tmp_path, label_column="emotion")
+    with pytest.raises(UsageError, match="emotion is what the model predicted; your labels are carried as label"):
+        _found(carrying, tmp_path, labels=str(carrying.path), label_column="emotion")
+    assert _labels(carrying, _found(carrying, tmp_path, labels=str(carrying.path))) == ["sad", "sad"]
+    plain = open_result(write(result_table(paths, rows), tmp_path / "p.csv"))
+    with pytest.raises(UsageError, match="emotion is what the model predicted; `labels` takes a manifest"):
+        _found(plain, tmp_path, label_column="emotion")
+    with pytest.raises(SourceError, match="no column 'label'") as refused:
+        _found(plain, tmp_path, labels=str(plain.path))
+    assert "did you mean" not in str(refused.value)
+
+
+def test_a_column_of_labels_may_have_been_added_to_a_result_at_its_end(tmp_path: Path) -> None:
+    table = result_table(["a.jpg"], np.eye(3)[:1]).append_column("checked", pa.array(["sad"]))
+    result = open_result(write(table, tmp_path / "r.parquet"))
+    assert _labels(result, _found(result, tmp_path, label_column="checked")) == ["sad"]
