@@ -167,6 +167,23 @@ class ByManifest:
         """The value that each row has in one of ``more``, null where it has none."""
         return self._columns[name].combine_chunks().take(self._rows(table))
 
+    def check_one_each(self) -> None:
+        """Refuse several labels of one image, of which only the first would count.
+
+        Raises:
+            UsageError: with how many images have them, and one of these.
+        """
+        labelled = pa.table({"location": self._locations, "label": self._labels}).drop_null()
+        several = labelled.group_by("location", use_threads=False).aggregate([("label", "distinct")])
+        several = several.filter(pc.greater(pc.list_value_length(several["label_distinct"]), 1))
+        if len(several):
+            path = self._paths[pc.index(self._locations, several["location"][0]).as_py()].as_py()
+            labels = " and ".join(several["label_distinct"][0].as_py())
+            raise UsageError(
+                f"{self.origin} has different labels for the same image in {len(several):,} "
+                f"case{'' if len(several) == 1 else 's'}, such as {labels} for {path}; leave one label for each image"
+            )
+
     def _rows(self, table: pa.RecordBatch) -> pa.Array:
         found = pc.index_in(table["path"], self._paths)
         if found.null_count:
@@ -194,6 +211,7 @@ def _by_manifest(
         )
     read = reader.read(columns[column], column)
     labels = ByManifest(manifest, paths.combine_chunks(), read, columns, options.root or Path())
+    labels.check_one_each()
     if not any(len(found := labels.of(batch)) > found.null_count for batch in rows):
         raise UsageError(
             f"{manifest} has a label for none of the paths of {result.path}; "

@@ -78,7 +78,7 @@ def test_what_the_model_predicted_is_never_taken_as_a_label(tmp_path: Path) -> N
     own = {"label": pa.array(["sad", "sad"]), "day": pa.array(["1", "2"])}
     paths, rows = ["d/sad/a.jpg", "d/sad/b.jpg"], np.eye(3)[:2]
     carrying = open_result(write(result_table(paths, rows, columns=own), tmp_path / "r.parquet"))
-    with pytest.raises(UsageError, match="`label_column`: emotion is what the model predicted; .* carried as label"):
+    with pytest.raises(UsageError, match=r"`label_column`: emotion is what the model predicted; .* carried as label"):
         _found(carrying, tmp_path, label_column="emotion")
     with pytest.raises(UsageError, match="emotion is what the model predicted; your labels are carried as label"):
         _found(carrying, tmp_path, labels=str(carrying.path), label_column="emotion")
@@ -95,3 +95,13 @@ def test_a_column_of_labels_may_have_been_added_to_a_result_at_its_end(tmp_path:
     table = result_table(["a.jpg"], np.eye(3)[:1]).append_column("checked", pa.array(["sad"]))
     result = open_result(write(table, tmp_path / "r.parquet"))
     assert _labels(result, _found(result, tmp_path, label_column="checked")) == ["sad"]
+
+
+def test_different_labels_of_one_image_are_refused_and_equal_ones_are_not(tmp_path: Path) -> None:
+    result = open_result(write(result_table(["a.jpg", "b.jpg", "c.jpg"], np.eye(3)), tmp_path / "r.parquet"))
+    manifest = tmp_path / "l.csv"
+    manifest.write_text("path,label\na.jpg,sad\nb.jpg,Anger\na.jpg,Sadness\nb.jpg,\nb.jpg,angry\n")
+    assert _labels(result, _found(result, tmp_path, labels=str(manifest))) == ["sad", "angry", None]
+    manifest.write_text(f"path,label\na.jpg,sad\nb.jpg,happy\nc.jpg,sad\nb.jpg,sad\n{tmp_path}/c.jpg,angry\n")
+    with pytest.raises(UsageError, match=r"same image in 2 cases, such as happy and sad for b.jpg; leave one label"):
+        _found(result, tmp_path, labels=str(manifest))
