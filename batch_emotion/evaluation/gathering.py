@@ -16,7 +16,7 @@ from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.pipeline import stream
 from batch_emotion.labels.reading import LabelReader, label_column_hint
-from batch_emotion.labels.results import find_labels
+from batch_emotion.labels.results import find_labels, refuse_predicted
 from batch_emotion.labels.training import evaluation_folder, read_labelled
 from batch_emotion.model.bundle import Bundle
 from batch_emotion.model.kept_classes import kept_classes
@@ -88,6 +88,7 @@ def gather_images(
         labelled = read_labelled(folder, names, options, absent_ok=True)
     plan = Plan(labelled.plan.images, labelled.plan.attributes.select([]))
     columns = labelled.plan.attributes
+    refuse_predicted(options.source.label_column, columns.column_names)
     check(columns, folder.resolve().name)
     known = bundle.train_digests()
     scorer = Scorer(

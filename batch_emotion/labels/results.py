@@ -69,18 +69,16 @@ def find_labels(
     if wanted == NONE:
         return None
     rows = result.batches(["path"]) if rows is None else rows
-    column, own = options.label_column or LABEL, own_columns(result.schema)
+    column = options.label_column or LABEL
     if wanted not in (None, FOLDERS):
         return _by_manifest(result, Path(str(wanted)), options, reader, rows)
     if wanted is None:
-        _refuse_predicted(column, result.schema.names, own)
+        refuse_predicted(column, result.schema.names)
         if column in result.schema.names:
             return ByColumn(column, reader)
         if options.label_column is not None:
-            raise UsageError(
-                f"`label_column`: {result.path} has no column {column!r}; those of its manifest: "
-                f"{', '.join(own) or 'none'}"
-            )
+            own = ", ".join(own_columns(result.schema)) or "none"
+            raise UsageError(f"`label_column`: {result.path} has no column {column!r}; those of its manifest: {own}")
     level, share = _best_level(rows, reader)
     if wanted == FOLDERS and not share:
         raise UsageError(
@@ -90,10 +88,19 @@ def find_labels(
     return ByFolder(level, reader) if share and (needed or wanted == FOLDERS or share >= 0.5) else None
 
 
-def _refuse_predicted(column: str, names: Sequence[str], own: Sequence[str]) -> None:
-    """Refuse a column that predict made as one of labels, by which every prediction would be right."""
+def refuse_predicted(column: str | None, names: Sequence[str]) -> None:
+    """Refuse a column that ``predict`` made as one of labels, by which every prediction would be right.
+
+    Args:
+        column: of labels.
+        names: the columns of what may be a result, its paths there or not.
+
+    Raises:
+        UsageError: saying where the labels are.
+    """
     if column not in predicted_columns(names):
         return
+    own = [name for name in names[: names.index("status")] if name != "path"]
     advice = f"those of its manifest: {', '.join(own)}" if own else "`labels` takes a manifest with path and label"
     if LABEL in own:
         advice = f"your labels are carried as {LABEL}"
@@ -202,8 +209,7 @@ def _by_manifest(
         raise UsageError(f"`labels`: there is no .csv, .tsv or .parquet file {manifest}; give one with path and label")
     paths, columns = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
     column, names = options.label_column or LABEL, columns.column_names
-    own = names[: names.index("status")] if "status" in names else names
-    _refuse_predicted(column, names, own)
+    refuse_predicted(column, names)
     if column not in names:
         raise SourceError(
             f"{manifest} has no column {column!r}; `labels` takes a manifest with the columns path and label; beside "

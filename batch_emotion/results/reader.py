@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,21 +10,17 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError, UsageError, one_line
 from batch_emotion.records import FACE_SCHEMA
+from batch_emotion.results.csv_rows import classes_by_columns, csv_batches, csv_schema, is_csv
 from batch_emotion.results.run_document import ClassPriorRecord, RunDocument, read_run
-from batch_emotion.results.schema import result_schema
-from batch_emotion.results.spreadsheets import escape_formulas, unescape_formulas, unescape_texts
-from batch_emotion.sources.delimited import SEPARATORS
 from batch_emotion.storage.part_folders import part_files
 from batch_emotion.storage.places import Place, readable
 
 _BATCH = 131_072
-_CSV_BLOCK = 8 * 2**20
 _NEEDED = ("path", "status", "emotion", "confidence")
 
 
@@ -121,8 +116,8 @@ class StoredResult:
                 should hold.
         """
         try:
-            if _is_csv(self.path):
-                yield from _csv_batches(self.path, self.schema, columns, self.escaped)
+            if is_csv(self.path):
+                yield from csv_batches(self.path, self.schema, columns, self.escaped)
                 return
             for file in self.files:
                 with pq.ParquetFile(readable(file)) as opened:
@@ -153,11 +148,11 @@ def open_result(path: Place) -> StoredResult:
         files = tuple(part_files(path)) if path.is_dir() else (path,)
         if not files:
             raise SourceError(f"the directory {path} holds no part-*.parquet; give a result of predict")
-        escaped = _is_csv(path) and _is_escaped(read_run(path))
-        schema = _csv_schema(path, escaped) if _is_csv(path) else pq.read_schema(readable(files[0]))
+        escaped = is_csv(path) and _is_escaped(read_run(path))
+        schema = csv_schema(path, escaped) if is_csv(path) else pq.read_schema(readable(files[0]))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise _unreadable(path, error) from None
-    class_names = _classes(schema.names)
+    class_names = classes_by_columns(schema.names)
     lacking = [name for name in _NEEDED if name not in schema.names]
     if lacking or len(class_names) < 2:
         what = f"no column {', '.join(lacking)}" if lacking else "no probabilities p_<class>"
@@ -193,57 +188,10 @@ def result_probabilities(rows: pa.Table | pa.RecordBatch, class_names: Sequence[
     )
 
 
-def _is_csv(path: Place) -> bool:
-    return path.suffix.lower() in SEPARATORS
-
-
 def _unreadable(path: Place, error: Exception) -> SourceError:
     return SourceError(f"{path} cannot be read: {one_line(error)}")
-
-
-def _classes(names: Sequence[str]) -> tuple[str, ...]:
-    """The classes by the columns ``p_<class>`` after ``confidence``, where no column is a manifest's own."""
-    ours = names[names.index("confidence") :] if "confidence" in names else []
-    return tuple(name.removeprefix("p_") for name in ours if name.startswith("p_"))
 
 
 def _is_escaped(run: RunDocument) -> bool:
     record = run.get("result")
     return bool(record and (record.get("fingerprint") or {}).get("csv_escape_formulas"))
-
-
-def _csv_schema(path: Place, escaped: bool) -> pa.Schema:
-    """The columns of a CSV result by its header: those before ``path`` are the manifest's, and strings."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        names = next(csv.reader(file, delimiter=SEPARATORS[path.suffix.lower()]), [])
-    if escaped:
-        names = unescape_texts(pa.array(names, pa.string())).to_pylist()
-    own = names.index("path") if "path" in names else len(names)
-    known = result_schema(_classes(names[own:]), checksum=True, faces=True)
-    kinds = {field.name: field.type for field in known}
-    return pa.schema(
-        [(name, pa.string() if at < own else kinds.get(name, pa.string())) for at, name in enumerate(names)]
-    )
-
-
-def _csv_batches(path: Place, schema: pa.Schema, columns: Sequence[str], escaped: bool) -> Iterator[pa.RecordBatch]:
-    wanted = pa.schema([schema.field(name) for name in columns])
-    written = escape_formulas(wanted.empty_table()).schema if escaped else wanted
-    convert = pyarrow.csv.ConvertOptions(
-        column_types=written,
-        include_columns=written.names,
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
-        null_values=[""],
-    )
-    with pyarrow.csv.open_csv(
-        readable(path),
-        pyarrow.csv.ReadOptions(block_size=_CSV_BLOCK),
-        pyarrow.csv.ParseOptions(newlines_in_values=True, delimiter=SEPARATORS[path.suffix.lower()]),
-        convert,
-    ) as reader:
-        for batch in reader:
-            if len(batch) and escaped:
-                yield from unescape_formulas(pa.Table.from_batches([batch])).to_batches()
-            elif len(batch):
-                yield batch

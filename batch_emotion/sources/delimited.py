@@ -64,7 +64,7 @@ def read_delimited(
     try:
         if delimiter is None:
             header = codecs.getincrementaldecoder(encoding)("replace").decode(sample)
-            delimiter = _find_delimiter(header, wanted, SEPARATORS.get(file.suffix.lower(), ","))
+            delimiter = find_delimiter(header, wanted, SEPARATORS.get(file.suffix.lower(), ","))
         with io.TextIOWrapper(_open(file), encoding, "strict" if strict else "surrogateescape", newline="") as opened:
             return _read(opened, delimiter, folder)
     except UnicodeError as error:
@@ -167,7 +167,7 @@ def _one_character(delimiter: str) -> str:
     return character
 
 
-def _find_delimiter(text: str, wanted: str, usual: str) -> str:
+def find_delimiter(text: str, wanted: str, usual: str) -> str:
     """The usual separator unless another one gives the header the wanted column, or more columns at least."""
     candidates = [usual, *(each for each in _NAMES if each != usual)]
     headers = {each: _header(text, each) for each in candidates}

@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
+import batch_emotion.results.csv_rows as csv_rows
 import batch_emotion.results.reader as reader
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.labels.reading import LabelReader
@@ -34,7 +35,7 @@ def test_the_numbers_are_those_of_the_rows(
     name: str, table: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "_BATCH", 64)
-    monkeypatch.setattr(reader, "_CSV_BLOCK", 4096)
+    monkeypatch.setattr(csv_rows, "_CSV_BLOCK", 4096)
     document, samples = _document(write(table, tmp_path / name))
     rows = [row for row in table.to_pylist() if row["status"] == "ok"]
     counts = [document[key] for key in ("rows", "images", "scored", "failures")]

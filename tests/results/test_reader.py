@@ -1,3 +1,4 @@
+import csv
 import json
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import batch_emotion.results.csv_rows as csv_rows
 import batch_emotion.results.reader as reader
 from batch_emotion.errors import SourceError
 from batch_emotion.results.reader import Maker, open_result, read_result, result_probabilities
@@ -20,7 +22,7 @@ def test_a_result_reads_back_as_it_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, rows: int
 ) -> None:
     monkeypatch.setattr(reader, "_BATCH", 64)
-    monkeypatch.setattr(reader, "_CSV_BLOCK", 4096)
+    monkeypatch.setattr(csv_rows, "_CSV_BLOCK", 4096)
     table = random_table(200, columns=OWN).slice(0, rows)
     result = open_result(write(table, tmp_path / name))
     assert result.class_names == CLASSES
@@ -82,3 +84,19 @@ def test_where_there_is_no_footer_run_json_names_it(tmp_path: Path) -> None:
     for text in ("", "[]", "{}", '{"result": null}', '{"result": {"tool": "x"}}'):
         (tmp_path / "r.csv.run.json").write_text(text)
         assert open_result(out).maker == Maker(None, None, None)
+
+
+@pytest.mark.parametrize(("separator", "point"), [(";", "."), (";", ","), ("\t", ".")])
+def test_a_csv_result_that_a_spreadsheet_saved_again_reads_back(separator: str, point: str, tmp_path: Path) -> None:
+    table = random_table(20, columns={"id": pa.array(["1,5"] * 20)})
+    written = write(table, tmp_path / "r.csv")
+    with written.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    saved = tmp_path / "saved.csv"
+    with saved.open("w", newline="", encoding="utf-8-sig") as file:
+        out = csv.writer(file, delimiter=separator)
+        out.writerow(header)
+        numbers = [name == "confidence" or name.startswith("p_") for name in header]
+        for row in rows:
+            out.writerow([c.replace(".", point) if n else c for c, n in zip(row, numbers, strict=True)])
+    assert open_result(saved).read().equals(table)
