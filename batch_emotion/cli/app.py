@@ -17,6 +17,7 @@ from batch_emotion._version import __version__
 from batch_emotion.cli.logs import LOG
 from batch_emotion.cli.options import sections
 from batch_emotion.errors import BatchEmotionError, UsageError
+from batch_emotion.options.labels import ALARM
 from batch_emotion.signals import accept_signals
 
 
@@ -149,5 +150,10 @@ def command_again(*without: str) -> str:
 
 
 def line_printer(quiet: bool) -> Callable[[str], None]:
-    """What prints a line on standard error, or nothing."""
-    return (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True))
+    """What prints a line on standard error, or where quiet is asked for, nothing but an alarm, as a warning."""
+
+    def warn(line: str) -> None:
+        if line.startswith(ALARM):
+            LOG.warning(line)
+
+    return warn if quiet else (lambda line: typer.echo(line, err=True))

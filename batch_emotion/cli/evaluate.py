@@ -15,10 +15,14 @@ from batch_emotion.options.evaluate import EvaluateOptions
 def evaluate(options: EvaluateOptions, quiet: Quiet = False) -> None:
     """Measure how good a model is: scores with intervals, charts and a page."""
     from batch_emotion.commands.evaluate import evaluate as run_evaluate
+    from batch_emotion.evaluation.document import left_out_alarm
     from batch_emotion.evaluation.table import evaluation_table
 
+    say = line_printer(quiet)
     with ProgressBar(quiet) as bar:
-        result = run_evaluate(options, line_printer(quiet), bar)
-    if not quiet:
+        result = run_evaluate(options, say, bar)
+    if quiet:
+        say(left_out_alarm(result.evaluation))  # which the table begins with
+    else:
         show(evaluation_table(result.evaluation))
         typer.echo(f"Written to {options.out}", err=True)

@@ -107,6 +107,8 @@ def _review(options: ReviewOptions, log: Callable[[str], None]) -> ReviewResult:
     if labels is not None:
         log(f"labels: {labels.origin}")
     sample = review_sample(result, labels, other, options.images, options.by_chance, options.seed)
+    if sample.left_out:
+        log(sample.left_out)
     with committing_folder(out) as folder:
         images = _images(options, result, [each for each, _ in sample.chosen], folder)
         gone = sum(image.uri is None for image in images)

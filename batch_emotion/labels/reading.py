@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from batch_emotion.errors import UsageError, spelled
 from batch_emotion.labels.text import clean_labels
+from batch_emotion.options.labels import ALARM
 from batch_emotion.results.schema import predicted_columns
 
 SYNONYMS: tuple[frozenset[str], ...] = (
@@ -131,7 +132,7 @@ def left_out_line(left_out: Mapping[str, int], images: int, class_names: Sequenc
     rest = listed[_MOST_LISTED:]
     if rest:
         parts.append(f"{len(rest)} other labels ({sum(count for _, count in rest):,})")
-    lead = f"LEFT OUT: {sum(left_out.values()):,} of {images:,} {unit}"
+    lead = f"{ALARM}: {sum(left_out.values()):,} of {images:,} {unit}"
     advice = "; `map_labels` says which class a label means"
     if all(_NUMBER.fullmatch(label) for label in left_out):
         advice = "; give the classes in the order of these numbers as `map_labels`"

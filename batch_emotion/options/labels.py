@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 LABEL = "label"
 """The column of labels where no other is named."""
 
+ALARM = "LEFT OUT"
+"""How the line on labels that are none of the classes begins, which is said whoever asks for quiet."""
+
 LabelMap = Mapping[str | int, str]
 """Classes by the labels or numbers that mean them; ``dict(enumerate(names))`` tells the order of numbers."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from batch_emotion.errors import SourceError
 from batch_emotion.labels.results import Labels, classes_of
 from batch_emotion.reporting.comparison import ResultComparer
+from batch_emotion.reporting.counts import LabelScorer
 from batch_emotion.reporting.predicted_rows import read_predicted_rows
 from batch_emotion.reporting.samples import Sample, TopSamples
 from batch_emotion.results.reader import StoredResult
@@ -29,10 +30,12 @@ class ReviewSample:
     Attributes:
         chosen: the rows, each with why it is here.
         scored: how many rows of the result are scored.
+        left_out: a loud line on the scored rows whose labels are none of the classes; empty where there is none.
     """
 
     chosen: list[tuple[Sample, Reason]]
     scored: int
+    left_out: str = ""
 
     @property
     def strata(self) -> dict[bool, int]:
@@ -76,13 +79,14 @@ def review_sample(
     names = result.class_names
     unsure, doubted, by_lot = (TopSamples(images, names) for _ in range(3))
     comparer = ResultComparer(result, other, images) if other else None
-    scored = 0
+    scored, scorer = 0, LabelScorer(names)
     for rows in read_predicted_rows(result, [labels.column] if labels and labels.column else []):
         scored += int(rows.scored.sum())
         numbers = texts = None
         if labels is not None:
             texts = labels.of(rows.table)
             numbers = classes_of(texts, names)
+            scorer.add(rows, numbers, texts)
         columns = {} if texts is None else {"label": texts}
         unsure.add(rows, -rows.confidence, rows.scored, columns)
         by_lot.add(rows, rng.random(len(rows)), rows.scored, columns)
@@ -100,7 +104,8 @@ def review_sample(
     chance = [sample for sample in by_lot.samples if sample.row not in chosen][: images - len(chosen)]
     both = [*chosen.values(), *((sample, _CHANCE) for sample in chance)]
     order = rng.permutation(len(both))
-    return ReviewSample([both[at] for at in order], scored)
+    left_out = scorer.left_out("faces" if result.has_faces else "images")
+    return ReviewSample([both[at] for at in order], scored, left_out)
 
 
 _CHANCE: Reason = "chance"
