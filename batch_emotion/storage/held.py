@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 
 from batch_emotion.records import Status
 from batch_emotion.storage.local import FileBytes
+from batch_emotion.storage.places import is_uri
 
 _SCHEME = "memory:"
 
@@ -37,8 +38,8 @@ def hold(data: bytes) -> HeldFile:
 
 
 def is_held(location: str) -> bool:
-    """Whether a location is one of a file in memory; those of files on disk are absolute paths."""
-    return location.startswith(_SCHEME)
+    """Whether a location is one of a file in memory; those of files on disk are absolute paths, and others URIs."""
+    return location.startswith(_SCHEME) and not is_uri(location)
 
 
 def read_held(location: str, max_bytes: int) -> FileBytes:

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple, cast
 from urllib.parse import quote, unquote
 
 from batch_emotion.records import Status
+from batch_emotion.storage.places import is_uri
 
 Form = Literal["tar", "tar.gz", "tar.zst", "zip", "deflated", "row"]
 
@@ -75,12 +76,12 @@ class Refused(NamedTuple):
 
 def find_member(location: str) -> Member | Refused | None:
     """What ``location`` said; None where a location is a path or a URI."""
+    if not location.startswith((_MEMBER, _REFUSED)) or is_uri(location):
+        return None
     if location.startswith(_MEMBER):
         facts, _, archive = location[len(_MEMBER) :].partition(":")
         form, offset, length, size, check, *column = facts.split(",")
         name = unquote(column[0]) if column else ""
         return Member(cast(Form, form), int(offset), int(length), int(size), int(check, 16), archive, name)
-    if location.startswith(_REFUSED):
-        status, _, reason = location[len(_REFUSED) :].partition(":")
-        return Refused(Status(status), reason)
-    return None
+    status, _, reason = location[len(_REFUSED) :].partition(":")
+    return Refused(Status(status), reason)
