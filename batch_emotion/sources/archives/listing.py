@@ -171,6 +171,13 @@ def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") and part not in (".", "..") for part in name.split("/"))
 
 
+def split_key(name: str) -> tuple[str, str]:
+    """A name up to the first dot of its last part, and what follows, with that dot: ``a/b``, ``.meta.json``."""
+    folder, slash, file = name.rpartition("/")
+    key, dot, extension = file.partition(".")
+    return f"{folder}{slash}{key}", f"{dot}{extension}"
+
+
 def shown_name(name: str) -> str:
     """A member's name as a path has it: valid text that ends before a NUL, as it does for all who unpack it."""
     return escape_name(name.partition("\0")[0] if "\0" in name else name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from zlib import adler32, crc32
 
 from batch_emotion.records import Status
-from batch_emotion.sources.archives.listing import FileListing, Found, shown_name
+from batch_emotion.sources.archives.listing import FileListing, Found, shown_name, split_key
 from batch_emotion.sources.archives.window import Window
 from batch_emotion.storage.archived import TAR_BLOCK
 from batch_emotion.storage.members import Form, Refused
@@ -68,7 +68,7 @@ def list_tar(archive: str, file: Ranges, form: Form, texts: Collection[str] = ()
         archive: its location.
         file: its (unpacked) bytes.
         form: ``tar``, or how it is compressed.
-        texts: the extensions, with their dots, of small files whose content is wanted.
+        texts: how the names of small files whose content is wanted go on from their first dot.
     """
     listing = FileListing(archive)
     try:
@@ -124,17 +124,17 @@ def _add(
         reason = f"it is {_WITHOUT_CONTENT[header.kind]} in the archive"
         listing.add(Found(name, 0, mtime_ns, Refused(Status.NOT_A_FILE, reason)))
         return at
+    if at + header.size > window.file.size:
+        reason = f"the archive ends before its {header.size} bytes do"
+        listing.add(Found(name, header.size, mtime_ns, Refused(Status.CORRUPT, reason)))
+        raise _Damaged("it is cut short")
     after = at + _padded(header.size)
     if header.is_sparse:
         reason = "it is stored as a sparse file; unpack the archive to read it"
         listing.add(Found(name, header.size, mtime_ns, Refused(Status.UNSUPPORTED, reason)))
         return after
-    if at + header.size > window.file.size:
-        reason = f"the archive ends before its {header.size} bytes do"
-        listing.add(Found(name, header.size, mtime_ns, Refused(Status.CORRUPT, reason)))
-        raise _Damaged("it is cut short")
     listing.add(Found(name, header.size, mtime_ns, form, at, header.size, check))
-    if texts and name.endswith(texts) and header.size <= _LONGEST_TEXT:
+    if texts and split_key(name)[1] in texts and header.size <= _LONGEST_TEXT:
         listing.texts[listing.name(len(listing) - 1)] = window.at(at, header.size).decode("utf-8", "replace")
     return after
 

@@ -135,6 +135,13 @@ def test_claims_that_cannot_be_true_are_not_believed(tmp_path: Path) -> None:
     path = _written(tmp_path, terabytes + bytes(1024))
     assert _trouble(path).endswith("it is cut short")
     assert [(name, str(file.status)) for name, file in _read(path).items()] == [("a.jpg", "corrupt")]
+    sparse = tar_info("b.jpg", tarfile.GNUTYPE_SPARSE, 2**70).tobuf(tarfile.GNU_FORMAT)
+    path = _written(tmp_path, tar_info("a.jpg").tobuf() + sparse + bytes(1024))
+    assert _trouble(path) == "corrupt: the archive cannot be read after 2 files: it is cut short"
+    assert [(name, str(file.status)) for name, file in _read(path).items()] == [
+        ("a.jpg", "empty"),
+        ("b.jpg", "corrupt"),
+    ]
     path = _written(tmp_path, tar_info("x", tarfile.GNUTYPE_LONGNAME, 2**33).tobuf(tarfile.GNU_FORMAT) + bytes(1024))
     assert _trouble(path) == f"corrupt: the archive cannot be read: a header claims {2**33} bytes"
     path = _written(tmp_path, tar_info("a.jpg", size=-2).tobuf(tarfile.GNU_FORMAT) + bytes(1024))
@@ -255,6 +262,19 @@ def test_an_archive_that_was_replaced_is_read_anew_once_it_is_listed(tmp_path: P
     for content in (b"one", b"two"):
         path.write_bytes(tar_of({"a.jpg": content}, mode=mode))
         assert _read(path)["a.jpg"].data == content
+
+
+def test_only_what_is_called_like_the_image_up_to_the_first_dot_is_carried_beside_it(tmp_path: Path) -> None:
+    members = {"v1.2/a.png": b"", "v1.2/a.json": b"1", "v1.2/a.meta.json": b"2", "b.seg.png": b"", "b.txt": b"3"}
+    path = _written(tmp_path, tar_of({**members, "b.old.txt": b"4"}))
+    listing = list_archive(str(path), Reading(webdataset=True))
+    assert [listing.name(row) for row in listing.images()] == ["v1.2/a.png", "b.seg.png"]
+    assert listing.left_out == 2
+    assert listing.attributes is not None
+    assert listing.attributes.to_pylist() == [
+        {"json": "1", "cls": None, "txt": None},
+        {"json": None, "cls": None, "txt": "3"},
+    ]
 
 
 def test_io_is_not_needed_to_know_that_a_member_is_too_large(tmp_path: Path) -> None:
