@@ -56,7 +56,8 @@ def attempt(archive: str, read: Callable[[], FileBytes]) -> FileBytes:
         BatchEmotionError: a whole store has ceased to answer.
     """
     try:
-        there = place(unescape_name(archive)) if is_uri(archive) else None
+        name = unescape_name(archive)
+        there = place(name) if is_uri(archive) else None
     except UsageError as error:
         return FileBytes(b"", Status.UNSUPPORTED, str(error))
     if isinstance(there, RemotePath):
@@ -64,7 +65,7 @@ def attempt(archive: str, read: Callable[[], FileBytes]) -> FileBytes:
     try:
         return read()
     except (OSError, ValueError) as error:
-        return not_opened(error)
+        return not_opened(name, error)
 
 
 def _read(member: Member, max_bytes: int, file: Ranges | None) -> FileBytes:

@@ -7,6 +7,7 @@ import os
 import stat
 from typing import NamedTuple
 
+from batch_emotion.errors import one_line
 from batch_emotion.records import Status
 
 
@@ -44,11 +45,11 @@ def read_local(name: str, max_bytes: int) -> FileBytes:
     try:
         descriptor = os.open(name, _OPEN_FLAGS)
     except (OSError, ValueError) as error:
-        return not_opened(error)
+        return not_opened(name, error)
     try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
-            return FileBytes(b"", Status.NOT_A_FILE, f"it is {_kind(facts.st_mode)}")
+            return FileBytes(b"", Status.NOT_A_FILE, f"it is {kind_of(facts.st_mode)}")
         size, mtime_ns = facts.st_size, facts.st_mtime_ns
         if size > max_bytes:
             reason = f"{size} bytes, more than the limit of {max_bytes}"
@@ -63,8 +64,8 @@ def read_local(name: str, max_bytes: int) -> FileBytes:
     return FileBytes(data, Status.OK, None, size, mtime_ns)
 
 
-def not_opened(error: OSError | ValueError) -> FileBytes:
-    """The status that says why a file cannot be opened.
+def not_opened(name: str, error: OSError | ValueError) -> FileBytes:
+    """The status that says why a file of that name cannot be opened, or not be read.
 
     Raises:
         OSError: only where the process itself is out of memory or file descriptors.
@@ -73,7 +74,9 @@ def not_opened(error: OSError | ValueError) -> FileBytes:
         if error.errno in RUN_FAILURES:
             raise error
         return FileBytes(b"", _STATUS_OF_ERRNO.get(error.errno or 0, Status.UNREADABLE), error.strerror)
-    return FileBytes(b"", Status.MISSING, "the path holds a NUL character")
+    if "\0" in name:
+        return FileBytes(b"", Status.MISSING, "the path holds a NUL character")
+    return FileBytes(b"", Status.UNREADABLE, one_line(error))
 
 
 def _read_all(descriptor: int, size: int) -> bytes:
@@ -88,6 +91,7 @@ def _read_all(descriptor: int, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def _kind(mode: int) -> str:
+def kind_of(mode: int) -> str:
+    """What there is in the place of a file, by its mode."""
     kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")

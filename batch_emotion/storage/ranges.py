@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections import OrderedDict
@@ -12,6 +13,7 @@ from zlib import crc32
 
 from batch_emotion.storage.escaping import unescape_name
 from batch_emotion.storage.filesystems import GOOGLE
+from batch_emotion.storage.local import kind_of
 from batch_emotion.storage.objects import patiently, whole_seconds, written
 from batch_emotion.storage.places import is_uri, place
 from batch_emotion.storage.remote import RemotePath
@@ -60,7 +62,7 @@ class LocalRanges:
         self._descriptor = os.open(name, _OPEN_FLAGS)
         facts = os.fstat(self._descriptor)
         if not stat.S_ISREG(facts.st_mode):
-            raise IsADirectoryError(f"{name} is no file")
+            raise IsADirectoryError(errno.EISDIR, f"it is {kind_of(facts.st_mode)}", name)
         self.size, self.mtime_ns = facts.st_size, facts.st_mtime_ns
 
     def read(self, offset: int, length: int) -> bytes:

@@ -114,9 +114,12 @@ def holds_images(location: str, image_column: str | None, path_column: str) -> b
 
 
 def _telling(paths: pa.ChunkedArray) -> list[str] | None:
-    """The paths, escaped, where each row has one of its own."""
+    """The paths, escaped, where each row has one of its own, and all are text."""
     if not pa.types.is_string(paths.type) and not pa.types.is_large_string(paths.type):
         return None
     if paths.null_count or pa.compute.count_distinct(paths).as_py() < len(paths):
         return None
-    return [escape_name(path) for path in paths.to_pylist()]
+    try:
+        return [escape_name(path) for path in paths.to_pylist()]
+    except UnicodeDecodeError:  # a writer's fault that pyarrow lets pass
+        return None

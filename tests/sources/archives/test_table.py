@@ -73,6 +73,16 @@ def test_a_row_that_is_not_there_is_missing(tmp_path: Path, number: str) -> None
     assert str(read_file(location, _LIMIT).status) == "missing"
 
 
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
+def test_paths_that_are_no_text_call_no_row(tmp_path: Path, name: str) -> None:
+    offsets, foreign = pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xff\xfe")
+    paths = pa.Array.from_buffers(pa.string(), 1, [None, offsets, foreign])
+    path = _write(tmp_path / name, pa.table({"image": [b"x"], "path": paths}))
+    plan = make_plan([str(path)], SourceOptions(image_column="image"))
+    assert plan.images["path"].to_pylist() == [f"{path}!/0"]
+    assert _contents(path, SourceOptions(image_column="image")) == [b"x"]
+
+
 def test_rows_are_read_in_any_order(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.parquet", table_of(IMAGES))
     locations = make_plan([str(path)]).images["location"].to_pylist()
