@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import glob
 import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import UnionType
@@ -41,18 +39,12 @@ def job_context(command: Any, kinds: Mapping[str, Any], job: Path, arguments: Se
         )
     except typer.BadParameter as error:
         raise UsageError(f"{job}: {' '.join(error.format_message().split())}") from None
-    for source in context.params.get("sources", ()):
-        if source != "-" and "://" not in source and not glob.has_magic(source) and not os.path.lexists(source):
-            raise JobFileError(f"{job}: sources: no such file or directory: {source}{_nearest_path(source)}")
     return context
 
 
-def _nearest_path(path: str) -> str:
-    folder, name = os.path.split(path)
-    with suppress(OSError):
-        for near in difflib.get_close_matches(name, os.listdir(folder or "."), 1):
-            return f"; did you mean {os.path.join(folder, near)}?"
-    return ""
+def comes_from_file(context: Any, key: str) -> bool:
+    """Whether an option has its value from the job file, and not from the command line, the environment or nowhere."""
+    return bool(context.get_parameter_source(_parameter(key)).name == "DEFAULT_MAP")
 
 
 def dated_folder(context: Any, job: Path) -> Path | None:
@@ -61,7 +53,7 @@ def dated_folder(context: Any, job: Path) -> Path | None:
     With ``out = "results/{date:%Y-%m-%d}/emotions.parquet"`` this is today's folder in ``results``: a run makes it. A
     folder whose name is not dated is never made: it may be a disk that is not mounted.
     """
-    if context.get_parameter_source("out").name != "DEFAULT_MAP" or "://" in context.params["out"]:
+    if not comes_from_file(context, "out") or "://" in context.params["out"]:
         return None
     with job.open("rb") as opened:
         before, date, _ = tomllib.load(opened)["out"].partition("{date:")

@@ -28,7 +28,7 @@ def run_job(
     Any option of predict may follow JOB. The command line comes first, then the environment (BATCH_EMOTION_<OPTION>),
     then the file, then the default.
     """
-    from batch_emotion.cli.jobfile import dated_folder, job_context, option_lines
+    from batch_emotion.cli.jobfile import comes_from_file, dated_folder, job_context, option_lines
 
     predicting: Any = typer.main.get_command(app).commands["predict"]  # type: ignore[attr-defined]
     kinds = kinds_of(PredictOptions) | kinds_of(MessageOptions)
@@ -44,10 +44,11 @@ def run_job(
             _make(folder, job)
         try:
             predicting.invoke(scoring)
-        except SourceError as error:
-            raise SourceError(f"{job}: sources: {error}") from None
-        except BundleError as error:
-            raise BundleError(f"{job}: model: {error}") from None
+        except (SourceError, BundleError) as error:
+            key = "sources" if isinstance(error, SourceError) else "model"
+            if not comes_from_file(scoring, key):
+                raise
+            raise type(error)(f"{job}: {key}: {error}") from None
 
 
 def _make(folder: Path, job: Path) -> None:

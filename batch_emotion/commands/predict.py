@@ -140,7 +140,7 @@ def _predict(options: PredictOptions, on_progress: OnProgress) -> PredictResult:
         check_options(options)
         return _in_memory(options, on_progress)
     recorder = Recorder(options.out, options.monitoring, options.caller)
-    with recorder.recording_interruption():
+    with recorder.recording_interruption(), recorder.recording_failures():
         check_options(options)
         if options.report is not None:
             from batch_emotion.commands.report import check_page_target, report  # most runs make no page
@@ -154,16 +154,15 @@ def _predict(options: PredictOptions, on_progress: OnProgress) -> PredictResult:
 
 
 def _to_output(out: Place, options: PredictOptions, recorder: Recorder, on_progress: OnProgress) -> PredictResult:
-    with recorder.recording_failures():
-        recorder.read_baseline()
-        job = make_job(options, recorder.seen.profile)
-        _LOG.info("began", extra={"fields": {"out": str(out), "arguments": list(options.caller.arguments)}})
-        with recorder.holding_output(options.wait):
-            made = write_output(out, job, options, recorder, on_progress)
-            failure = all_missing(job.plan, recorder.seen, made.summary, updating=options.update is not None)
-            exit_code, complaints = recorder.finished(made.summary, made.outcome, made.record, failure)
-            Workspace(out).remove()
-            _annotate(options, job, out)
+    recorder.read_baseline()
+    job = make_job(options, recorder.seen.profile)
+    _LOG.info("began", extra={"fields": {"out": str(out), "arguments": list(options.caller.arguments)}})
+    with recorder.holding_output(options.wait):
+        made = write_output(out, job, options, recorder, on_progress)
+        failure = all_missing(job.plan, recorder.seen, made.summary, updating=options.update is not None)
+        exit_code, complaints = recorder.finished(made.summary, made.outcome, made.record, failure)
+        Workspace(out).remove()
+        _annotate(options, job, out)
     first = FirstImages.of(job.plan, options)
     return PredictResult(made.outcome, made.summary, exit_code, made.left_out, complaints, out, _first=first)
 

@@ -127,7 +127,7 @@ class Recorder:
     def _has_record(self) -> bool:
         try:
             return run_file(self._out).exists()
-        except OSError:
+        except (OSError, ValueError):  # the latter of an output without a name
             return False
 
     def _failed(self, exit_code: ExitCode, error: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import glob
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,7 +169,15 @@ def _entries(source: str, options: SourceOptions, walks: _Walks) -> Iterable[Ent
         return [local_entry(source)]
     if glob.has_magic(source):
         return _globbed(source, walks.here)
-    raise SourceError(f"no such file or directory: {escape_name(source)}")
+    raise SourceError(f"no such file or directory: {escape_name(source)}{_nearest_path(source)}")
+
+
+def _nearest_path(path: str) -> str:
+    folder, name = os.path.split(path)
+    with suppress(OSError):
+        for near in difflib.get_close_matches(name, os.listdir(folder or "."), 1):
+            return f"; did you mean {escape_name(os.path.join(folder, near))}?"
+    return ""
 
 
 def _member(source: str, options: SourceOptions) -> Entry:

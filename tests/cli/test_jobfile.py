@@ -1,3 +1,4 @@
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -199,3 +200,39 @@ def test_a_dated_folder_that_cannot_be_made_is_one_line(
     told = capsys.readouterr().err
     assert "night.toml: out: the folder " in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "no such file or directory: photos; did you mean photo?"),
+        (["--max-prune", "5"], "--max-prune must be between 0 and 1, not 5"),
+        (["--report", "page.txt"], "page.txt"),
+    ],
+)
+def test_a_refused_night_is_in_the_log_the_metrics_and_the_record(
+    here: Path, faces: Path, words: list[str], told: str
+) -> None:
+    (here / "photos").symlink_to(faces / "happy")
+    job = _job(
+        here,
+        'sources = ["photos"]\nout = "r.csv"\nupdate = true\nprune = true\nquiet = true\nlog-file = "l"\n'
+        'metrics-file = "m.prom"',
+    )
+    assert main(["run", str(job)]) == 0
+    if not words:
+        (here / "photos").rename(here / "photo")
+    assert main(["run", str(job), *words]) == 2
+    last_run = json.loads((here / "r.csv.run.json").read_text())["last_run"]
+    assert last_run["exit_code"] == 2
+    assert told in last_run["error"]
+    assert told in (here / "l").read_text().splitlines()[-1]
+    assert 'last_run_exit_code{job="job"} 2.0' in (here / "m.prom").read_text()
+
+
+def test_only_what_the_file_says_is_blamed_on_it(here: Path, faces: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job = _job(here, f'sources = ["{faces}"]\nout = "r.csv"')
+    assert main(["run", str(job), "gone"]) == 2
+    assert capsys.readouterr().err == "batch-emotion: error: no such file or directory: gone\n"
+    assert main(["run", str(job), "--model", "gone"]) == 2
+    assert capsys.readouterr().err.startswith("batch-emotion: error: no model 'gone'")
