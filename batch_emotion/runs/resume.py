@@ -174,6 +174,11 @@ def _rows(result: StoredResult) -> Iterator[pa.Table]:
     return (pa.Table.from_batches([batch]) for batch in result.batches(result.schema.names))
 
 
+def on_record(out: Place) -> tuple[ResultRecord | None, ResultRecord | None]:
+    """What the latest run on an output recorded of its result, and what one that was killed announced."""
+    return read_run(out).get("result"), Workspace(out).announced
+
+
 def attested(out: Place, workspace: Workspace) -> ResultRecord | None:
     """What made the output that is there, as its run recorded it; None where there is none."""
     if not out.exists() or (workspace.is_there and is_unfinished(out)):

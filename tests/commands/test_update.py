@@ -1,13 +1,16 @@
 """Updates of real outputs: what stays, what a killed run left, and what a night without news costs."""
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,10 +18,12 @@ import pytest
 
 from batch_emotion import DEFAULT_MODEL, PredictOptions, predict
 from batch_emotion.errors import BatchEmotionError, ExitCode, OutputMismatch, SourceError, TimeLimitReached
+from batch_emotion.options.images import SourceOptions
 from batch_emotion.options.runs import Caller, MonitoringOptions, UpdateOptions
 from batch_emotion.plan import Plan
 from batch_emotion.results.reader import read_result
 from batch_emotion.results.workspace import Workspace
+from batch_emotion.runs import recorder
 from batch_emotion.scoring import Scorer
 
 UPDATE = UpdateOptions(prune=True, max_prune=0.5, retry_failures=True)
@@ -302,3 +307,24 @@ def test_leftovers_of_killed_writes_are_swept_and_other_files_are_not(tmp_path: 
         file.touch()
     predict(_options(source, tmp_path / "r.parquet"))
     assert [file.exists() for file in (*swept, *stay)] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_images_that_another_run_scored_while_this_one_waited_are_listed_too(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch, as_list: bool
+) -> None:
+    out = tmp_path / "r.csv"
+    predict(_options(source, out))
+    hold = recorder.hold_output
+
+    def hold_late(*arguments: Any) -> AbstractContextManager[None]:
+        monkeypatch.setattr(recorder, "hold_output", hold)
+        shutil.copy(source / "01.png", source / "12.png")
+        predict(_options(source, out))
+        return hold(*arguments)
+
+    monkeypatch.setattr(recorder, "hold_output", hold_late)
+    listed = SourceOptions(stdin=io.BytesIO("".join(f"{path}\n" for path in sorted(source.iterdir())).encode()))
+    options = _options(source, out, wait=1.0)
+    result = predict(replace(options, sources=("-",), source=listed) if as_list else options)
+    assert result.summary.images == (12 if as_list else 13), "a list on standard input cannot be read again"
