@@ -17,7 +17,10 @@ _NONE = -1
 
 
 class ImageRows:
-    """Earlier rows put together by image, each image's in their order; of an image listed twice, its first.
+    """Earlier rows put together by image, each image's in their order.
+
+    Of an image that is there twice its first rows count, and of a file that was there in several versions those of the
+    first: rows of others would be of faces in another picture.
 
     Attributes:
         rows: int64, the numbers of the rows that count, those of an image one after the other.
@@ -34,6 +37,7 @@ class ImageRows:
         self._paths, image = encoded.dictionary, encoded.indices.to_numpy()
         face = _numbers(keys["face_index"])
         order = np.lexsort((face, image))
+        order = order[_of_first_version(keys, image)[order]]
         image, face = image[order], face[order]
         first = np.ones(len(order), bool)
         first[1:] = (image[1:] != image[:-1]) | (face[1:] != face[:-1])
@@ -86,6 +90,17 @@ class ImageRows:
             images
         ]
         return has & (images >= 0)
+
+
+def _of_first_version(keys: pa.Table, image: Numbers) -> Flags:
+    """Which rows have the size and time of the first row of their image, bool (N,); ``image`` numbers the images."""
+    first = np.zeros(1 + image.max(initial=-1), np.int64)
+    first[image[::-1]] = np.arange(len(image))[::-1]
+    same: Flags = np.ones(len(image), bool)
+    for name in ("size", "mtime_ns"):
+        numbers = _numbers(keys[name])
+        same &= numbers == numbers[first][image]
+    return same
 
 
 def _numbers(column: pa.ChunkedArray) -> Numbers:

@@ -30,7 +30,7 @@ class Leftovers:
     """What an unfinished run left.
 
     Attributes:
-        tables: the rows of its committed shards, one after the other.
+        tables: the rows of its committed shards, one after the other, and after them those of runs before it.
         suspects: the paths of shards that its process died in.
         is_like: there are parts, and images were scored as they would be now.
     """
@@ -75,7 +75,7 @@ class Workspace:
         suspects = self._suspects(int(earlier.get("shard_size", 1)))
         if not fingerprint.scores_like(earlier):
             return Leftovers(suspects=suspects)
-        files = [*self._files("left-*.parquet"), *self._files("part-*.parquet")]
+        files = [*self._files("part-*.parquet"), *reversed(self._files("left-*.parquet"))]
         return Leftovers(map(_read, files), suspects, is_like=True)
 
     def restart(self, fingerprint: Fingerprint, plan: Plan, suspects: pa.Array) -> None:

@@ -1,5 +1,7 @@
 """Updates on whole columns, without a model: a row is made up from what the file is, so that it can be told apart."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,9 +13,13 @@ from batch_emotion.errors import OutputMismatch, PruneRefused
 from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.plan import PLAN_SCHEMA, Plan
 from batch_emotion.records import CHECKSUM
+from batch_emotion.results.fingerprint import Fingerprint
+from batch_emotion.results.image_rows import ImageRows
+from batch_emotion.results.keys import KEYS
 from batch_emotion.results.merging import merged
 from batch_emotion.results.schema import name_emotions, part_schema, result_schema
 from batch_emotion.results.update import compare
+from batch_emotion.results.workspace import Workspace
 from batch_emotion.sources.plan_table import part_of
 
 CLASSES = ("a", "b")
@@ -194,3 +200,33 @@ def test_images_that_killed_the_process_come_last_and_are_suspects() -> None:
     comparison = compare(plan, schema, [rows], (), pa.array(["dying"]), UpdateOptions(retry_failures=True), True)
     assert comparison.todo.tolist() == [2, 0, 1]
     assert comparison.suspects.to_pylist() == ["killer", "dying"]
+
+
+def _keys(*rows: tuple[int, int | None]) -> pa.Table:
+    """What is known of rows of one photo, each by its time and its face; None where none was found."""
+    count = len(rows)
+    columns = {name: pa.nulls(count, KEYS.field(name).type) for name in KEYS.names}
+    columns |= {"row": pa.array(range(count)), "path": pa.array(["photo.jpg"] * count)}
+    columns |= {"size": pa.array([time for time, _ in rows]), "mtime_ns": pa.array([time for time, _ in rows])}
+    return pa.table(columns | {"face_index": pa.array([face for _, face in rows], pa.int32())}).cast(KEYS)
+
+
+@pytest.mark.parametrize(
+    "older", [[], [(1, None)], [(1, 0)], [(1, 0), (1, 1), (1, 2), (1, 3)], [(2, 0), (2, 1), (2, 2)]]
+)
+def test_faces_of_two_versions_of_a_photo_are_never_mixed(older: list[tuple[int, int | None]]) -> None:
+    rows = ImageRows(_keys((2, 0), (2, 1), (2, 2), *older))
+    assert rows.rows.tolist() == [0, 1, 2]
+    assert rows.find(_keys((2, None)), checksum=False).tolist() == [0]
+    assert rows.find(_keys((1, None)), checksum=False).tolist() == [-1]
+
+
+def test_the_newest_parts_of_unfinished_runs_come_first(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "r.csv")
+    for version in range(3):
+        plan = _plan([(f"{version}.jpg", version), ("photo.jpg", version)])
+        fingerprint = Fingerprint(plan.digest, len(plan), "m", "m", "onnx", "d")
+        workspace.restart(fingerprint, plan, NOBODY)
+        workspace.commit(0, _scored(plan))
+    found = [table["path"][0].as_py() for table in workspace.leftovers(fingerprint).tables]
+    assert found == ["2.jpg", "1.jpg", "0.jpg"]
