@@ -20,6 +20,9 @@ from batch_emotion.errors import UsageError, one_line
 from batch_emotion.storage.places import Place
 from batch_emotion.storage.remote import RemotePath
 
+_LONGEST = 100
+"""Characters of a name that its temporaries have too; some systems take no name of more than 255 bytes."""
+
 
 def fsync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut, where the system can."""
@@ -46,7 +49,7 @@ def committing(final: Place) -> Iterator[Path]:
             yield temporary
             final.upload(temporary)
         return
-    descriptor, name = tempfile.mkstemp(prefix=f".{final.name[:100]}.", suffix=".tmp", dir=final.parent)
+    descriptor, name = tempfile.mkstemp(prefix=_prefix(final.name), suffix=".tmp", dir=final.parent)
     os.close(descriptor)
     temporary = Path(name)
     try:
@@ -79,7 +82,7 @@ def committing_folder(final: Path) -> Iterator[Path]:
 
     What was there before stays until the new folder is whole; ``restore_output`` mends a swap that was cut short.
     """
-    temporary = Path(tempfile.mkdtemp(prefix=f".{final.name[:100]}.", suffix=".tmp", dir=final.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=_prefix(final.name), suffix=".tmp", dir=final.parent))
     try:
         yield temporary
         for child in temporary.rglob("*"):
@@ -104,8 +107,12 @@ def restore_output(final: Path) -> None:
 
     Only for the holder of the output's lock: another writer's temporaries are in use.
     """
-    unfinished = re.compile(rf"\.{re.escape(final.name[:100])}(\.run\.json)?\.[a-z0-9_]{{8}}\.tmp")
-    for name in filter(unfinished.fullmatch, os.listdir(final.parent)):
+    names = os.listdir(final.parent)
+    prefixes = [_prefix(final.name), _prefix(f"{final.name}.run.json")]
+    if all(name.startswith(final.name) for name in names if name.startswith(final.name[:_LONGEST])):
+        prefixes.append(f".{final.name[:_LONGEST]}.")  # older versions had no hash; it cannot be another output's
+    unfinished = re.compile(rf"({'|'.join(map(re.escape, prefixes))})[a-z0-9_]{{8}}\.tmp")
+    for name in filter(unfinished.fullmatch, names):
         left = final.parent / name
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
@@ -117,6 +124,13 @@ def restore_output(final: Path) -> None:
             shutil.rmtree(previous)
         else:
             previous.rename(final)
+
+
+def _prefix(name: str) -> str:
+    """How the names of a file's temporaries begin; of a long name a hash tells it from others that begin alike."""
+    if len(name) <= _LONGEST:
+        return f".{name}."
+    return f".{name[: _LONGEST - 17]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}."
 
 
 def _previous(final: Path) -> Path:

@@ -73,6 +73,25 @@ def test_what_killed_writers_left_is_taken_away_and_nothing_else(tmp_path: Path)
     assert not temporary.exists()
 
 
+def test_temporaries_of_outputs_with_long_names_that_begin_alike_are_told_apart(tmp_path: Path) -> None:
+    one, other = (tmp_path / f"{'n' * 110}-{task}.parquet" for task in (0, 1))
+    of_older_version = tmp_path / f".{'n' * 100}.abcd1234.tmp"
+    of_older_version.touch()
+    (tmp_path / f"{one.name}.lock").touch()
+    with committing(one) as temporary:
+        restore_output(other)
+        assert temporary.exists()
+    assert one.exists()
+    assert of_older_version.exists(), "it may be the other's"
+    (tmp_path / f"{one.name}.run.json").touch()
+    for name in (one.name, f"{one.name}.run.json"):
+        with committing(tmp_path / name) as left:
+            pass
+        left.touch()
+    restore_output(one)
+    assert sorted(os.listdir(tmp_path)) == sorted(one.name + end for end in ("", ".lock", ".run.json"))
+
+
 def test_the_lock_is_held_once_and_its_file_stays(tmp_path: Path) -> None:
     lock = tmp_path / "out.lock"
     with (
