@@ -18,6 +18,8 @@ from batch_emotion.errors import JobFileError, UsageError
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _DATE = re.compile(r"\{date:([^}]*)\}")
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_DIRECTIVE = re.compile(r"%[-_0^#]?[EO]?.?")
 
 
 def job_context(command: Any, kinds: Mapping[str, Any], job: Path, arguments: Sequence[str]) -> Any:
@@ -30,16 +32,36 @@ def job_context(command: Any, kinds: Mapping[str, Any], job: Path, arguments: Se
         arguments: what the command line says beside it.
 
     Raises:
-        UsageError: the file or the arguments make no sense.
+        UsageError: the file or the arguments make no sense, or both leave out what a job must say.
     """
     values = {"job": job.stem} | read_job(job, kinds)
     try:
         context = command.make_context(
             "run", list(arguments), default_map={_parameter(key): value for key, value in values.items()}
         )
-    except typer.BadParameter as error:
-        raise UsageError(f"{job}: {' '.join(error.format_message().split())}") from None
+    except typer.exceptions.TyperException as error:
+        raise _refusal(error, command, job, arguments) from None
+    if context.params["out"] is None:
+        raise JobFileError(f'{job}: out is missing; name the result, such as out = "results.parquet"')
     return context
+
+
+def _refusal(error: Any, command: Any, job: Path, arguments: Sequence[str]) -> UsageError:
+    """What is wrong with the command line, or with the file where it says nothing of that option."""
+    unknown = getattr(error, "option_name", None) if not isinstance(error, typer.BadParameter) else None
+    flags = [flag for option in command.params for flag in (*option.opts, *option.secondary_opts)]
+    if unknown and unknown not in flags:
+        near = difflib.get_close_matches(unknown, [*flags, "--check", "--help"], 1)
+        hint = f"did you mean {near[0]}?" if near else "predict --help shows those that may follow a job file"
+        return UsageError(f"no such option: {unknown}; {hint}")
+    text = " ".join(error.format_message().split())
+    option = getattr(error, "param", None)
+    if option is None:
+        return UsageError(text)
+    if option.name == "sources":
+        return JobFileError(f'{job}: sources is missing; name the images, such as sources = ["photos"]')
+    is_given = any(argument.partition("=")[0] in (*option.opts, *option.secondary_opts) for argument in arguments)
+    return UsageError(text if is_given else f"{job}: {text}")
 
 
 def comes_from_file(context: Any, key: str) -> bool:
@@ -154,7 +176,20 @@ def _filled(where: str, text: str, now: datetime) -> str:
             raise JobFileError(f"{where}: the environment variable {match[1] or '(no name)'} is not set{hint}")
         return os.environ[match[1]]
 
+    for date in _BRACES.findall(_VARIABLE.sub("", text)):
+        if not _is_date(date, now) and (date.startswith("date:") or not where.endswith(": sources")):
+            raise JobFileError(
+                f"{where}: {{{date}}} is no date; dates are written such as {{date:%Y-%m-%d}}, environment variables "
+                "as ${NAME}"
+            )
     return _DATE.sub(lambda match: now.strftime(match[1]), _VARIABLE.sub(variable, text))
+
+
+def _is_date(text: str, now: datetime) -> bool:
+    """Whether what stands in braces is a date whose directives this system knows."""
+    directives = _DIRECTIVE.findall(text)
+    shown = {each: now.strftime(each) for each in directives if each != "%%"}
+    return text.startswith("date:") and bool(shown) and not any(to in (each, each[1:]) for each, to in shown.items())
 
 
 def _description(value: Any) -> str:

@@ -27,11 +27,14 @@ def _job(tmp_path: Path, text: str) -> Path:
 
 def test_values_are_taken_with_their_variables_and_dates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PHOTOS", "/srv/photos")
-    text = 'sources = ["${PHOTOS}/{date:%Y}", "b"]\nout = "r{x}.csv"\nbatch-size = 7\nmax-drift = 1\nquiet = true'
+    text = (
+        'sources = ["${PHOTOS}/{date:%Y}", "b{x}"]\nout = "{date:%Y}/r.csv"\nbatch-size = 7\nmax-drift = 1\n'
+        "quiet = true"
+    )
     year = datetime.now().astimezone().strftime("%Y")
     assert read_job(_job(tmp_path, text), KINDS) == {
-        "sources": [f"/srv/photos/{year}", "b"],
-        "out": "r{x}.csv",
+        "sources": [f"/srv/photos/{year}", "b{x}"],
+        "out": f"{year}/r.csv",
         "batch-size": 7,
         "max-drift": 1,
         "quiet": True,
@@ -56,6 +59,20 @@ def test_values_are_taken_with_their_variables_and_dates(tmp_path: Path, monkeyp
         ("runtime = 'onx'", "runtime: must be one of auto, onnx, not the string 'onx'; did you mean onnx"),
         ("out = '${NOT_SET_X}/r.csv'", "out: the environment variable NOT_SET_X is not set"),
         ("out = ", "not TOML"),
+        *(
+            (f"out = '{wrong}/r.csv'", f"out: {wrong} is no date; dates are written such as {{date:%Y-%m-%d}}")
+            for wrong in (
+                "{Date:%Y}",
+                "{datum}",
+                "{date:%Q}",
+                "{date:}",
+                "{date}",
+                "{date:%}",
+                "{date:Y}",
+                "{date:%Y%Q}",
+            )
+        ),
+        ("sources = ['{date:%Q}/a']", "sources: {date:%Q} is no date"),
     ],
 )
 def test_what_is_wrong_is_named_with_the_nearest_right_one(tmp_path: Path, text: str, words: str) -> None:
@@ -124,7 +141,9 @@ def test_predict_takes_the_environment_too(
         ('sources = ["."]\nout = "r.csv"\nbaseline = "no.json"', "--baseline: there is no no.json"),
         ('sources = ["."]\nout = "r.csv"\ntime-limit = "soon"', "--time-limit must be a time such as 2h"),
         ('sources = ["."]\nout = "r.csv"\ntime-limit = "1.2.3h"', "--time-limit must be a time such as 2h"),
-        ('out = "r.csv"', "Missing argument"),
+        ('out = "r.csv"', "job.toml: sources is missing; name the images"),
+        ('sources = ["."]', "job.toml: out is missing; name the result"),
+        ('sources = ["."]\nout = "r.csv"\nbatch-size = 0', "--batch-size must be"),
     ],
 )
 def test_missing_files_are_usage_errors_that_name_the_key(
@@ -236,3 +255,29 @@ def test_only_what_the_file_says_is_blamed_on_it(here: Path, faces: Path, capsys
     assert capsys.readouterr().err == "batch-emotion: error: no such file or directory: gone\n"
     assert main(["run", str(job), "--model", "gone"]) == 2
     assert capsys.readouterr().err.startswith("batch-emotion: error: no model 'gone'")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--chekc"], "no such option: --chekc; did you mean --check?"),
+        (["--overwite"], "no such option: --overwite; did you mean --overwrite?"),
+        (["--overwite=1"], "no such option: --overwite; did you mean --overwrite?"),
+        (["--zzz"], "no such option: --zzz; predict --help shows those that may follow a job file"),
+        (["--batch-size", "x"], "Invalid value for '--batch-size': "),
+        (["--batch-size"], "Option '--batch-size' requires an argument."),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line_that_does_not_blame_the_file(
+    here: Path, faces: Path, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(_job(here, f'sources = ["{faces}"]\nout = "r.csv"')), *words]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"batch-emotion: error: {told}")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("pattern", ["%Y-%m-%d", "%F", "%-d", "%s", "week %V", "100%%-%j", "%Ex", "%p"])
+def test_every_date_that_the_system_can_write_is_taken(tmp_path: Path, pattern: str) -> None:
+    out = read_job(_job(tmp_path, f'out = "r-{{date:{pattern}}}.csv"'), KINDS)["out"]
+    assert "{" not in out
