@@ -58,8 +58,10 @@ def begin_log(
     stderr = _Stderr(logging.WARNING if quiet or form == "text" else logging.INFO)
     stderr.setFormatter(_JsonLines() if form == "json" else _Errors())
     LOG.addHandler(stderr)
-    if file is not None and file.absolute().parent != to_be_made and not file.absolute().parent.is_dir():
-        raise UsageError(f"--log-file: the folder of {file} does not exist; make it first")
+    if file is not None and file.absolute().parent != to_be_made:
+        from batch_emotion.storage.commits import check_folder  # most commands have no file
+
+        check_folder(file.absolute().parent, "--log-file: ")
     if file is not None and not dry:
         try:
             lines = _RotatingFile(file, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8")

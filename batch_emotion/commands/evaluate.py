@@ -36,7 +36,7 @@ from batch_emotion.results.writer import write_result
 from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.runs.output import OnProgress, Progress
 from batch_emotion.runs.predict_result import PredictResult
-from batch_emotion.storage.commits import committing_folder, restore_output
+from batch_emotion.storage.commits import check_folder, committing_folder, restore_output
 from batch_emotion.storage.locks import output_lock
 from batch_emotion.storage.places import Place
 from batch_emotion.visualization.charts import confusion_chart, reliability_chart
@@ -124,8 +124,7 @@ def evaluate(
 def _evaluate(options: EvaluateOptions, log: Callable[[str], None], on_progress: OnProgress) -> EvaluateResult:
     check_ranges(options)
     out = options.out
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
+    check_folder(out.absolute().parent)
     with output_lock(out.with_name(out.name + ".lock")):
         restore_output(out)
         _check_target(out, options.overwrite)

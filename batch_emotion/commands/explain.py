@@ -22,7 +22,7 @@ from batch_emotion.records import Status
 from batch_emotion.runs.asked import asked
 from batch_emotion.sources.given import given, paths_of
 from batch_emotion.sources.planning import make_plan
-from batch_emotion.storage.commits import committing
+from batch_emotion.storage.commits import check_folder, committing
 from batch_emotion.storage.escaping import unescape_name
 from batch_emotion.visualization.heat_map import as_rgb, explanation_chart, heat_over
 
@@ -129,8 +129,7 @@ def _names(paths: Sequence[str], out: Path) -> list[Path]:
     if out.suffix.lower() == ".png":
         if len(paths) > 1:
             raise UsageError(f"{out} is one picture, but there are {len(paths)} images; give a folder")
-        if not out.absolute().parent.is_dir():
-            raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
+        check_folder(out.absolute().parent)
         return [out]
     if out.suffix or (out.exists() and not out.is_dir()):
         raise UsageError(f"`out` must be a folder (no extension), or end in .png for one image, and {out} is neither")

@@ -26,7 +26,7 @@ from batch_emotion.options.images import Limits
 from batch_emotion.records import Status
 from batch_emotion.sources.plan_table import part_of
 from batch_emotion.sources.planning import make_plan
-from batch_emotion.storage.commits import committing, committing_folder
+from batch_emotion.storage.commits import check_folder, committing, committing_folder
 
 EXTENSIONS: dict[ExportFormat, tuple[str, ...]] = {
     "h5": (".h5", ".hdf5"),
@@ -123,8 +123,7 @@ def _check(options: ExportOptions) -> None:
         raise UsageError("`format` tflite-int8 needs `calibration`, a folder of faces such as those of the training")
     if options.calibration is not None and form not in ("int8", "tflite-int8"):
         raise UsageError(f"`calibration` goes with `format` int8 or tflite-int8, not {form}; leave it out")
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
+    check_folder(out.absolute().parent)
     if out.exists() and not options.overwrite:
         raise OutputMismatch(f"{out} is there already; choose another `out` or give `overwrite`")
     if out.is_dir() != (form == "savedmodel") and out.exists():

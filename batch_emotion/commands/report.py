@@ -26,7 +26,7 @@ from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.sources.archives.finding import Finder
-from batch_emotion.storage.commits import commit_text, committing_folder, restore_output
+from batch_emotion.storage.commits import check_folder, commit_text, committing_folder, restore_output
 from batch_emotion.storage.places import Place
 from batch_emotion.visualization.html import GENERATOR, Picture
 from batch_emotion.visualization.palette import DARK, LIGHT, class_colours
@@ -132,19 +132,19 @@ def check_page_target(out: Path) -> None:
     """
     if out.suffix.lower() not in _PAGE_SUFFIXES:
         raise UsageError(f"a report is a page: its name must end in .html, and {out} does not")
-    _check_folder(out)
+    check_folder(out.absolute().parent)
     if out.exists() and f'name="generator" content="{GENERATOR}"' not in _beginning(out):
         raise OutputMismatch(f"{out} exists and is not a report; choose another name")
 
 
 def _check_json_target(path: Path) -> None:
-    _check_folder(path)
+    check_folder(path.absolute().parent)
     if path.exists() and '"tool": "batch-emotion ' not in _beginning(path):
         raise OutputMismatch(f"{path} exists and does not hold a report's numbers; choose another name")
 
 
 def _check_figures_target(folder: Path) -> None:
-    _check_folder(folder)
+    check_folder(folder.absolute().parent)
     restore_output(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputMismatch(f"{folder} is a file; `figures` is a folder")
@@ -152,11 +152,6 @@ def _check_figures_target(folder: Path) -> None:
     foreign = sorted(child.name for child in folder.iterdir() if child.name not in names) if folder.exists() else []
     if foreign:
         raise OutputMismatch(f"the folder {folder} holds other things ({foreign[0]}, …); choose a new one")
-
-
-def _check_folder(path: Path) -> None:
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"the folder {path.absolute().parent} does not exist; make it first")
 
 
 def _beginning(path: Path) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
-from batch_emotion.errors import OutputMismatch, SourceError, UsageError
+from batch_emotion.errors import OutputMismatch, SourceError
 from batch_emotion.images.decode import resize
 from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.results import find_labels
@@ -27,7 +27,7 @@ from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.sources.archives.finding import Finder, absolute_path
-from batch_emotion.storage.commits import committing_folder, restore_output
+from batch_emotion.storage.commits import check_folder, committing_folder, restore_output
 from batch_emotion.storage.places import Place
 from batch_emotion.visualization.boxes import png_bytes
 from batch_emotion.visualization.html import GENERATOR, thumbnail_uri
@@ -146,8 +146,7 @@ def _shown(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _check_target(out: Path, overwrite: bool) -> None:
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"the folder {out.absolute().parent} does not exist; make it first")
+    check_folder(out.absolute().parent)
     restore_output(out)
     if not out.exists():
         return

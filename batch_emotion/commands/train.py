@@ -23,6 +23,7 @@ from batch_emotion.options.train import RecipeName, TrainOptions
 from batch_emotion.packages import require_packages
 from batch_emotion.records import pixel_digests
 from batch_emotion.runs.asked import asked, called_back
+from batch_emotion.storage.commits import check_folder
 from batch_emotion.storage.locks import output_lock
 from batch_emotion.training.assessment import answers, assess, calibrate, held_out, in_training
 from batch_emotion.training.checkpoints import Epoch
@@ -116,8 +117,7 @@ def _checked_and_trained(options: TrainOptions, log: Log) -> TrainResult:
     require_packages("train", "tensorflow", "keras", "tf2onnx", "scipy", "sklearn")
     about = read_about(options.about) if options.about is not None else About()
     _check_together(options)
-    if not options.out.absolute().parent.is_dir():
-        raise UsageError(f"the folder {options.out.absolute().parent} does not exist; make it first")
+    check_folder(options.out.absolute().parent)
     with output_lock(options.out.with_name(options.out.name + ".lock")):
         if options.out.exists() and not options.overwrite:
             raise OutputMismatch(f"{options.out} is there already; choose another `out` or give `overwrite`")

@@ -18,7 +18,7 @@ from batch_emotion.results.summary import Summary
 from batch_emotion.results.writer import output_kind
 from batch_emotion.runs.annotate import is_annotated
 from batch_emotion.sources.planning import is_manifest
-from batch_emotion.storage.commits import check_parent, store_advice
+from batch_emotion.storage.commits import check_folder, check_parent, store_advice
 from batch_emotion.storage.places import Place
 from batch_emotion.storage.remote import RemotePath
 
@@ -118,8 +118,8 @@ def _check_engine(engine: EngineOptions, has_out: bool) -> None:
 
 def _check_annotate(options: AnnotateOptions, to_be_made: Path | None) -> None:
     folder = options.folder
-    if folder.absolute().parent != to_be_made and not folder.absolute().parent.is_dir():
-        raise UsageError(f"`annotate.folder`: the folder {folder.absolute().parent} does not exist; make it first")
+    if folder.absolute().parent != to_be_made:
+        check_folder(folder.absolute().parent, "`annotate.folder`: ")
     if folder.exists() and not folder.is_dir():
         raise OutputMismatch(f"`annotate.folder`: {folder} is a file; name a folder")
     foreign = [child.name for child in folder.iterdir() if not is_annotated(child.name)] if folder.is_dir() else []
@@ -140,8 +140,7 @@ def check_monitoring(options: MonitoringOptions) -> None:
     if options.metrics_file is not None:
         if options.metrics_file.suffix != ".prom":
             raise UsageError(f"`metrics_file` must end in .prom, or it is not collected: {options.metrics_file}")
-        if not options.metrics_file.absolute().parent.is_dir():
-            raise UsageError(f"`metrics_file`: the folder of {options.metrics_file} does not exist; make it first")
+        check_folder(options.metrics_file.absolute().parent, "`metrics_file`: ")
 
 
 def _exists(baseline: Place) -> bool:

@@ -144,8 +144,7 @@ def check_parent(out: Place) -> None:
         UsageError: there is no such folder or bucket, or the store refuses, is silent, or shows what is not whole.
     """
     if isinstance(out, Path):
-        if not out.absolute().parent.is_dir():
-            raise UsageError(f"`out`: the folder {out.absolute().parent} does not exist; make it first")
+        check_folder(out.absolute().parent, "`out`: ")
         return
     if not out.shows_whole:
         raise UsageError(
@@ -158,6 +157,27 @@ def check_parent(out: Place) -> None:
         out.exists()
     except OSError as error:
         raise UsageError(f"`out`: {store_advice(error, out.parent)}") from None
+
+
+def check_folder(folder: Path, what: str = "") -> None:
+    """Refuse to write into a folder that is not there.
+
+    Args:
+        folder: an absolute path.
+        what: what the message begins with.
+
+    Raises:
+        UsageError: naming the folder, and the first one above it that is not there either: a disk may not be mounted.
+    """
+    if folder.is_dir():
+        return
+    lacking = folder
+    while not lacking.parent.is_dir():
+        lacking = lacking.parent
+    if lacking.exists():
+        raise UsageError(f"{what}{lacking} is a file, not a folder")
+    above = f", nor does {lacking}; make or mount that first" if lacking != folder else "; make it first"
+    raise UsageError(f"{what}the folder {folder} does not exist{above}")
 
 
 def rename_file(file: Place, name: str) -> None:

@@ -136,6 +136,7 @@ def test_predict_takes_the_environment_too(
         ('sources = ["m.csv"]\nout = "r.csv"\nroot = "no"', "--root: there is no folder no"),
         ('sources = ["."]\nout = "r.csv"\nmodel = "sed-cnn"', "job.toml: model: no model 'sed-cnn'"),
         ('sources = ["."]\nout = "no/r.csv"', "--out: the folder"),
+        ('sources = ["."]\nout = "a.jpg/x/r.csv"', "a.jpg is a file, not a folder"),
         ('sources = ["."]\nout = "r.csv"\nlog-file = "no/log"', "--log-file: the folder"),
         ('sources = ["."]\nout = "r.csv"\nmetrics-file = "no/x.prom"', "--metrics-file: the folder"),
         ('sources = ["."]\nout = "r.csv"\nbaseline = "no.json"', "--baseline: there is no no.json"),
@@ -197,9 +198,16 @@ def test_the_folders_of_a_dated_output_are_made(here: Path, faces: Path, start: 
 def test_a_folder_that_is_not_dated_is_not(
     here: Path, faces: Path, out: str, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["run", str(_dated(here, faces, out)), *words]) == 2
-    assert "does not exist; make it first" in capsys.readouterr().err
-    assert not (here / "results").exists()
+    job = _dated(here, faces, out)
+    assert main(["run", str(job), *words]) == 2
+    said = capsys.readouterr().err
+    folder, results = (
+        (here / datetime.now().astimezone().strftime(out.replace("{date:", "").replace("}", ""))).parent,
+        here / "results",
+    )
+    above = "; make it first" if folder == results else f", nor does {results}; make or mount that first"
+    assert said == f"batch-emotion: error: --out: the folder {folder} does not exist{above}\n"
+    assert not results.exists()
 
 
 def test_an_output_of_the_command_line_has_no_dated_folder(here: Path, faces: Path) -> None:
