@@ -56,7 +56,10 @@ def make_plan(sources: Sequence[str], options: SourceOptions | None = None, fold
     if manifests:
         if len(sources) > 1:
             raise SourceError(f"a manifest must be the only source, but {len(sources)} were given with {manifests[0]}")
-        return plan_manifest(place(manifests[0]), options, folder)
+        plan = plan_manifest(place(manifests[0]), options, folder)
+        if not len(plan):
+            _LOG.warning(f"the manifest {escape_name(manifests[0])} lists no images")
+        return plan
     _warn_of_overlaps(sources)
     walks = _Walks()
     files = (entry for source in sources for entry in _entries(source, options, walks))

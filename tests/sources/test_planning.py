@@ -192,8 +192,12 @@ def test_a_senseless_manifest_is_refused_with_its_reason(tmp_path: Path, content
         make_plan([str(_touch(tmp_path / "m.csv", content.encode()))])
 
 
-def test_an_empty_manifest_has_no_rows(tmp_path: Path) -> None:
-    assert len(make_plan([str(_touch(tmp_path / "m.csv", b"path,id\n"))])) == 0
+def test_a_manifest_without_rows_is_a_plan_without_rows_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    manifest = _touch(tmp_path / "m.csv", b"path,id\n")
+    assert len(make_plan([str(manifest)])) == 0
+    assert caplog.messages == [f"the manifest {manifest} lists no images"]
 
 
 def test_a_manifest_stands_alone(tmp_path: Path) -> None:
