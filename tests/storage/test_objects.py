@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections import Counter
@@ -11,11 +12,13 @@ import pytest
 
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.records import Status
+from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage import google, objects, prefetch
 from batch_emotion.storage.escaping import escape_name
 from batch_emotion.storage.filesystems import open_filesystem
 from batch_emotion.storage.prefetch import ReadAhead
 from batch_emotion.storage.reading import FileBytes, read_file
+from tests.support.archives import tar_of
 from tests.support.store import FORBIDDEN, SLOW_DOWN, Bucket, Request, writable
 
 MIB = 2**20
@@ -88,6 +91,26 @@ def test_a_store_that_fails_for_the_moment_is_asked_again(bucket: Bucket, monkey
     bucket.server.answer = lambda request: next(failures, None)
     assert _read(uri).data == b"image"
     assert next(failures, "none left") == "none left"
+
+
+@pytest.mark.parametrize("bucket", ["s3"], indirect=True)  # the others' clients ask again after seconds
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_an_archive_that_fails_for_the_moment_is_listed_to_its_end_or_not_at_all(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    _without_patience(monkeypatch)
+    members = {f"{number}.jpg": random.Random(number).randbytes(MIB) for number in range(10)}
+    uri = bucket.put("a.tar" if mode == "w" else "a.tar.gz", tar_of(members, mode=mode))
+    failures = iter([None, None, SLOW_DOWN])
+    bucket.server.answer = lambda request: next(failures, None)
+    plan = make_plan([uri])
+    assert plan.images["path"].to_pylist() == [f"{uri}!/{name}" for name in members]
+    bucket.server.answer = lambda request: SLOW_DOWN if request.does == "read" else None
+    (trouble,) = make_plan([uri]).images["location"].to_pylist()
+    assert read_file(trouble, MIB).status is Status.UNREADABLE
+    bucket.server.answer = lambda request: None
+    for location, content in zip(plan.images["location"].to_pylist(), members.values(), strict=True):
+        assert read_file(location, MIB).data == content
 
 
 @writable  # Azure's client asks again after seconds, whatever it is told
