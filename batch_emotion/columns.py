@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import pyarrow as pa
 
 from batch_emotion.errors import SourceError
+
+
+def check_once(names: Sequence[str], shown: str) -> None:
+    """Refuse a table of which a column is there twice.
+
+    Args:
+        names: of its columns.
+        shown: what the table is called in errors.
+
+    Raises:
+        SourceError: naming the columns.
+    """
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SourceError(f"{shown} has a column more than once: {', '.join(name or '(no name)' for name in twice)}")
 
 
 def plain_columns(table: pa.Table) -> pa.Table:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from batch_emotion.columns import plain_columns
+from batch_emotion.columns import check_once, plain_columns
 from batch_emotion.errors import SourceError, one_line
 from batch_emotion.sources.delimited import SEPARATORS, read_delimited
 from batch_emotion.sources.folder import is_image
@@ -48,6 +48,7 @@ def read_manifest(
             table = _read_parquet(manifest)
         else:
             arrow = open_table(escape_name(str(manifest)))
+            check_once(arrow.schema.names, "the manifest")
             table = plain_columns(arrow.read(arrow.schema.names))
     except (ValueError, OSError, pa.ArrowException) as error:
         raise SourceError(f"the manifest {escape_name(str(manifest))} cannot be read: {one_line(error)}") from None
@@ -69,9 +70,7 @@ def path_and_others(
         SourceError: a column is there twice, or the path column is not there or holds no paths.
     """
     names = table.column_names
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SourceError(f"the {kind} has a column more than once: {', '.join(name or '(no name)' for name in twice)}")
+    check_once(names, f"the {kind}")
     if path_column not in names:
         near = _columns_of_images(table) or difflib.get_close_matches(path_column, names, 1, 0.3)
         hint = f"; did you mean `path_column` {near[0]}?" if near else ""

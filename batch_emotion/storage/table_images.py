@@ -102,6 +102,13 @@ _COLUMNS: OrderedDict[tuple[str, str, int], _Column] = OrderedDict()
 _OPENING = Lock()
 
 
+def forget_table(location: str) -> None:
+    """Open a table again the next time, as it may have been replaced."""
+    with _OPENING:
+        for key in [key for key in _COLUMNS if key[0] == location]:
+            del _COLUMNS[key]
+
+
 def _open_column(member: Member) -> _Column | None:
     """The images of the table; None where it is not the one that was listed."""
     key = member.archive, member.column, member.check

@@ -192,6 +192,18 @@ def test_a_senseless_manifest_is_refused_with_its_reason(tmp_path: Path, content
         make_plan([str(_touch(tmp_path / "m.csv", content.encode()))])
 
 
+@pytest.mark.parametrize("name", ["m.parquet", "m.arrow"])
+def test_a_column_that_is_there_twice_is_named(tmp_path: Path, name: str) -> None:
+    table = pa.table([["a.jpg"], ["1"], ["2"]], ["path", "id", "id"])
+    if name == "m.parquet":
+        pq.write_table(table, tmp_path / name)
+    else:
+        with pa.ipc.new_file(str(tmp_path / name), table.schema) as file:
+            file.write_table(table)
+    with pytest.raises(SourceError, match="the manifest has a column more than once: id"):
+        make_plan([str(tmp_path / name)])
+
+
 def test_a_manifest_without_rows_is_a_plan_without_rows_and_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

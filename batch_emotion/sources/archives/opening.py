@@ -59,7 +59,9 @@ def _list(location: str, reading: Reading) -> Listing:
     file = open_ranges(location, anew=True)
     if name.endswith(TABLE_SUFFIXES):
         from batch_emotion.sources.archives.table import TableListing
+        from batch_emotion.storage.table_images import forget_table
 
+        forget_table(location)
         return TableListing(location, file, reading.image_column, reading.path_column)
     if name.endswith(".zip"):
         from batch_emotion.sources.archives.zip import list_zip  # Python's own zipfile takes a while to load

@@ -8,7 +8,7 @@ from itertools import accumulate
 
 import pyarrow as pa
 
-from batch_emotion.columns import plain_columns
+from batch_emotion.columns import check_once, plain_columns
 from batch_emotion.errors import one_line
 from batch_emotion.records import Status
 from batch_emotion.sources.archives.image_columns import find_image_column, has_paths, leaf, name_classes
@@ -83,6 +83,7 @@ class TableListing:
         if column is None or (image_column is None and path_column in table.schema.names):
             self.left_out = 1
             return
+        check_once(table.schema.names, f"the table {location}")
         self._column = leaf(table.schema, column)
         self._starts = [0, *accumulate(table.group_rows())]
         self._rows = self._starts.pop()

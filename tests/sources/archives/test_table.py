@@ -1,6 +1,7 @@
 """Parquet and Arrow files with a column of images."""
 
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -161,6 +162,13 @@ def test_columns_that_do_not_fit_together_are_named(tmp_path: Path) -> None:
         make_plan([str(tmp_path)])
 
 
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
+def test_a_column_that_is_there_twice_is_named(tmp_path: Path, name: str) -> None:
+    path = _write(tmp_path / name, pa.table([[b"x"], ["1"], ["2"]], ["image", "id", "id"]))
+    with pytest.raises(SourceError, match=f"the table {path} has a column more than once: id"):
+        make_plan([str(path)])
+
+
 def test_a_damaged_table_in_a_folder_is_a_row(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
     plan = make_plan([str(tmp_path)])
@@ -168,3 +176,11 @@ def test_a_damaged_table_in_a_folder_is_a_row(tmp_path: Path) -> None:
     file = read_file(plan.images["location"][0].as_py(), _LIMIT)
     assert str(file.status) == "corrupt"
     assert (file.error or "").startswith("the table cannot be read: ")
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
+def test_a_table_that_was_replaced_at_once_is_read_anew_when_it_is_listed(tmp_path: Path, name: str) -> None:
+    for content in (b"one", b"two"):
+        path = _write(tmp_path / name, pa.table({"image": [content]}))
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+        assert _contents(path) == [content]
