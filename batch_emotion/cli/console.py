@@ -81,7 +81,7 @@ def show_summary(options: PredictOptions, result: PredictResult) -> None:
 
     summary = result.summary
     if result.outcome == "nothing to do":
-        typer.echo(f"Nothing to do: {options.out} is there, made from the same images in the same way.", err=True)
+        typer.echo(nothing_to_do(options.out), err=True)
         return
     counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
     faces = "" if summary.faces is None else f"; {summary.faces} faces"
@@ -112,6 +112,11 @@ def show_summary(options: PredictOptions, result: PredictResult) -> None:
         lines.append(f"Drift from {options.monitoring.baseline}: {summary.drift.largest:.3f}")
     lines.append(f"Written to {options.out}")
     typer.echo("\n".join(lines), err=True)
+
+
+def nothing_to_do(out: Place | None) -> str:
+    """What is said of an output that a run would not change."""
+    return f"Nothing to do: {out} is there, made from the same images in the same way."
 
 
 def plan_line(plan: Plan, shard_size: int) -> str:

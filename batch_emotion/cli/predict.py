@@ -109,21 +109,27 @@ def _show_few(options: PredictOptions, result: PredictResult) -> None:
 
 
 def _show_what_would_be_done(options: PredictOptions) -> None:
-    """Print the plan, and what an update would make of it.
+    """Print the plan, and what a run would make of it beside what is there.
 
     Raises:
         UsageError: the run would be refused.
     """
-    from batch_emotion.cli.console import plan_line, preview_lines
+    from batch_emotion.cli.console import nothing_to_do, plan_line, preview_lines
     from batch_emotion.records import Profile
+    from batch_emotion.results.workspace import Workspace
     from batch_emotion.runs.job import list_images, make_job
     from batch_emotion.runs.preview import preview_update
+    from batch_emotion.runs.resume import made_before
 
-    if options.update is None or options.out is None or options.overwrite:
+    if options.out is None:
         typer.echo(plan_line(list_images(options).plan, options.shard_size))
         return
     job = make_job(options, Profile())
     typer.echo(plan_line(job.plan, options.shard_size))
+    if options.update is None or options.overwrite:
+        if made_before(options.out, options.overwrite, job, Workspace(options.out)):
+            typer.echo(nothing_to_do(options.out))
+        return
     preview = preview_update(options.out, options.update, job)
     typer.echo("\n".join(preview_lines(options.out, preview)))
     if preview.refusal:

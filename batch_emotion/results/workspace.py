@@ -55,17 +55,25 @@ class Workspace:
         Raises:
             OutputMismatch: the parts are of another run and ``overwrite`` is not given.
         """
-        if self.is_there:
-            differing = fingerprint.differences(self._read_fingerprint())
-            if not differing:
-                return
-            if not overwrite:
-                raise OutputMismatch(
-                    f"{self.folder} holds the parts of an unfinished run that differs in {'; '.join(differing)}; "
-                    "give the same options to carry it on, or `overwrite` to start over"
-                )
+        if not overwrite:
+            self.check(fingerprint)
+        if self.is_there and not fingerprint.differences(self._read_fingerprint()):
+            return
         self.remove()
         self._start(fingerprint, plan)
+
+    def check(self, fingerprint: Fingerprint) -> None:
+        """Refuse to go on where the parts are of another run.
+
+        Raises:
+            OutputMismatch: they are.
+        """
+        differing = fingerprint.differences(self._read_fingerprint()) if self.is_there else []
+        if differing:
+            raise OutputMismatch(
+                f"{self.folder} holds the parts of an unfinished run that differs in {'; '.join(differing)}; "
+                "give the same options to carry it on, or `overwrite` to start over"
+            )
 
     def leftovers(self, fingerprint: Fingerprint) -> Leftovers:
         """What an earlier run left that can be reused, whatever its plan; changes nothing."""

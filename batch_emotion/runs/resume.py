@@ -54,11 +54,25 @@ def make_anew(out: Place, overwrite: bool, job: Job, workspace: Workspace) -> Wo
     Raises:
         OutputMismatch: another run's output or parts are in the way, and ``overwrite`` is not given.
     """
+    finished = made_before(out, overwrite, job, workspace)
+    if finished is not None:
+        return finished
+    workspace.open(job.fingerprint, job.plan, overwrite)
+    return Work(job.plan, job.schema, lambda parts: parts(0))
+
+
+def made_before(out: Place, overwrite: bool, job: Job, workspace: Workspace) -> Finished | None:
+    """The output where it is there as the job would make it, None where it is to be made; changes nothing.
+
+    Raises:
+        OutputMismatch: another run's output or parts are in the way, and ``overwrite`` is not given.
+    """
     if not workspace.is_there and out.exists() and not overwrite:
         return _finished(out, job.fingerprint)
     check_target(out)
-    workspace.open(job.fingerprint, job.plan, overwrite)
-    return Work(job.plan, job.schema, lambda parts: parts(0))
+    if not overwrite:
+        workspace.check(job.fingerprint)
+    return None
 
 
 def _finished(out: Place, fingerprint: Fingerprint) -> Finished:

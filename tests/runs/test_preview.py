@@ -102,3 +102,35 @@ def test_the_command_prints_it_and_ends_as_the_run_would(
     Path(str(options.out)).unlink()
     assert main(words) == 0
     assert "r.parquet is not there yet; it would be made:\n" in capsys.readouterr().out
+
+
+def test_without_an_update_it_says_that_nothing_is_to_do_or_why_the_run_would_be_refused(
+    options: PredictOptions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = replace(options, update=None)
+    words = ["predict", *options.sources, "--model", "seed-cnn", "--shard-size", "2"]
+    out, other = str(options.out), str(tmp_path / "other.csv")
+
+    def told(*more: str) -> tuple[int, str]:
+        before = _files(tmp_path)
+        code = main([*words, *more, "--dry-run"])
+        assert _files(tmp_path) == before
+        printed = capsys.readouterr()
+        assert printed.out.startswith("9 images")
+        return code, "".join(printed.out.splitlines(keepends=True)[1:]) + printed.err
+
+    code, refusal = told("--out", out)
+    assert (code, "files were renamed or changed" in refusal) == (2, True)
+    assert told("--out", out, "--overwrite") == (0, "")
+    predict(replace(made, overwrite=True))
+    assert told("--out", out) == (0, f"Nothing to do: {out} is there, made from the same images in the same way.\n")
+    assert told("--out", other) == (0, "")
+    Path(other).write_text("precious")
+    code, refusal = told("--out", other)
+    assert (code, "no other.csv.run.json says that a run made it" in refusal) == (2, True)
+    unfinished = tmp_path / "cut.csv"
+    with pytest.raises(TimeLimitReached):
+        predict(replace(made, out=unfinished, time_limit=0.0))
+    assert told("--out", str(unfinished)) == (0, "")
+    code, refusal = told("--out", str(unfinished), "--min-confidence", "0.5")
+    assert (code, "unfinished run that differs in min-confidence" in refusal) == (2, True)
