@@ -78,7 +78,7 @@ def given(source: object, options: ManifestOptions | None = None) -> Given:
         plain = plain_columns(table.replace_schema_metadata(None))
         paths, others = path_and_others(plain, options.path_column, "table")
         others = others if options.label_column is None else with_labels(others, options.label_column)
-        return Given(plan_paths(paths, options.root or Path(), others))
+        return Given(plan_paths(paths, options.root or Path(), others, image_column=options.image_column))
     is_one = isinstance(source, bytes | bytearray | memoryview) or _is_picture(source)
     is_one = is_one or (isinstance(source, np.ndarray) and _is_one(source))
     images = [source] if is_one else _several(source)

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from batch_emotion import SourceError, UsageError, WrongType, load_bundle, predict
+from batch_emotion.options.images import SourceOptions
 from batch_emotion.sources.given import given
+from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.held import is_held
 from batch_emotion.storage.reading import read_file
 from tests.support.composites import photo
@@ -175,3 +178,16 @@ def test_memory_is_given_back_with_the_last_who_holds_it() -> None:
 def test_ray_is_refused_what_its_workers_cannot_see(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot see images in the memory"):
         predict(np.zeros((2, 2), np.uint8), out=tmp_path / "r.parquet", engine="ray")
+
+
+def test_the_image_column_counts_for_members_that_a_table_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(pa.table({"front": [b"1", b"2"], "back": [b"3", b"4"]}), "two.parquet")
+    frame = pd.DataFrame({"path": ["two.parquet!/0", "two.parquet!/1"]})
+    frame.to_csv("two.csv", index=False)
+    options = SourceOptions(image_column="back")
+    locations = given(frame, options).plan.images["location"]
+    assert locations == make_plan(["two.csv"], options).images["location"]
+    assert [read_file(location, 9).data for location in locations.to_pylist()] == [b"3", b"4"]
