@@ -26,7 +26,7 @@ from batch_emotion.results.summary import Summary
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.runs.annotate import COLUMNS, annotate
 from batch_emotion.runs.asked import asked, called_back
-from batch_emotion.runs.checks import all_missing, check_options
+from batch_emotion.runs.checks import all_missing, check_options, too_many_failures
 from batch_emotion.runs.job import Job, make_job
 from batch_emotion.runs.output import OnProgress, Progress, write_output
 from batch_emotion.runs.predict_result import FirstImages, PredictResult
@@ -199,13 +199,10 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
     summary.add(table)
     summary.scored, summary.seconds = len(plan), time.monotonic() - started
     _annotate(options, job, table)
-    allowed = options.monitoring.max_failures
-    too_many = allowed is not None and summary.failures > allowed
-    exit_code = ExitCode.OVER_THRESHOLD if too_many else ExitCode.OK
     failure = all_missing(plan, seen, summary, updating=True)
-    if failure:
-        exit_code = ExitCode.FAILED
-    complaints = (failure,) if failure else ()
+    too_many = too_many_failures(summary, options.monitoring.max_failures)
+    exit_code = ExitCode.FAILED if failure else ExitCode.OVER_THRESHOLD if too_many else ExitCode.OK
+    complaints = tuple(filter(None, (failure, too_many)))
     first = FirstImages.of(plan, options)
     return PredictResult("done", summary, exit_code, plan.left_out, complaints, _rows=table, _first=first)
 

@@ -152,6 +152,14 @@ def _exists(baseline: Place) -> bool:
         raise
 
 
+def too_many_failures(summary: Summary, allowed: int | None) -> str:
+    """What is wrong where more images failed than are allowed; empty where they did not."""
+    failures = summary.failures
+    if allowed is None or failures <= allowed:
+        return ""
+    return f"{failures} {'failure is' if failures == 1 else 'failures are'} more than `max_failures` {allowed}"
+
+
 def all_missing(plan: Plan, seen: Summary, made: Summary, *, updating: bool) -> str:
     """What to do where there is not one image of the whole plan; empty where there is, or the plan has none.
 

@@ -13,6 +13,7 @@ from batch_emotion.options.runs import Caller, MonitoringOptions
 from batch_emotion.results.drift import Mix, drift, read_mix
 from batch_emotion.results.run_document import LastRun, ResultRecord, run_file, write_run
 from batch_emotion.results.summary import Summary
+from batch_emotion.runs.checks import too_many_failures
 from batch_emotion.runs.prometheus import write_metrics
 from batch_emotion.runs.record import RunRecord
 from batch_emotion.signals import accept_signals, last_words
@@ -149,9 +150,9 @@ class Recorder:
                 write_metrics(metrics_file, self.record.job, last_run, has_result=False)
 
     def _complaints(self, summary: Summary) -> Iterator[str]:
-        failures, allowed = summary.failures, self._options.max_failures
-        if allowed is not None and failures > allowed:
-            yield f"{failures} failures are more than `max_failures` {allowed}"
+        complaint = too_many_failures(summary, self._options.max_failures)
+        if complaint:
+            yield complaint
         limit, moved = self._options.max_drift, summary.drift
         if limit is not None and moved is not None and moved.largest > limit:
             yield f"a drift of {moved.largest:.3f} from {self._options.baseline} is more than `max_drift` {limit:g}"

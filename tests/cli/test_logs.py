@@ -49,7 +49,7 @@ def test_quiet_is_silent_when_all_is_well_and_says_what_is_wrong(
     assert "INFO done" in (tmp_path / "log").read_text()
     assert main([*arguments, "--max-failures", "0"]) == 3
     said = capsys.readouterr()
-    assert said.out + said.err == "batch-emotion: warning: 1 failures are more than --max-failures 0\n"
+    assert said.out + said.err == "batch-emotion: warning: 1 failure is more than --max-failures 0\n"
 
 
 def test_the_file_is_rotated_and_a_full_disk_does_not_end_the_run(

@@ -150,6 +150,9 @@ def test_too_many_failures_are_exit_code_3(tmp_path: Path, faces: Path) -> None:
     result = predict(_options(manifest, tmp_path / "b.csv", monitoring=MonitoringOptions(max_failures=0)))
     assert result.exit_code is ExitCode.OVER_THRESHOLD
     assert (tmp_path / "b.csv").exists()
+    assert result.complaints == ("1 failure is more than `max_failures` 0",)
+    in_memory = predict(_options(manifest, None, monitoring=MonitoringOptions(max_failures=0)))
+    assert (in_memory.exit_code, in_memory.complaints) == (ExitCode.OVER_THRESHOLD, result.complaints)
 
 
 @pytest.mark.parametrize("name", ["r.parquet", "r.csv", "r"])
