@@ -64,9 +64,9 @@ def annotate(
             for row, faces in _images(rows):
                 if row >= len(plan):
                     break
+                if not faces:
+                    continue
                 if written == options.limit:
-                    if not faces:
-                        continue
                     _LOG.warning(
                         f"only the first {written} images with a face were annotated; raise `annotate.limit` for more"
                     )
@@ -76,7 +76,7 @@ def annotate(
                     limits,
                     lambda data: decode_whole(data, False, limits, lambda size, upright: 1),
                 )
-                if not faces or image.pixels is None or image.width is None or image.height is None:
+                if image.pixels is None or image.width is None or image.height is None:
                     continue
                 marks = [_mark(face, colours) for face in faces]
                 drawn = draw_faces(image.pixels, (image.width, image.height), marks)
