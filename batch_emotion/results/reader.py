@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -150,7 +151,7 @@ def open_result(path: Place) -> StoredResult:
             raise SourceError(f"the directory {path} holds no part-*.parquet; give a result of predict")
         escaped = is_csv(path) and _is_escaped(read_run(path))
         schema = csv_schema(path, escaped) if is_csv(path) else pq.read_schema(readable(files[0]))
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         raise _unreadable(path, error) from None
     class_names = classes_by_columns(schema.names)
     lacking = [name for name in _NEEDED if name not in schema.names]

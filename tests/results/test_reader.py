@@ -100,3 +100,9 @@ def test_a_csv_result_that_a_spreadsheet_saved_again_reads_back(separator: str, 
         for row in rows:
             out.writerow([c.replace(".", point) if n else c for c, n in zip(row, numbers, strict=True)])
     assert open_result(saved).read().equals(table)
+
+
+def test_a_header_that_goes_on_and_on_is_no_result(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text('path,status,"' + "x" * 200_000)
+    with pytest.raises(SourceError, match=r"r\.csv cannot be read: field larger than field limit"):
+        open_result(tmp_path / "r.csv")
