@@ -58,6 +58,8 @@ class Workspace:
         if not overwrite:
             self.check(fingerprint)
         if self.is_there and not fingerprint.differences(self._read_fingerprint()):
+            if not self.committed:  # the plan may be that of a run that was killed before its fingerprint stood here
+                self._start(fingerprint, plan)
             return
         self.remove()
         self._start(fingerprint, plan)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -9,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, SourceError, UsageError
+from batch_emotion.plan import PLAN_SCHEMA, Plan
+from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.schema import check_attributes, result_schema
 from batch_emotion.results.workspace import Workspace, shards
 from batch_emotion.results.writer import check_target, output_kind, write_result
@@ -97,3 +100,30 @@ def test_other_extensions_and_foreign_folders_are_refused(tmp_path: Path) -> Non
     (tmp_path / "notes.txt").touch()
     with pytest.raises(OutputMismatch, match=r"notes\.txt"):
         check_target(tmp_path)
+
+
+def test_a_run_that_is_taken_up_has_its_own_plan_where_another_was_killed_as_it_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = (_plan(*names) for names in (("a", "b", "c"), ("x", "y")))
+    made = Fingerprint(old.digest, 3, "m", "m", "onnx", "d")
+    workspace = Workspace(tmp_path / "r.csv")
+    workspace.open(made, old, overwrite=False)
+    workspace.commit(0, pa.table({"index": [0, 1, 2]}))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("batch_emotion.results.workspace.commit_text", _killed)
+        workspace.restart(replace(made, plan=new.digest, images=2), new, pa.nulls(0, pa.string()))
+    workspace.open(made, old, overwrite=False)
+    assert workspace.plan().digest == old.digest
+    assert len(list(workspace.leftovers(made).tables)) == 1, "what was scored can still be reused"
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _plan(*names: str) -> Plan:
+    ones = [1] * len(names)
+    images = {"index": range(len(names)), "path": names, "location": names, "size": ones, "mtime_ns": ones}
+    table = pa.table({name: pa.array(values) for name, values in images.items()}).cast(PLAN_SCHEMA)
+    return Plan(table, table.select([]))
