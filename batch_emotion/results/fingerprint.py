@@ -135,10 +135,6 @@ class Fingerprint:
         ]
 
 
-def _shown(value: Any) -> Any:
-    return "none" if value is None else value
-
-
 def _full_name(document: Mapping[str, Any]) -> str:
     """What a model is called, with its version where that is known."""
     name, version = document.get("model_name"), document.get("model_version")

@@ -54,9 +54,7 @@ def check_target(out: Place) -> None:
     elif out.is_dir():
         foreign = [child.name for child in out.iterdir() if not is_part(child)]
         if foreign:
-            raise OutputMismatch(
-                f"the directory {out} holds other things ({foreign[0]}, …); choose an empty or new one"
-            )
+            raise OutputMismatch(f"the directory {out} holds other things ({foreign[0]}, …); name a new one")
     elif out.exists():
         raise OutputMismatch(f"{out} is a file, but a name without extension means a directory")
 

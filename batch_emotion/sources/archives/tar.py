@@ -19,7 +19,7 @@ from batch_emotion.storage.ranges import Ranges
 
 _LONGEST_HEADER = 2**20
 _LONGEST_TEXT = 2**20
-_FILES, _HARD_LINK, _SPARSE = frozenset("0\0007"), "1", "S"
+_HARD_LINK, _SPARSE = "1", "S"
 _WITHOUT_CONTENT = {"2": "a symbolic link", "3": "a device", "4": "a device", "6": "a FIFO"}
 _FOLDER, _GLOBAL, _PAX, _LONG_NAME, _LONG_LINK = "5", "g", frozenset("xX"), "L", "K"
 _SURROGATES = "surrogateescape"
