@@ -77,7 +77,7 @@ class Command(TyperCommand):
         try:
             context = super().make_context(*arguments, **settings)
         except typer.BadParameter as error:
-            error.message = error.message.removeprefix("Value error, ")
+            error.message = _mistake(error)
             variable = self._variable_of(error.param, arguments[1])
             if variable is None:
                 raise
@@ -111,6 +111,18 @@ class Command(TyperCommand):
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)
+
+
+_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+
+
+def _mistake(error: typer.BadParameter) -> str:
+    """What is wrong with a value, which typer leaves to pydantic to find out; a number that is none is named."""
+    found: list[Any] = getattr(error.__cause__, "errors", list)()
+    kind = found[0]["type"].partition("_")[0] if found else ""
+    if kind in _KINDS:
+        return f"must be {_KINDS[kind]}, not {found[0]['input']!r}"
+    return error.message.removeprefix("Value error, ")
 
 
 def _shortened(record: tuple[str, str], parameter: Any) -> tuple[str, str]:

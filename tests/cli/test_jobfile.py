@@ -272,7 +272,7 @@ def test_only_what_the_file_says_is_blamed_on_it(here: Path, faces: Path, capsys
         (["--overwite"], "no such option: --overwite; did you mean --overwrite?"),
         (["--overwite=1"], "no such option: --overwite; did you mean --overwrite?"),
         (["--zzz"], "no such option: --zzz; predict --help shows those that may follow a job file"),
-        (["--batch-size", "x"], "Invalid value for '--batch-size': "),
+        (["--batch-size", "x"], "Invalid value for '--batch-size': must be a whole number, not 'x'\n"),
         (["--batch-size"], "Option '--batch-size' requires an argument."),
     ],
 )

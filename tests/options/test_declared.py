@@ -120,7 +120,7 @@ def test_a_bad_environment_variable_is_blamed_by_its_name(
     monkeypatch.setenv("BATCH_EMOTION_BATCH_SIZE", "many")
     out = str(tmp_path / "r.parquet")
     assert main(["predict", str(faces), "--out", out, "--dry-run"]) == 2
-    assert "BATCH_EMOTION_BATCH_SIZE: Input should be a valid integer" in capsys.readouterr().err
+    assert "BATCH_EMOTION_BATCH_SIZE: must be a whole number, not 'many'" in capsys.readouterr().err
     assert main(["predict", str(faces), "--out", out, "--dry-run", "--batch-size", "3"]) == 0
 
 
