@@ -84,10 +84,8 @@ def show_summary(options: PredictOptions, result: PredictResult) -> None:
         typer.echo(nothing_to_do(options.out), err=True)
         return
     counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
-    faces = "" if summary.faces is None else f"; {summary.faces} faces"
-    lines = [
-        f"{summary.images} image{'' if summary.images == 1 else 's'}: {counts or 'there is nothing in the manifest'}{faces}"
-    ]
+    faces = "" if summary.faces is None else f"; {_number(summary.faces, 'face')}"
+    lines = [f"{_number(summary.images, 'image')}: {counts or 'there is nothing in the manifest'}{faces}"]
     if summary.emotions:
         lines += mix_lines(summary.emotions, sys.stderr)
         if summary.estimated_mix:
@@ -95,13 +93,17 @@ def show_summary(options: PredictOptions, result: PredictResult) -> None:
         if summary.class_prior:
             lines += _wrapped(f"Assumed class mix: {prior_in_words(summary.class_prior)}")
     if result.left_out:
-        lines.append(f"{result.left_out} files were left out for their extension")
+        was = "was" if result.left_out == 1 else "were"
+        lines.append(
+            f"{_number(result.left_out, 'file')} {was} left out for {'its' if was == 'was' else 'their'} extension"
+        )
     if summary.scored:
         lines.append(
-            f"{summary.images_per_second:,.0f} images/s over {summary.seconds:.1f} s, {summary.runtime}, {summary.threads} threads{' in each worker' if summary.workers else ''}"
+            f"{summary.images_per_second:,.0f} images/s over {summary.seconds:.1f} s, {summary.runtime}, {_number(summary.threads, 'thread')}{' in each worker' if summary.workers else ''}"
         )
         lines += [
-            f"  {each.worker}: {each.images} images, {each.images_per_second:,.0f} images/s" for each in summary.workers
+            f"  {each.worker}: {_number(each.images, 'image')}, {each.images_per_second:,.0f} images/s"
+            for each in summary.workers
         ]
         stages = ", ".join(f"{stage} {spent:.1f}" for stage, spent in vars(summary.profile).items())
         lines += _wrapped(f"seconds: {stages}")
@@ -123,9 +125,14 @@ def plan_line(plan: Plan, shard_size: int) -> str:
     """What there is to score, in a line."""
     shards = -(-len(plan) // shard_size)
     return (
-        f"{len(plan)} images, {plan.total_bytes / 2**20:.1f} MiB, {shards} shards of {shard_size}; "
-        f"{plan.left_out} files left out for their extension"
+        f"{_number(len(plan), 'image')}, {plan.total_bytes / 2**20:.1f} MiB, {_number(shards, 'shard')} of {shard_size}; "
+        f"{_number(plan.left_out, 'file')} left out for {'its' if plan.left_out == 1 else 'their'} extension"
     )
+
+
+def _number(count: int, noun: str) -> str:
+    """How many there are of something, such as ``1 image`` and ``2 images``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def preview_lines(out: Place, preview: UpdatePreview) -> list[str]:
@@ -146,7 +153,7 @@ def preview_lines(out: Place, preview: UpdatePreview) -> list[str]:
     lines += [
         f"  {name:<12} {count:>{width}}  {meaning if count else ''}".rstrip() for name, (count, meaning) in rows.items()
     ]
-    return [*lines, f"{preview.to_score} images would be scored"]
+    return [*lines, f"{_number(preview.to_score, 'image')} would be scored"]
 
 
 def _wrapped(text: str) -> list[str]:

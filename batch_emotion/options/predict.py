@@ -85,7 +85,9 @@ class PredictOptions(Checked):
         written="words",
         heading="Input",
     )
-    out: Place | None = option(None, f"{OUT_HELP} Not needed for one image.", written="place", heading="Output")
+    out: Place | None = option(
+        None, f"{OUT_HELP} Up to 50 images are answered on the terminal without it.", written="place", heading="Output"
+    )
     report: Path | None = option(None, "Write a page about the result here too: .html; see report.", needs="out")
     csv: CsvOptions = group(CsvOptions)
     columns: ColumnOptions = group(ColumnOptions)

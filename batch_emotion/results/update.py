@@ -137,14 +137,15 @@ def _check_vanished(count: int, before: int, options: UpdateOptions, same_model:
         PruneRefused: they are too many.
         OutputMismatch: they were scored by another model.
     """
+    are = "is" if count == 1 else "are"
     if options.prune and count and (count == before or count > options.max_prune * before):
         raise PruneRefused(
-            f"{count} of {before} images are no longer there, too many to believe it (a disk that is not mounted?); "
+            f"{count} of {before} images {are} no longer there, too many to believe it (a disk that is not mounted?); "
             + ("give `overwrite` to start over" if count == before else "raise `max_prune` if it is right")
         )
     if count and not options.prune and not same_model:
         raise OutputMismatch(
-            f"{count} images are no longer there, and their rows were scored by another model or with other options; "
+            f"{count} of {before} images {are} no longer there, with rows of another model or other options; "
             "give `prune` to drop them or `overwrite` to start over"
         )
 

@@ -174,7 +174,8 @@ def all_missing(plan: Plan, seen: Summary, made: Summary, *, updating: bool) -> 
     if not len(plan) or found or made.statuses[missing] < len(plan):
         return ""
     first = one_line(plan.images["location"][0].as_py()) or "an empty path"
+    missing_are = "the only image is missing," if len(plan) == 1 else f"all {len(plan)} images are missing, the first"
     return (
-        f"all {len(plan)} images are missing, the first at {first}: correct `root`, where relative paths start, or "
+        f"{missing_are} at {first}: correct `root`, where relative paths start, or "
         f"mount what is not mounted, and run again{'' if updating else ' with `overwrite`'}"
     )

@@ -93,7 +93,11 @@ def _planned(
     listed = plan_table(archives.entries(files), folder)
     images, left_out = listed.kept.table, walks.left_out + archives.left_out
     if not images.num_rows:
-        passed = f" ({left_out} files have other extensions)" if left_out else ""
+        passed = (
+            f" ({left_out} {'file has another extension' if left_out == 1 else 'files have other extensions'})"
+            if left_out
+            else ""
+        )
         raise SourceError(f"no images found in {named}{passed}")
     attributes = archives.attributes()
     if options.label_column is not None:

@@ -63,6 +63,36 @@ def test_a_dry_run_writes_nothing(faces: Path, tmp_path: Path, capsys: pytest.Ca
     assert list(tmp_path.iterdir()) == []
 
 
+def test_one_is_one(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "one"
+    folder.mkdir()
+    (folder / "a.png").symlink_to(next(faces.rglob("*.png")))
+    (folder / "notes.txt").touch()
+    words = ["predict", str(folder), "--out", str(tmp_path / "r.csv"), "--threads", "1"]
+    assert main([*words, "--dry-run"]) == 0
+    assert re.fullmatch(
+        r"1 image, [\d.]+ MiB, 1 shard of 4096; 1 file left out for its extension\n", capsys.readouterr().out
+    )
+    assert main(words) == 0
+    said = capsys.readouterr().err
+    assert "1 image: 1 ok\n" in said
+    assert "1 file was left out for its extension\n" in said
+    assert ", 1 thread\n" in said
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (["--min-confidence", "70%"], "'--min-confidence': must be a number, not '70%'"),
+        (["--threads", "zwei"], "'--threads': must be a whole number, not 'zwei'"),
+        (["--runtime", "x"], "'--runtime': 'x' is not one of"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_told(option: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", ".", *option]) == 2
+    assert words in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

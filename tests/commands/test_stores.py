@@ -96,7 +96,7 @@ def test_one_object_is_shown_and_looked_at(
     assert main(["predict", uri]) == 0
     assert "happy" in capsys.readouterr().out
     assert main(["predict", bucket.uri("a b"), "--out", str(tmp_path / "r.csv"), "--dry-run"]) == 0
-    assert capsys.readouterr().out.startswith("1 images, ")
+    assert capsys.readouterr().out.startswith("1 image, ")
     assert main(["explain", uri, "--out", str(tmp_path / "looks.png")]) == 0
     assert (tmp_path / "looks.png").stat().st_size
 

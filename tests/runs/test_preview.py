@@ -63,7 +63,7 @@ def test_it_says_why_images_would_be_rescored_and_that_this_is_refused(options: 
 def test_what_vanished_is_told_where_it_stands_in_the_way(options: PredictOptions, tmp_path: Path) -> None:
     told = _preview(replace(options, update=UpdateOptions(prune=True, max_prune=0.0)))
     assert told.counts.pruned == 1
-    assert "1 of 9 images are no longer there" in told.refusal
+    assert "1 of 9 images is no longer there" in told.refusal
     told = _preview(replace(options, model="emotion-6", update=UpdateOptions()))
     assert (told.counts.vanished, told.counts.pruned) == (1, 0)
     assert "give `prune`" in told.refusal

@@ -172,7 +172,7 @@ def test_what_is_wrong_with_a_store_is_said_before_any_work(bucket: Bucket, tmp_
         none: f"there is no (bucket|container) {none}",
         bucket.uri("typo"): "no such object or folder",
         bucket.uri("*.jpg"): "not as a pattern",
-        bucket.uri(): "no images found in .*1 files have other extensions",
+        bucket.uri(): "no images found in .*1 file has another extension",
         bucket.uri("gone.csv"): "no such object",
         bucket.uri("a//b.jpg"): f"cannot open {bucket.scheme}://.*Empty path component",
         str(manifest): f"there is no (bucket|container) {none}",

@@ -159,4 +159,4 @@ def test_every_command_that_reads_a_manifest_takes_the_options(
             assert main([command[0], "m.csv", "--out", "out", *command[1:], *options]) == 2, command
             assert words in capsys.readouterr().err
     assert main(["predict", "m.csv", "--out", "r.csv", "--dry-run", "--encoding", "cp1252", "--delimiter", "|"]) == 0
-    assert capsys.readouterr().out.startswith("1 images")
+    assert capsys.readouterr().out.startswith("1 image, ")

@@ -151,7 +151,7 @@ class _Directory(io.BytesIO):
 
 def test_nothing_to_read_is_an_error_that_says_why(tmp_path: Path) -> None:
     _touch(tmp_path / "notes.txt")
-    with pytest.raises(SourceError, match=r"no images found .* \(1 files have other extensions\)"):
+    with pytest.raises(SourceError, match=r"no images found .* \(1 file has another extension\)"):
         make_plan([str(tmp_path)])
     with pytest.raises(SourceError, match="no such file or directory"):
         make_plan([str(tmp_path / "typo")])
