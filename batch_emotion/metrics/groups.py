@@ -234,7 +234,8 @@ def _gap(
     drawn: NDArray[np.float64] | None,
     by_chance: NDArray[np.float64],
 ) -> LargestGap:
-    highest, lowest = compared[plain[compared].argmax()], compared[plain[compared].argmin()]
+    ranked = compared[np.argsort(-plain[compared], kind="stable")]  # where all are equal, two of them all the same
+    highest, lowest = ranked[0], ranked[-1]
     return {
         "highest": values[highest],
         "lowest": values[lowest],

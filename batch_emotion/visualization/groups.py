@@ -59,6 +59,9 @@ def gap_sentences(grouped: GroupedScores) -> list[str]:
     sentences = []
     for key, gap in grouped["gaps"].items():
         name = {"accuracy": "accuracy", "balanced_accuracy": "mean recall"}[key]
+        if not gap["gap"]:
+            sentences.append(f"No gap in {name}: it is the same in all groups that are compared.")
+            continue
         ends = [shorten(NO_VALUE if gap[end] is None else str(gap[end]), 40) for end in ("highest", "lowest")]
         points = percent_range(gap["interval"])
         sentence = f"Largest gap in {name}: {gap['gap'] * 100:.1f} points ({points}), {ends[0]} above {ends[1]}."

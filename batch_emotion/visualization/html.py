@@ -56,8 +56,11 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 def percent_range(interval: tuple[float, float] | None, digits: int = 1) -> str:
-    """Two fractions for people: the lower, a dash, the higher."""
-    return "–" if interval is None else f"{interval[0] * 100:.{digits}f}–{interval[1] * 100:.{digits}f}"
+    """Two fractions for people: the lower, a dash, or ``to`` where a minus sign stands beside it, the higher."""
+    if interval is None:
+        return "–"
+    low, high = (f"{end * 100:z.{digits}f}" for end in interval)
+    return f"{low} to {high}" if "-" in low + high else f"{low}–{high}"
 
 
 def shorten(text: str, most: int = 160) -> str:

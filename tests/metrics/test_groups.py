@@ -5,6 +5,8 @@ from sklearn.metrics import balanced_accuracy_score
 
 from batch_emotion.metrics.groups import FEWEST, GroupedImages, group_scores
 from batch_emotion.metrics.measuring import agreement, measure
+from batch_emotion.visualization.groups import gap_sentences
+from batch_emotion.visualization.html import percent_range
 from tests.support.reference import plain_ece, random_predictions
 
 VALUES = ("anna", "boris", None)
@@ -163,3 +165,18 @@ def test_the_largest_groups_are_shown_and_the_others_counted() -> None:
     found = group_scores(images, "x", 2, most=3, resamples=5)
     assert [each["value"] for each in found["groups"]] == ["h", "g", "f"]
     assert found["others"] == 5
+
+
+def test_groups_that_tie_have_no_gap_and_two_names() -> None:
+    groups, some, no = np.repeat([0, 1, 2], 20), np.zeros(60, np.intp), np.zeros(60, bool)
+    images = GroupedImages(tuple("abc"), groups, some, some, np.full(60, 0.9), no, no)
+    found = group_scores(images, "x", 2, resamples=20)
+    gap = found["gaps"]["accuracy"]
+    assert (gap["highest"], gap["lowest"], gap["gap"]) == ("a", "c", 0)
+    assert gap_sentences(found)[0] == "No gap in accuracy: it is the same in all groups that are compared."
+
+
+def test_a_range_with_a_minus_sign_is_told_in_words() -> None:
+    assert percent_range((-0.075, 0.198)) == "-7.5 to 19.8"
+    assert percent_range((-0.0001, 0.198)) == "0.0–19.8"
+    assert percent_range(None) == "–"
