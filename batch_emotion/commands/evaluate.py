@@ -18,7 +18,7 @@ from batch_emotion.evaluation.charts import mistakes_sheet
 from batch_emotion.evaluation.document import Evaluation, evaluation_document
 from batch_emotion.evaluation.gathered import Gathered, keep_gathered, under_prior
 from batch_emotion.evaluation.gathering import find_result, gather_images, gather_result
-from batch_emotion.evaluation.grouping import check_columns
+from batch_emotion.evaluation.grouping import check_columns, few_clusters_remark
 from batch_emotion.evaluation.listing import RowImages, listed_lines
 from batch_emotion.evaluation.page import evaluation_page, listed_columns
 from batch_emotion.evaluation.reviewed import reviewed_accuracy
@@ -238,6 +238,8 @@ def _remarks(evaluation: Evaluation) -> list[str]:
         remarks.append(
             f"duplicates of the training data were not looked for: {evaluation['in_training'].get('reason')}"
         )
+    if few := few_clusters_remark(evaluation["method"]["cluster"], evaluation["method"]["clusters"]):
+        remarks.append(few)
     agreement = evaluation["agreement"]
     if agreement and agreement["unmatched"]:
         remarks.append(f"without votes: {agreement['unmatched']} images")

@@ -15,6 +15,8 @@ from batch_emotion.metrics.groups import GroupedImages, GroupedScores, group_sco
 from batch_emotion.records import SCORABLE, Status
 
 MOST_VALUES = 1_000
+FEW_CLUSTERS = 10
+"""With fewer, resampled clusters are too much alike for their spread to be believed."""
 
 
 def check_columns(columns: pa.Table, data_name: str, group_by: Sequence[str], cluster: str | None) -> None:
@@ -46,6 +48,20 @@ def cluster_numbers(gathered: Gathered, column: str | None) -> NDArray[np.intp] 
     alone = codes < 0
     codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
     return codes
+
+
+def few_clusters_remark(column: str | None, clusters: int | None) -> str:
+    """What to think of intervals over so few clusters; empty where there are enough, or images are resampled.
+
+    Args:
+        column: whose values are resampled.
+        clusters: how many of them there are.
+    """
+    if clusters is None or clusters >= FEW_CLUSTERS:
+        return ""
+    if clusters < 2:
+        return f"there are no intervals, for all judged images have the same {column}"
+    return f"the intervals say little, for they rest on {clusters} values of {column} alone"
 
 
 def scores_by_column(

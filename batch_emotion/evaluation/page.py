@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.evaluation.document import SIDES, Evaluation, left_out_alarm
+from batch_emotion.evaluation.grouping import few_clusters_remark
 from batch_emotion.evaluation.listing import ListedLine
 from batch_emotion.evaluation.reviewed import reviewed_sentence
 from batch_emotion.metrics.groups import FEWEST
@@ -58,6 +59,7 @@ def evaluation_page(
         reliability=reliability,
         mistakes=list(zip(evaluation["mistakes"], map(thumbnail_uri, thumbnails), strict=True)),
         scores=score_rows(evaluation),
+        few_clusters=few_clusters_remark(evaluation["method"]["cluster"], evaluation["method"]["clusters"]),
         reviewed=reviewed_sentence(evaluation.get("reviewed")),
         groups=list(zip(evaluation["groups"], groups, strict=True)),
         gap_sentences=gap_sentences,

@@ -57,7 +57,7 @@ def _group_lines(grouped: GroupedScores) -> list[str]:
         lines.append(f"{name:<20}{each['images']:>9,}{texts[0]:>20}{texts[1]:>20}{percent(each['failures']):>11}")
     hidden = len(grouped["groups"][_MOST_GROUPS:]) + grouped["others"]
     if hidden:
-        lines.append(f"and {hidden:,} smaller groups")
+        lines.append(f"and {hidden:,} more group{'' if hidden == 1 else 's'}")
     for sentence in gap_sentences(grouped):
         lines += textwrap.wrap(sentence, _WIDTH, subsequent_indent="  ")
     return lines

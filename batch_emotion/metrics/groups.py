@@ -20,6 +20,7 @@ from batch_emotion.metrics.scores import Interval
 
 GroupScore = Literal["accuracy", "balanced_accuracy", "ece", "failures", "no_face"]
 GROUP_SCORES: tuple[GroupScore, ...] = ("accuracy", "balanced_accuracy", "ece", "failures", "no_face")
+_OF_ALL = ("failures", "no_face")
 FEWEST = 10
 """A group with fewer judged images than this takes no part in the largest gap."""
 
@@ -122,19 +123,22 @@ def group_scores(
     sizes = table.sums(np.ones(len(images), bool))
     judged = table.sums(images.labels >= 0)
     order = sorted(range(len(images.values)), key=lambda at: (-sizes[at], str(images.values[at])))[:most]
-    clusters = _clusters_of_groups(images)
+    units, judged_units = table.units(np.ones(len(images), bool)), table.units(images.labels >= 0)
     groups: list[GroupScores] = [
         {
             "value": images.values[at],
             "images": int(sizes[at]),
             "judged": int(judged[at]),
-            "clusters": None if clusters is None else int(clusters[at]),
+            "clusters": None if images.clusters is None else int(units[at]),
             "accuracy": _known(plain["accuracy"][at]),
             "balanced_accuracy": _known(plain["balanced_accuracy"][at]),
             "ece": _known(plain["ece"][at]),
             "failures": _known(plain["failures"][at]),
             "no_face": _known(plain["no_face"][at]),
-            "intervals": {key: percentile_interval(values[:, at]) for key, values in stacked.items()},
+            "intervals": {
+                key: percentile_interval(values[:, at], (units if key in _OF_ALL else judged_units)[at])
+                for key, values in stacked.items()
+            },
         }
         for at in order
     ]
@@ -144,7 +148,7 @@ def group_scores(
         chance = [table.scores(groups=permuted) for permuted in _permuted(images, resamples, seed)]
         for key in ("accuracy", "balanced_accuracy"):
             by_chance = np.array([np.ptp(each[key][compared]) for each in chance])
-            gaps[key] = _gap(images.values, compared, plain[key], stacked.get(key), by_chance)
+            gaps[key] = _gap(images.values, compared, plain[key], stacked.get(key), by_chance, judged_units)
     return {"column": column, "groups": groups, "others": len(images.values) - len(order), "gaps": gaps}
 
 
@@ -164,6 +168,13 @@ class _Table:
         """How many images of each group are among these rows, (G,)."""
         counts = self._counts if weights is None else self._counts * weights
         return np.bincount(self._images.groups[rows], counts[rows], len(self._images.values)).astype(np.float64)
+
+    def units(self, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """How many images, or clusters where they are given, of each group are among these rows, (G,)."""
+        if self._images.clusters is None:
+            return self.sums(rows)
+        pairs = np.unique(np.stack([self._images.groups[rows], self._images.clusters[rows]]), axis=1)
+        return np.bincount(pairs[0], minlength=len(self._images.values)).astype(np.float64)
 
     def scores(
         self, weights: NDArray[np.float64] | None = None, groups: NDArray[np.intp] | None = None
@@ -233,23 +244,18 @@ def _gap(
     plain: NDArray[np.float64],
     drawn: NDArray[np.float64] | None,
     by_chance: NDArray[np.float64],
+    units: NDArray[np.float64],
 ) -> LargestGap:
     ranked = compared[np.argsort(-plain[compared], kind="stable")]  # where all are equal, two of them all the same
     highest, lowest = ranked[0], ranked[-1]
+    fewest = min(units[highest], units[lowest])
     return {
         "highest": values[highest],
         "lowest": values[lowest],
         "gap": round(float(plain[highest] - plain[lowest]), 6),
-        "interval": None if drawn is None else percentile_interval(drawn[:, highest] - drawn[:, lowest]),
+        "interval": None if drawn is None else percentile_interval(drawn[:, highest] - drawn[:, lowest], fewest),
         "by_chance": round(float(np.nanquantile(by_chance, LEVEL)), 6) if np.isfinite(by_chance).any() else None,
     }
-
-
-def _clusters_of_groups(images: GroupedImages) -> NDArray[np.int64] | None:
-    if images.clusters is None:
-        return None
-    pairs = np.unique(np.stack([images.groups, images.clusters]), axis=1)
-    return np.bincount(pairs[0], minlength=len(images.values))
 
 
 def _known(value: np.floating) -> float | None:

@@ -1,7 +1,8 @@
 """How good a model is over labelled images, and how often it agrees with people, with bootstrap intervals.
 
 Intervals are percentile intervals (Efron and Tibshirani 1993) over resampled images, or over resampled clusters where
-images of a person or a session are alike (Davison and Hinkley 1997, section 3.8).
+images of a person or a session are alike (Davison and Hinkley 1997, section 3.8). Of a single image or cluster there is
+none, for all its resamples are alike.
 """
 
 from __future__ import annotations
@@ -100,9 +101,16 @@ def _resampled(
         "log_loss": losses,
     }
     by_class = {"precision": scores.precision, "recall": scores.recall, "f1": scores.f1}
+    of_class = [(predicted == at, labels == at, (predicted == at) | (labels == at)) for at in range(classes)]
     return (
-        {key: percentile_interval(values) for key, values in scalars.items()},
-        [{key: percentile_interval(values[:, at]) for key, values in by_class.items()} for at in range(classes)],
+        {key: percentile_interval(values, count) for key, values in scalars.items()},
+        [
+            {
+                key: percentile_interval(values[:, at], len(np.unique(cluster[rows])))
+                for (key, values), rows in zip(by_class.items(), of_class[at], strict=True)
+            }
+            for at in range(classes)
+        ],
     )
 
 
@@ -144,12 +152,12 @@ def agreement(
 def proportion(
     hits: int, images: int, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float | None, Interval | None]:
-    """The fraction of hits with its bootstrap interval; None where there is no image."""
+    """The fraction of hits with its bootstrap interval; None where there is no image, or only one."""
     if not images:
         return None, None
     # Resampling images with replacement draws the number of hits from exactly this distribution.
     drawn = np.random.default_rng(seed).binomial(images, hits / images, resamples) / images
-    return ratio(hits, images), percentile_interval(drawn)
+    return ratio(hits, images), percentile_interval(drawn, images)
 
 
 def _clustered(hits: NDArray[np.bool_], clusters: NDArray[np.integer], seed: int) -> Interval | None:
@@ -157,13 +165,21 @@ def _clustered(hits: NDArray[np.bool_], clusters: NDArray[np.integer], seed: int
     number = np.unique(clusters, return_inverse=True)[1]
     sizes, found = np.bincount(number), np.bincount(number, hits)
     drawn = np.random.default_rng(seed).integers(0, len(sizes), (RESAMPLES, len(sizes)))
-    return percentile_interval(found[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
+    return percentile_interval(found[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), len(sizes))
 
 
-def percentile_interval(values: NDArray[np.float64]) -> Interval | None:
-    """The ends of the middle 95 % of resampled values; None where none of them is known."""
+def percentile_interval(values: NDArray[np.float64], resampled: float) -> Interval | None:
+    """The ends of the middle 95 % of resampled values.
+
+    Args:
+        values: of each resample, NaN where it is not known.
+        resampled: how many images or clusters the value is of.
+
+    Returns:
+        the interval; None where no value is known, or fewer than two images or clusters were resampled.
+    """
     known = values[np.isfinite(values)]
-    if not len(known):
+    if not len(known) or resampled < 2:
         return None
     low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return round(float(low), 6), round(float(high), 6)

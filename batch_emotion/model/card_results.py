@@ -70,7 +70,7 @@ def _scores(by_name: Mapping[str, Scores | None]) -> str:
         if any(key in scores for scores in sides.values()):
             rows.append([name, *(_scalar(key, scores) for scores in sides.values())])
     parts = [_table(["images of", *sides], rows)]
-    if any(scores.get("intervals") for scores in sides.values()):
+    if any(any((scores.get("intervals") or {}).values()) for scores in sides.values()):
         groups = max(scores.get("groups", 0) for scores in sides.values())
         over = f"{groups:,} groups of images, such as people" if groups else "images"
         parts.append(f"In brackets: 95 % intervals, by bootstrap over the {over}.")
@@ -88,13 +88,13 @@ def _class_table(per_class: Mapping[str, ClassScores]) -> str:
 
 
 def _agreement(found: AgreementWithVotes | None) -> str:
-    if not found or not found["all"]["images"] or not found["all"]["interval"]:
+    if not found or not found["all"]["images"]:
         return ""
-    share, (low, high) = found["all"], found["all"]["interval"]
+    share = found["all"]
     text = (
         f"### Agreement with people\n\nOf {share['images']:,} images for which more than half of all votes "
         f"(`{found['votes']}`) are for one of the classes, the model predicts that class in "
-        f"{percent(share['agreement'])} ({low * 100:.1f} to {high * 100:.1f}); "
+        f"{_with_interval(share['agreement'], share['interval'])}; "
         f"the labels agree in {percent(share['label_agreement'])}."
     )
     fresh = found.get("without_duplicates")

@@ -63,8 +63,8 @@ def gap_sentences(grouped: GroupedScores) -> list[str]:
             sentences.append(f"No gap in {name}: it is the same in all groups that are compared.")
             continue
         ends = [shorten(NO_VALUE if gap[end] is None else str(gap[end]), 40) for end in ("highest", "lowest")]
-        points = percent_range(gap["interval"])
-        sentence = f"Largest gap in {name}: {gap['gap'] * 100:.1f} points ({points}), {ends[0]} above {ends[1]}."
+        points = f" ({percent_range(gap['interval'])})" if gap["interval"] else ""
+        sentence = f"Largest gap in {name}: {gap['gap'] * 100:.1f} points{points}, {ends[0]} above {ends[1]}."
         if gap["by_chance"] is not None:
             sentence += f" By chance alone it would be below {gap['by_chance'] * 100:.1f} in 95 of 100 cases."
         sentences.append(sentence)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,6 +19,7 @@ from batch_emotion.evaluation.rows import DOUBT
 from batch_emotion.evaluation.table import evaluation_table
 from batch_emotion.model.bundle import models_folder
 from tests.support.browser import browser_path, opened_browser
+from tests.support.made_results import random_table, write
 
 CARELESS = "b; bob"
 
@@ -85,6 +87,26 @@ def test_clusters_are_resampled_and_named(studied: Path, tmp_path: Path) -> None
     assert clustered["method"]["cluster"] == "person"
     assert clustered["method"]["clusters"] == 12
     assert "resamples of the 12 clusters by person" in (tmp_path / "b" / "evaluation.html").read_text()
+
+
+@pytest.mark.parametrize("values", [1, 3])
+def test_few_clusters_are_remarked_on_and_a_single_one_gives_no_interval(values: int, tmp_path: Path) -> None:
+    sites = pa.array([f"s{at % values}" for at in range(30)])
+    result = write(random_table(30, columns={"site": sites}), tmp_path / "r.parquet")
+    lines: list[str] = []
+    made = evaluate(result, lines.append, out=tmp_path / "e", cluster="site", group_by="site")
+    remark = (
+        "there are no intervals, for all judged images have the same site"
+        if values == 1
+        else "the intervals say little, for they rest on 3 values of site alone"
+    )
+    assert remark in lines
+    page = (tmp_path / "e" / "evaluation.html").read_text()
+    assert remark[1:] in page.replace("\n", " ")
+    assert (made.evaluation["all"]["intervals"]["accuracy"] is None) == (values == 1)
+    assert ("In small print: the" in page) == (values > 1)
+    scores = evaluation_table(made.evaluation).split("by site")[0]
+    assert ("–" in scores) == (values > 1)
 
 
 def test_columns_beside_the_labels_are_groups_too(studied: Path, tmp_path: Path) -> None:

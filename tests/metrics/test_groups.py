@@ -180,3 +180,18 @@ def test_a_range_with_a_minus_sign_is_told_in_words() -> None:
     assert percent_range((-0.075, 0.198)) == "-7.5 to 19.8"
     assert percent_range((-0.0001, 0.198)) == "0.0–19.8"
     assert percent_range(None) == "–"
+
+
+def test_a_group_of_one_cluster_has_no_interval_and_nor_has_a_gap_with_it() -> None:
+    groups, no = np.repeat([0, 1], 20), np.zeros(40, bool)
+    labels = np.repeat([0, 1, 0], [10, 10, 20])
+    clusters = np.repeat([0, 1, 2], [10, 10, 20])
+    images = GroupedImages(("a", "b"), groups, labels, labels * 0, np.full(40, 0.9), no, no, clusters=clusters)
+    found = group_scores(images, "x", 2, resamples=50)
+    assert found["groups"][0]["intervals"]["accuracy"] is not None
+    assert set(found["groups"][1]["intervals"].values()) == {None}
+    assert found["gaps"]["accuracy"]["interval"] is None
+    assert gap_sentences(found)[0].startswith("Largest gap in accuracy: 50.0 points, b above a.")
+    apart = GroupedImages(("a", "b"), np.repeat([0, 1], [39, 1]), labels, labels * 0, np.full(40, 0.9), no, no)
+    alone = group_scores(apart, "x", 2, resamples=50)["groups"][1]
+    assert set(alone["intervals"].values()) == {None}

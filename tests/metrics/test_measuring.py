@@ -80,7 +80,7 @@ def test_a_class_that_is_never_predicted_has_no_precision_and_an_f1_of_0() -> No
 def test_one_image_is_enough() -> None:
     scores = measure(np.array([[0.2, 0.7, 0.1]]), np.array([1]), NAMES)
     assert scores["accuracy"] == 1
-    assert scores["intervals"]["accuracy"] == (1, 1)
+    assert set(scores["intervals"].values()) == {None}
 
 
 def test_a_proportion_and_its_interval() -> None:
@@ -88,6 +88,21 @@ def test_a_proportion_and_its_interval() -> None:
     assert share == 0.9
     assert interval == pytest.approx((0.881, 0.919), abs=0.004)
     assert proportion(0, 0) == (None, None)
+    assert proportion(1, 1) == (1, None)
+
+
+def test_a_single_cluster_or_image_of_a_class_has_no_interval() -> None:
+    probabilities, labels = random_predictions(60)
+    labels[labels == 2] = 1
+    labels[0] = 2
+    of_class = measure(probabilities, labels, NAMES)["per_class"]["sad"]["intervals"]
+    assert of_class["recall"] is None
+    assert of_class["precision"] is not None
+    one = measure(probabilities, labels, NAMES, clusters=np.zeros(60, np.int64))
+    assert set(one["intervals"].values()) == {None}
+    assert {found for each in one["per_class"].values() for found in each["intervals"].values()} == {None}
+    predicted = probabilities.argmax(axis=1)
+    assert agreement(predicted, labels, labels, NAMES, clusters=np.zeros(60, np.int64))["interval"] is None
 
 
 def test_agreement_is_counted_for_the_model_for_the_labels_and_by_class() -> None:
