@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from batch_emotion.cli.class_mix import bar_of
+from batch_emotion.storage.escaping import printable
 
 MOST_ANSWERED = 50
 """The most images that are answered on the terminal alone."""
@@ -24,6 +25,7 @@ def answer_lines(rows: Sequence[dict[str, Any]], stream: TextIO) -> list[str]:
         rows: of a result.
         stream: where the lines go; its encoding and width decide about the bars and how long a path may be.
     """
+    rows = [row | {"path": printable(row["path"]), "error": printable(row["error"] or "")} for row in rows]
     with_faces = any("face_index" in row for row in rows)
     heading = ["file", *(["face"] if with_faces else []), "emotion", "confidence"]
     answered = [(row, _cells(row, with_faces)) for row in sorted(rows, key=_rank)]

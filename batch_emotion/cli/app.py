@@ -19,6 +19,7 @@ from batch_emotion.cli.options import sections
 from batch_emotion.errors import BatchEmotionError, UsageError
 from batch_emotion.options.labels import ALARM
 from batch_emotion.signals import accept_signals
+from batch_emotion.storage.escaping import printable_lines
 
 
 class _Commands(TyperGroup):
@@ -151,7 +152,7 @@ def command(name: str | None = None, cls: type[Command] = Command, **settings: A
 def show(line: str) -> None:
     """Print what is on disk as well, so that it is no failure where it cannot be printed."""
     try:
-        typer.echo(line)
+        typer.echo(printable_lines(line))
     except BatchEmotionError as error:
         LOG.warning(str(error))
 
@@ -168,4 +169,4 @@ def line_printer(quiet: bool) -> Callable[[str], None]:
         if line.startswith(ALARM):
             LOG.warning(line)
 
-    return warn if quiet else (lambda line: typer.echo(line, err=True))
+    return warn if quiet else (lambda line: typer.echo(printable_lines(line), err=True))

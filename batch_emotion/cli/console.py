@@ -14,6 +14,7 @@ import typer
 
 from batch_emotion.cli.logs import LOG
 from batch_emotion.errors import BatchEmotionError
+from batch_emotion.storage.escaping import printable
 
 if TYPE_CHECKING:
     from batch_emotion.metrics.quantification import EstimatedMix
@@ -193,13 +194,14 @@ def show_rows(rows: list[dict[str, Any]]) -> None:
         BatchEmotionError: the image could not be read.
     """
     for row in rows:
+        path = printable(row["path"])
         if row["status"] == "no_face":
-            typer.echo(f"{row['path']}: no face was found")
+            typer.echo(f"{path}: no face was found")
             continue
         if row["status"] != "ok":
             raise BatchEmotionError(f"{row['path']} is {row['status']}: {row['error']}")
         at = "{box_w}x{box_h}+{box_x}+{box_y}: ".format_map(row) if "face_index" in row else ""
-        typer.echo(f"{row['path']}: {at}{row['emotion']} ({row['confidence']:.1%})")
+        typer.echo(f"{path}: {at}{row['emotion']} ({row['confidence']:.1%})")
         chances = {key.removeprefix("p_"): value for key, value in row.items() if key.startswith("p_")}
         for name, value in sorted(chances.items(), key=lambda pair: -pair[1]):
             typer.echo(f"  {name:<10} {value:6.1%}")

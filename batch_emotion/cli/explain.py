@@ -7,6 +7,7 @@ import typer
 from batch_emotion.cli.app import command, show
 from batch_emotion.cli.options import takes
 from batch_emotion.options.explain import ExplainOptions
+from batch_emotion.storage.escaping import printable
 
 
 @command()
@@ -17,6 +18,6 @@ def explain(options: ExplainOptions) -> None:
 
     for each in run_explain(options):
         if each.picture is None:
-            typer.echo(f"{each.path} is {each.status}: {each.error}", err=True)
+            typer.echo(printable(f"{each.path} is {each.status}: {each.error}"), err=True)
         else:
-            show(f"{each.path}: {each.emotion} ({each.confidence:.1%}), {each.picture}")
+            show(printable(f"{each.path}: {each.emotion} ({each.confidence:.1%}), {each.picture}"))

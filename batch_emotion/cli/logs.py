@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from batch_emotion.errors import UsageError, spelled
+from batch_emotion.storage.escaping import printable
 
 LogFormat = Literal["text", "json"]
 
@@ -99,13 +100,14 @@ class _RotatingFile(RotatingFileHandler):
 
 class _Errors(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return f"batch-emotion: {record.levelname.lower()}: {spelled(record.getMessage())}"
+        return f"batch-emotion: {record.levelname.lower()}: {printable(spelled(record.getMessage()))}"
 
 
 class _TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in _fields(record).items())
-        return f"{_time(record)} {_run_id} {record.levelname} {spelled(record.getMessage())} {fields}".rstrip()
+        message = printable(spelled(record.getMessage()))
+        return f"{_time(record)} {_run_id} {record.levelname} {message} {fields}".rstrip()
 
 
 class _JsonLines(logging.Formatter):

@@ -8,6 +8,7 @@ from batch_emotion.evaluation.document import Evaluation, left_out_alarm
 from batch_emotion.evaluation.page import score_rows
 from batch_emotion.evaluation.reviewed import reviewed_sentence
 from batch_emotion.metrics.groups import GroupedScores
+from batch_emotion.storage.escaping import printable
 from batch_emotion.visualization.groups import NO_VALUE, gap_sentences
 from batch_emotion.visualization.html import percent, percent_range, shorten
 
@@ -50,7 +51,7 @@ def _group_lines(grouped: GroupedScores) -> list[str]:
     heads = f"{'images':>9}{'accuracy':>20}{'mean recall':>20}{'failures':>11}"
     lines = [f"{'by ' + shorten(grouped['column'], 16):<20}{heads}"]
     for each in grouped["groups"][:_MOST_GROUPS]:
-        name = shorten(NO_VALUE if each["value"] is None else each["value"], 19)
+        name = shorten(NO_VALUE if each["value"] is None else printable(each["value"]), 19)
         cells = [percent(each[key]) for key in ("accuracy", "balanced_accuracy")]
         ranges = [each["intervals"].get(key) for key in ("accuracy", "balanced_accuracy")]
         texts = [f"{c} ({percent_range(r, 0)})" if r else c for c, r in zip(cells, ranges, strict=True)]

@@ -1,10 +1,11 @@
-"""Names of files that are not UTF-8, as text that is."""
+"""Names of files that are not UTF-8, as text that is, and names as they can be shown."""
 
 from __future__ import annotations
 
 import re
 
 _UNDECODED = re.compile("[\udc80-\udcff]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\udc80-\udcff]")
 _ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
 _LOOKS_ESCAPED = re.compile(r"\\(?=x[0-9a-f]{2})")
 
@@ -30,3 +31,17 @@ def unescape_name(text: str) -> str:
         return chr(value) if value < 0x80 else chr(0xDC00 + value)
 
     return _ESCAPE.sub(byte, text)
+
+
+def printable(text: str) -> str:
+    r"""Text as one line on a terminal or in a log, for people only: names of files come from strangers.
+
+    What could move the cursor, colour the screen or begin a line becomes ``\x1b`` or ``\x0a``; so does a byte that is
+    not UTF-8.
+    """
+    return _UNPRINTABLE.sub(lambda m: f"\\x{ord(m[0]) % 0xDC00:02x}", text)
+
+
+def printable_lines(text: str) -> str:
+    """As ``printable``, of text that is several lines on purpose."""
+    return "\n".join(map(printable, text.split("\n")))

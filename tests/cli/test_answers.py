@@ -6,6 +6,8 @@ import pytest
 
 from batch_emotion.cli import main
 from batch_emotion.cli.answers import answer_lines
+from batch_emotion.cli.console import show_rows
+from batch_emotion.cli.logs import LOG, begin_log
 from batch_emotion.images.synthetic import write_samples
 from tests.support.composites import astronaut, photo, write_photo
 
@@ -48,6 +50,23 @@ def test_faces_have_their_box_and_a_long_path_its_end(monkeypatch: pytest.Monkey
     assert bare.split("  ")[0] == "b.jpg"
     assert bare.endswith("no face was found")
     assert max(map(len, (heading, face, bare))) <= 60
+
+
+def test_names_that_would_write_to_the_terminal_are_shown_as_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    name, shown = "a\x1b[31m\nb.jpg 99%\x9b", r"a\x1b[31m\x0ab.jpg 99%\x9b"
+    rows = [_row(name), _row(name, "corrupt", None, error="cut\rshort")]
+    heading, good, bad = answer_lines(rows, _stream("utf-8"))
+    assert heading.startswith("file " + " " * (len(shown) - 5))
+    assert good.startswith(f"{shown}  happy")
+    assert bad == rf"{shown}  corrupt: cut\x0dshort"
+    show_rows([_row(name, p_happy=0.5)])
+    assert capsys.readouterr().out == f"{shown}: happy (50.0%)\n  happy       50.0%\n"
+    begin_log()
+    LOG.error(f"{name} is gone")
+    assert capsys.readouterr().err == f"batch-emotion: error: {shown} is gone\n"
 
 
 def test_a_folder_of_photos_is_answered_with_its_faces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,3 +1,5 @@
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -110,3 +112,12 @@ def test_each_face_of_a_photo_gets_its_picture(tmp_path: Path, capsys: pytest.Ca
     assert "c.png is no_face: no face was found" in captured.err
     assert main(command) == 2
     assert main([*command, "--overwrite"]) == 0
+
+
+def test_names_of_strange_bytes_are_shown_as_text(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = tmp_path / os.fsdecode(b"b\xff\x1b[1m.png")
+    shutil.copy(faces / "sad" / "sad-0001.png", odd)
+    assert main(["explain", str(odd), "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out.count(r"b\xff\x1b[1m.png") == 2
