@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
+from batch_emotion.images.detectors import check_detector
 from batch_emotion.images.loading import make_loader
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.gradcam import GradCam
@@ -97,6 +98,8 @@ def explain(
 
 def _explained(options: ExplainOptions) -> list[Explanation]:
     require_packages("explain", "tensorflow", "keras")
+    if options.faces is not None:
+        check_detector(options.faces)
     if options.given is not None:
         plan = options.given.plan
     else:

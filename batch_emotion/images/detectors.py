@@ -158,19 +158,34 @@ def _centerface_sha256() -> str:
     return hashlib.sha256(FILE.read_bytes()).hexdigest()
 
 
+def check_detector(options: FaceOptions) -> None:
+    """Refuse options of a detector that do not go together.
+
+    Raises:
+        UsageError: YuNet's model is missing, or is given to another detector, or no score can be as high as the least.
+    """
+    if options.detector_model is None and options.detector == "yunet":
+        raise UsageError(f"`detector` yunet needs its model; give `detector_model` {_YUNET_MODEL}")
+    if options.detector_model is not None and options.detector not in ("auto", "yunet"):
+        raise UsageError(f"`detector_model` is YuNet's, and `detector` is {options.detector}; give one of them")
+    if options.min_score is not None and options.min_score > 1 and options.detector != "haar":
+        name = "CenterFace" if options.detector_model is None else "YuNet"
+        raise UsageError(
+            f"`faces.min_score` must be between 0 and 1, as {name}'s scores are, not {options.min_score:g}; "
+            "only those of `detector` haar are higher"
+        )
+
+
 def open_detector(options: FaceOptions | None = None) -> Detector:
     """The detector that the options name.
 
     Raises:
-        UsageError: YuNet's model is missing, cannot be read or is none, or is given to another detector.
+        UsageError: as ``check_detector``, or YuNet's model cannot be read or is none.
     """
     options = options or FaceOptions()
+    check_detector(options)
     if options.detector_model is None:
-        if options.detector == "yunet":
-            raise UsageError(f"`detector` yunet needs its model; give `detector_model` {_YUNET_MODEL}")
         return HaarDetector(options.min_score) if options.detector == "haar" else CenterFaceDetector(options.min_score)
-    if options.detector not in ("auto", "yunet"):
-        raise UsageError(f"`detector_model` is YuNet's, and `detector` is {options.detector}; give one of them")
     return _open_yunet(options.detector_model, options.min_score)
 
 

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from batch_emotion.errors import OutputMismatch, UsageError, one_line
+from batch_emotion.images.detectors import check_detector
 from batch_emotion.options.declared import Leaf, check_ranges, leaves, values
 from batch_emotion.options.images import AnnotateOptions
 from batch_emotion.options.predict import PredictOptions
@@ -61,6 +62,8 @@ def check_options(options: PredictOptions, to_be_made: Path | None = None) -> No
     _check_engine(options.engine, has_out=options.out is not None)
     if options.engine.name == "ray" and options.source.given is not None and options.source.given.files:
         raise UsageError("`engine.name` ray needs files: its workers cannot see images in the memory of this process")
+    if options.faces is not None:
+        check_detector(options.faces)
     if options.annotate is not None:
         _check_annotate(options.annotate, to_be_made)
     check_monitoring(options.monitoring)

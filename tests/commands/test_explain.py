@@ -69,6 +69,8 @@ def test_what_makes_no_sense_is_refused(faces: Path, tmp_path: Path) -> None:
         explain(ExplainOptions((str(faces / "happy"),), out))
     with pytest.raises(UsageError, match="must be a folder"):
         explain(ExplainOptions((face,), tmp_path / "e.jpg"))
+    with pytest.raises(UsageError, match=r"`faces.min_score` must be between 0 and 1"):
+        explain(face, out=tmp_path / "e", min_face_score=5, faces=True)
     out.write_bytes(b"precious")
     with pytest.raises(OutputMismatch, match="`overwrite`"):
         explain(ExplainOptions((face,), out))

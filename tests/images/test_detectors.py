@@ -138,12 +138,18 @@ def test_a_detector_and_its_model_go_together(yunet: Path) -> None:
         (FaceOptions("yunet"), "`detector` yunet needs its model"),
         (FaceOptions("haar", yunet), "`detector_model` is YuNet's, and `detector` is haar"),
         (FaceOptions("centerface", yunet), "`detector_model` is YuNet's, and `detector` is centerface"),
+        (FaceOptions(min_score=3), r"`faces.min_score` must be between 0 and 1, as CenterFace's scores are, not 3; "),
+        (
+            FaceOptions("yunet", yunet, 1.5),
+            r"`faces.min_score` must be between 0 and 1, as YuNet's scores are, not 1.5",
+        ),
     ):
         with pytest.raises(UsageError, match=match):
             open_detector(options)
     assert open_detector(FaceOptions("yunet", yunet)).name.startswith("squares.onnx")
     assert open_detector(FaceOptions("haar")).name.startswith("haarcascade_frontalface_alt2")
-    assert open_detector(FaceOptions("centerface")).name == "centerface"
+    assert open_detector(FaceOptions("haar", min_score=3)).min_score == 3
+    assert open_detector(FaceOptions("centerface", min_score=1)).name == "centerface"
 
 
 def test_yunet_looks_again_for_faces_too_large_for_it(yunet: Path) -> None:

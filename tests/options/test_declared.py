@@ -90,6 +90,7 @@ def test_what_is_needed_is_an_option_or_a_known_condition() -> None:
         (["--annotate-limit", "3"], "--annotate-limit goes with --annotate"),
         (["--annotate", "copies"], "--annotate goes with --faces"),
         (["--max-faces", "3"], "--max-faces goes with --faces"),
+        (["--faces", "--min-face-score", "5"], "--min-face-score must be between 0 and 1, as CenterFace's scores are"),
         (["--path-column", "file"], "--path-column goes with a manifest"),
         (["--root", "."], "--root goes with a manifest (.csv, .tsv, .parquet or .arrow) as the source or a list"),
         (["--null"], "--null goes with a list on standard input"),
