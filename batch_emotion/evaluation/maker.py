@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from batch_emotion.errors import BundleError, UsageError
+from batch_emotion.errors import BundleError, UsageError, spelled
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.catalogue import version_of
 from batch_emotion.results.reader import StoredResult
@@ -19,8 +19,10 @@ def load_maker(result: StoredResult, model: str | Path | None) -> tuple[Bundle |
     maker = result.maker
     if model is None:
         version = version_of(maker.sha256)
+        if maker.sha256 is None:
+            return None, spelled("it is not known which model made the result; name it with `model`")
         if version is None:
-            return None, "the model that made the result is not a bundled one; name it with `model`"
+            return None, spelled("the model that made the result is not a bundled one; name it with `model`")
         try:
             return load_bundle(str(version)), ""
         except BundleError as error:

@@ -151,7 +151,7 @@ def test_images_that_are_gone_are_named_and_the_rest_is_shown(tmp_path: Path) ->
     report(ReportOptions(result, tmp_path / "r.html"))
     page = _Page(tmp_path / "r.html")
     assert page.text.count("image not found") > 20
-    assert "Not shown: the model that made the result is not a bundled one" in page.text
+    assert "Not shown: it is not known which model made the result" in page.text
 
 
 def test_a_prediction_can_end_in_a_page(
