@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import io
 from collections.abc import Sequence
 
@@ -23,6 +24,21 @@ def check_once(names: Sequence[str], shown: str) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SourceError(f"{shown} has a column more than once: {', '.join(name or '(no name)' for name in twice)}")
+
+
+def lacks_column(tables: Sequence[str], column: str, names: Sequence[str]) -> str:
+    """What to say of a column that none of some tables has: which they have, and which of these may be meant.
+
+    Args:
+        tables: what they are called, one or two.
+        column: the one that is not there.
+        names: all that are.
+    """
+    has, they = ("has no", "it has") if len(tables) == 1 else ("has a", "they have")
+    near = difflib.get_close_matches(column, names, 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    subject = tables[0] if len(tables) == 1 else f"neither {' nor '.join(tables)}"
+    return f"{subject} {has} column {column!r}; {they}: {', '.join(names)}{hint}"
 
 
 def plain_columns(table: pa.Table) -> pa.Table:

@@ -186,7 +186,7 @@ def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
 
 
 def _check(options: EvaluateOptions, bundle: Bundle, columns: pa.Table, data_name: str) -> None:
-    check_columns(columns, data_name, options.group_by, options.cluster)
+    check_columns(columns, (data_name,), options.group_by, options.cluster)
     names = kept_classes(bundle.card.class_names, options.only)
     _votes(options, names)
     if options.class_prior is not None:

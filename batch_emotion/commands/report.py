@@ -96,8 +96,8 @@ def _report(options: ReportOptions, log: Callable[[str], None]) -> ReportDocumen
     root = options.root or Path()
     reader = LabelReader(result.class_names, options.map_labels)
     labels = find_labels(result, options, reader)
-    if options.group_by is not None and (labels is None or options.group_by not in labels.more):
-        result.check_column(options.group_by)
+    if options.group_by is not None:
+        result.check_column(options.group_by, *((labels.more, labels.origin) if labels else ()))
     document, samples = report_document(result, labels, options.group_by, other, _held_out(result, options.model))
     if document["left_out"]:
         log(document["left_out"])

@@ -124,7 +124,7 @@ def evaluation_document(
         UsageError: a column is not there, or has too many values.
         BatchEmotionError: no image of the model's classes could be scored.
     """
-    check_columns(gathered.columns, gathered.data_name, group_by, cluster)
+    check_columns(gathered.columns, gathered.tables, group_by, cluster)
     names, predicted, labels = gathered.class_names, gathered.predicted, gathered.classes
     scored, judged = gathered.scored, gathered.judged
     if not judged.any():

@@ -56,6 +56,7 @@ class Gathered:
         unlabelled: how many have no label; they need not be among the N.
         model: the model, for the record.
         class_prior: the mix of classes that the probabilities hold for; None where nobody asked for one.
+        labels_name: the manifest whose columns are among the others; empty where there is none.
     """
 
     plan: Plan
@@ -73,6 +74,12 @@ class Gathered:
     unlabelled: int
     model: EvaluatedModel
     class_prior: ClassPriorRecord | None = None
+    labels_name: str = ""
+
+    @property
+    def tables(self) -> list[str]:
+        """What the columns are of, by name."""
+        return [self.data_name, *filter(None, [self.labels_name])]
 
     @cached_property
     def scored(self) -> NDArray[np.bool_]:

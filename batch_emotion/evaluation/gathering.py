@@ -144,7 +144,7 @@ def gather_result(
     table, class_names = result.read(), result.class_names
     if not len(table):
         raise SourceError(f"{result.path} has no rows")
-    labels_of_rows, columns = _labels_of_rows(result, table, options, reader)
+    labels_of_rows, columns, labels_name = _labels_of_rows(result, table, options, reader)
     plan = plan_paths(table["path"], options.root or Path(), table, image_column=options.image_column)
     bundle, unknown = load_maker(result, model)
     statuses = table["status"].to_pylist()
@@ -178,13 +178,14 @@ def gather_result(
         labels_of_rows.count(""),
         _model_record(bundle, runtime, class_names) if bundle else unloaded,
         prior,
+        labels_name,
     )
 
 
 def _labels_of_rows(
     result: StoredResult, table: pa.Table, options: LabelSource, reader: LabelReader
-) -> tuple[list[str], pa.Table]:
-    """The label of each row, and the columns that the rows have, those beside the labels included."""
+) -> tuple[list[str], pa.Table, str]:
+    """The label of each row, the columns that the rows have, those beside the labels included, and whose these are."""
     batches = table.to_batches()
     labels = find_labels(result, options, reader, batches, needed=True)
     if labels is None:
@@ -197,7 +198,8 @@ def _labels_of_rows(
     for name in labels.more:
         if name not in table.column_names:
             columns = columns.append_column(name, pa.chunked_array([labels.values(batch, name) for batch in batches]))
-    return [label or "" for batch in batches for label in labels.of(batch).to_pylist()], columns
+    texts = [label or "" for batch in batches for label in labels.of(batch).to_pylist()]
+    return texts, columns, labels.origin if labels.more else ""
 
 
 def _read_again(

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from batch_emotion.columns import lacks_column
 from batch_emotion.errors import UsageError
 from batch_emotion.evaluation.gathered import Gathered
 from batch_emotion.metrics.groups import GroupedImages, GroupedScores, group_scores
@@ -19,12 +20,12 @@ FEW_CLUSTERS = 10
 """With fewer, resampled clusters are too much alike for their spread to be believed."""
 
 
-def check_columns(columns: pa.Table, data_name: str, group_by: Sequence[str], cluster: str | None) -> None:
+def check_columns(columns: pa.Table, tables: Sequence[str], group_by: Sequence[str], cluster: str | None) -> None:
     """Refuse columns that are not there.
 
     Args:
-        columns: those of the manifest or result.
-        data_name: what it is called.
+        columns: those of the manifest or result, and of a manifest with its labels.
+        tables: what these are called.
         group_by: columns whose values are measured apart.
         cluster: a column whose values are resampled.
 
@@ -33,9 +34,10 @@ def check_columns(columns: pa.Table, data_name: str, group_by: Sequence[str], cl
     """
     for option, column in [*(("group_by", name) for name in group_by), ("cluster", cluster)]:
         if column is not None and column not in columns.column_names:
-            names = ", ".join(columns.column_names)
-            there = f"it has: {names}" if names else "give a manifest, or a result that carries columns"
-            raise UsageError(f"`{option}`: {data_name} has no column {column!r}; {there}")
+            if not columns.column_names:
+                advice = "give a manifest, or a result that carries columns"
+                raise UsageError(f"`{option}`: {tables[0]} has no column {column!r}; {advice}")
+            raise UsageError(f"`{option}`: {lacks_column(tables, column, columns.column_names)}")
 
 
 def cluster_numbers(gathered: Gathered, column: str | None) -> NDArray[np.intp] | None:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from batch_emotion.columns import lacks_column
 from batch_emotion.errors import SourceError, UsageError, one_line
 from batch_emotion.records import FACE_SCHEMA
 from batch_emotion.results.csv_rows import classes_by_columns, csv_batches, csv_schema, is_csv
@@ -100,14 +101,20 @@ class StoredResult:
         record = self.run.get("result")
         return (record.get("counts") or {}).get("class_prior") if record else None
 
-    def check_column(self, name: str) -> None:
+    def check_column(self, name: str, more: Sequence[str] = (), origin: str = "") -> None:
         """Refuse a column that is not there.
+
+        Args:
+            name: of the column.
+            more: columns that come from elsewhere.
+            origin: where these come from.
 
         Raises:
             UsageError: naming those that are.
         """
-        if name not in self.schema.names:
-            raise UsageError(f"{self.path} has no column {name!r}; it has: {', '.join(self.schema.names)}")
+        names = list(dict.fromkeys([*self.schema.names, *more]))
+        if name not in names:
+            raise UsageError(lacks_column([str(self.path), *([origin] if more else [])], name, names))
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """These columns of all rows, some hundred thousand rows at a time.

@@ -10,7 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch_emotion import EvaluateOptions, PredictOptions, Progress, SourceOptions, evaluate, predict, record_evaluation
+from batch_emotion import (
+    EvaluateOptions,
+    PredictOptions,
+    Progress,
+    SourceOptions,
+    evaluate,
+    predict,
+    record_evaluation,
+    report,
+)
 from batch_emotion.cli import main
 from batch_emotion.commands.evaluate import FILES
 from batch_emotion.errors import UsageError
@@ -125,6 +134,15 @@ def test_columns_that_are_not_there_are_refused(studied: Path, faces: Path, tmp_
         evaluate(EvaluateOptions(studied / "r.parquet", tmp_path / "e", group_by=("by",)))
     with pytest.raises(UsageError, match="`cluster`: faces has no column 'person'; give a manifest"):
         evaluate(EvaluateOptions(faces, tmp_path / "e", cluster="person"))
+    (studied / "l.csv").write_text((studied / "m.csv").read_text().replace("labeller", "camera", 1))
+    both = {"labels": str(studied / "l.csv"), "root": studied}
+    words = (
+        r"neither bare.parquet nor l.csv has a column 'kamera'; they have: path, .*, camera, .*; did you mean camera\?"
+    )
+    with pytest.raises(UsageError, match=f"`group_by`: {words}"):
+        evaluate(studied / "bare.parquet", out=tmp_path / "e", group_by="kamera", **both)
+    with pytest.raises(UsageError, match=words.replace("neither ", "neither .*")):
+        report(studied / "bare.parquet", out=tmp_path / "r.html", group_by="kamera", **both)
     assert not (tmp_path / "e").exists()
 
 
