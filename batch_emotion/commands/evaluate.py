@@ -125,6 +125,7 @@ def _evaluate(options: EvaluateOptions, log: Callable[[str], None], on_progress:
     check_ranges(options)
     out = options.out
     check_folder(out.absolute().parent)
+    _check_target(out, options.overwrite)  # before there is a lock beside what is not ours
     with output_lock(out.with_name(out.name + ".lock")):
         restore_output(out)
         _check_target(out, options.overwrite)

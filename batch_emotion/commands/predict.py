@@ -31,7 +31,7 @@ from batch_emotion.runs.job import Job, make_job
 from batch_emotion.runs.output import OnProgress, Progress, write_output
 from batch_emotion.runs.predict_result import FirstImages, PredictResult
 from batch_emotion.runs.recorder import Recorder
-from batch_emotion.runs.resume import on_record
+from batch_emotion.runs.resume import check_before, on_record
 from batch_emotion.signals import accept_signals
 from batch_emotion.sources.given import given, paths_of
 from batch_emotion.sources.planning import manifest_folder
@@ -159,6 +159,7 @@ def _to_output(out: Place, options: PredictOptions, recorder: Recorder, on_progr
     recorder.read_baseline()
     job = make_job(options, recorder.seen.profile)
     _LOG.info("began", extra={"fields": {"out": str(out), "arguments": list(options.caller.arguments)}})
+    check_before(out, Workspace(out))
     with recorder.holding_output(options.wait):
         if on_record(out) != before and "-" not in options.sources:
             _LOG.info("listing anew, as another run has ended since")  # which may know images that were not listed

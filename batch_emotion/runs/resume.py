@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -48,6 +49,16 @@ class Finished:
     summary: Summary
 
 
+def check_before(out: Place, workspace: Workspace) -> None:
+    """Refuse what no run can replace, before there is a lock beside it.
+
+    Raises:
+        OutputMismatch: another kind of file or folder is in the way, and no run has left anything beside it.
+    """
+    if isinstance(out, Path) and out.exists() and not (workspace.is_there or read_run(out)):
+        check_target(out)
+
+
 def make_anew(out: Place, overwrite: bool, job: Job, workspace: Workspace) -> Work | Finished:
     """Score the whole plan, or the rest of it where an unfinished run has the same one.
 
@@ -79,6 +90,7 @@ def _finished(out: Place, fingerprint: Fingerprint) -> Finished:
     """The finished output, where it is the one that this run would make."""
     record = read_run(out).get("result")
     if not record:
+        check_target(out)  # where something else is in the way, overwriting is no advice
         raise OutputMismatch(
             f"{out} is there already, and no {run_file(out).name} says that a run made it; "
             "give `overwrite` to replace it"

@@ -22,6 +22,7 @@ from batch_emotion.results.reader import StoredResult
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.commits import file_sha256
 from tests.images.pictures import wide_bmp
+from tests.support.made_results import result_table, write
 
 SIX = ("angry", "disgust", "fear", "happy", "sad", "surprise")
 
@@ -406,3 +407,22 @@ def test_votes_of_six_classes_measure_a_model_of_seven_with_only(faces: Path, tm
     agreement = evaluation["agreement"]
     assert agreement is not None
     assert agreement["all"]["agreement"] == evaluation["all"]["accuracy"]
+
+
+def test_nothing_is_left_beside_what_is_no_evaluation(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").touch()
+    assert main(["evaluate", str(faces), "--out", str(tmp_path / "mine"), "--overwrite"]) == 2
+    assert "holds other things (thesis.txt" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_result_that_does_not_say_what_made_it_asks_for_the_model(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = [str(image) for image in sorted((faces / "sad").iterdir())[:3]]
+    result = write(result_table(images, np.eye(3)), tmp_path / "r.csv")
+    assert main(["evaluate", str(result), "--out", str(tmp_path / "e")]) == 0
+    assert "it is not known which model made the result; name it with --model" in capsys.readouterr().err

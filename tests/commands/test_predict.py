@@ -127,6 +127,27 @@ def test_a_foreign_file_is_not_replaced_unasked(tmp_path: Path, faces: Path) -> 
     assert (tmp_path / "r.csv").read_text() == "precious"
 
 
+def test_nothing_is_left_beside_a_folder_that_no_run_can_replace(tmp_path: Path, faces: Path) -> None:
+    photos = tmp_path / "photos"
+    shutil.copytree(faces / "sad", photos)
+    with pytest.raises(OutputMismatch, match="holds other things") as refused:
+        predict(_options(photos, photos))
+    assert "overwrite" not in str(refused.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
+def test_overwriting_is_advised_only_where_it_is_allowed(tmp_path: Path, faces: Path) -> None:
+    options = _options(faces / "sad", tmp_path / "r")
+    predict(options)
+    (tmp_path / "r.run.json").unlink()
+    (tmp_path / "r" / "note.txt").touch()
+    with pytest.raises(OutputMismatch, match="holds other things"):
+        predict(options)
+    (tmp_path / "r" / "note.txt").unlink()
+    with pytest.raises(OutputMismatch, match=r"no r\.run\.json says that a run made it; give `overwrite`"):
+        predict(options)
+
+
 def test_a_held_output_is_busy(tmp_path: Path, faces: Path) -> None:
     with output_lock(tmp_path / "r.parquet.lock"), pytest.raises(OutputBusy, match="another run"):
         predict(_options(faces, tmp_path / "r.parquet"))
