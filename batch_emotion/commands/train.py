@@ -133,6 +133,10 @@ def _check_together(options: TrainOptions) -> None:
         raise UsageError("with `class_weights` the mix is even already; leave `even_mix` out")
     if options.recipe_name == "fine-tune" and options.initial is None:
         raise UsageError("`recipe_name` fine-tune starts from a model; name it with `initial`")
+    if options.recipe.initial_weight and options.initial is None:
+        raise UsageError("`initial_weight` mixes in the model of `initial`; name it")
+    if options.recipe.initial_weight and options.split.folds is not None:
+        raise UsageError("`folds` judges networks as they were trained; leave `initial_weight` out")
     if options.split.folds is not None and options.validation is not None:
         raise UsageError("`folds` validates on parts of the data; give it or `validation`")
     if options.split.folds is not None and options.int8:

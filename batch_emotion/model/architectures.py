@@ -150,3 +150,9 @@ def start_from(model: Any, class_names: Sequence[str], other: Any, other_class_n
     for weights, source in zip(mine, other_head.get_weights(), strict=True):
         weights[..., to] = source[..., of]
     head.set_weights(mine)
+
+
+def mix_weights(model: Any, other: Any, part: float) -> None:
+    """Have so much of each weight of a network, in place, be that of another one of the same layers."""
+    pairs = zip(model.get_weights(), other.get_weights(), strict=True)
+    model.set_weights([(1 - part) * mine + part * theirs for mine, theirs in pairs])

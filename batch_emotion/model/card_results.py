@@ -122,7 +122,7 @@ def _carried_over(measured: Sequence[CarriedOver]) -> str:
         "### On several kinds of pictures, under two mixes of classes\n\n"
         + _table(head, rows)
         + "\n\nRight is what more than half of those who labelled an image chose. `training`: the probabilities as "
-        "they are; `uniform`: divided by the class's share of the training data, which finds more of the rare classes "
+        "they are; `uniform`: divided by the class's share of the mix it assumes, which finds more of the rare classes "
         "and errs more often on the common ones. Mean recall is over the classes with at least ten images."
     )
 

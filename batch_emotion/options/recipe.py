@@ -83,6 +83,8 @@ class Recipe(Checked):
         weight_decay: decoupled from the gradient, on kernels only (Loshchilov and Hutter, arXiv 1711.05101).
         label_smoothing: the part of every target that is spread over all classes (Szegedy et al., arXiv 1512.00567).
         ema: momentum of a running average of the weights, over steps; it is what is validated and kept. 0 is off.
+        initial_weight: the part of the finished weights that is that of the model it started from, which keeps more of
+            what that one could, on pictures unlike those trained on too (Wortsman et al., arXiv 2109.01903).
         augmentation: how far images are varied.
         degradation: how far images are made worse before that.
         balance: draw images of rare classes more often: 0 not at all, 1 until all classes are alike. What is kept
@@ -114,6 +116,9 @@ class Recipe(Checked):
     weight_decay: float = option(0.0, "Shrink kernels by this times the rate, each step.", at_least=0)
     label_smoothing: float = option(0.0, "Spread this part of every target over all classes.", at_least=0, at_most=0.9)
     ema: float = option(0.0, "Keep a running average of the weights with this momentum.", at_least=0, at_most=0.99999)
+    initial_weight: float = option(
+        0.0, "The part of the finished weights that stays that of --from.", at_least=0, at_most=0.9, flag="from-weight"
+    )
     augmentation: Augmentation = group(Augmentation, "Augmentation")
     degradation: Degradation = group(Degradation)
     balance: float = option(

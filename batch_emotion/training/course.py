@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_emotion.model.architectures import mix_weights
 from batch_emotion.options.recipe import Recipe
 from batch_emotion.training.assessment import Answers, answers
 from batch_emotion.training.checkpoints import Epoch
@@ -118,6 +119,8 @@ class Course:
         trained = fit(self.build, learn, watch, self.recipe, folder, tell, last, with_answers=folder != self.work)
         if events is not None:
             events.close()
+        if self.recipe.initial_weight:
+            mix_weights(trained.model, self.build(), self.recipe.initial_weight)
         if self.recipe.balance:
             seen = predict_proba(trained.model, learn.pixels)
             shift_logits(trained.model, matching_shift(seen, class_shares(learn.targets)))

@@ -64,7 +64,9 @@ def clear(work: Path) -> None:
 
 def lasting(recipe: Recipe) -> dict[str, Any]:
     """What of a recipe a resumed training must share; a constant rate may go on for longer than was first asked."""
-    free = {"patience", "mirror", "keep", "even_mix"} | (set() if recipe.schedule == "cosine" else {"epochs"})
+    free = {"patience", "mirror", "keep", "even_mix", "initial_weight"}
+    if recipe.schedule != "cosine":
+        free.add("epochs")
     return {key: value for key, value in asdict(recipe).items() if key not in free}
 
 

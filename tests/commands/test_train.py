@@ -123,6 +123,10 @@ def test_senseless_training_is_refused_before_any_work(tmp_path: Path, faces: Pa
         TrainOptions(tmp_path / "gone", tmp_path / "m"),
         TrainOptions(faces, tmp_path / "m", recipe=Recipe(balance=0.5, class_weights=True)),
         TrainOptions(faces, tmp_path / "m", recipe=Recipe(even_mix=0.5, class_weights=True)),
+        TrainOptions(faces, tmp_path / "m", recipe=Recipe(initial_weight=0.1)),
+        TrainOptions(
+            faces, tmp_path / "m", initial="seed-cnn", recipe=Recipe(initial_weight=0.1), split=SplitOptions(folds=2)
+        ),
     ):
         with pytest.raises(UsageError):
             train(options)
@@ -238,7 +242,10 @@ def test_a_fine_tuned_network_knows_where_it_comes_from(tmp_path: Path, faces: P
     (other / "sad").rename(other / "contempt")
     said: list[str] = []
     options = TrainOptions(
-        other, tmp_path / "second", initial=str(tmp_path / "first"), recipe=Recipe(epochs=1, steps=2)
+        other,
+        tmp_path / "second",
+        initial=str(tmp_path / "first"),
+        recipe=Recipe(epochs=1, steps=2, initial_weight=0.5),
     )
     second = train(options, said.append).bundle
     assert second.card.class_names == ("angry", "disgust", "fear", "joy", "surprise", "contempt")

@@ -20,4 +20,4 @@ def test_emotion_6_knows_the_images_of_the_seven_classes_that_it_started_from() 
     digests = six.train_digests() or frozenset()
     assert len(digests) == ancestor["images"] == 27_330
     assert digests <= (seven.train_digests() or frozenset())
-    assert [each["name"] for each in seven.card.training["ancestors"]] == ["first-7", "pyramid-7"]
+    assert [each["name"] for each in seven.card.training["ancestors"]] == ["emotion-7@3", "first-7", "pyramid-7"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from batch_emotion.errors import BundleError
-from batch_emotion.model.architectures import ARCHITECTURES, layer_table, start_from, with_mirror
+from batch_emotion.model.architectures import ARCHITECTURES, layer_table, mix_weights, start_from, with_mirror
 from batch_emotion.model.runtime import OnnxRuntime, TensorFlowRuntime, onnx_bytes
 
 
@@ -68,3 +68,12 @@ def test_a_plain_network_starts_from_a_mirrored_one() -> None:
     for mine, source in zip(plain.layers[:-1], mirrored.layers[:-1], strict=True):
         assert all(map(np.array_equal, mine.get_weights(), source.get_weights()))
     assert np.array_equal(plain.layers[-1].get_weights()[0], mirrored.layers[-1].get_weights()[0][:, ::-1])
+
+
+def test_weights_are_mixed_part_by_part() -> None:
+    one, other = (ARCHITECTURES["seed-cnn"].build((64, 64, 3), 2) for _ in range(2))
+    before, theirs = one.get_weights(), other.get_weights()
+    mix_weights(one, other, 0.25)
+    for mixed, mine, yours in zip(one.get_weights(), before, theirs, strict=True):
+        assert mixed == pytest.approx(0.75 * mine + 0.25 * yours, abs=1e-6)
+    assert other.get_weights()[0] == pytest.approx(theirs[0])
