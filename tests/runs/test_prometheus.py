@@ -44,7 +44,7 @@ def test_metrics_tell_of_the_result_and_of_the_run(tmp_path: Path) -> None:
         ("emotion_share", "happy"): 0.75,
         ("emotion_share", "sad"): 0.25,
         ("confidence_mean", ""): 0.8,
-        ("model_info", "emotion-7@4"): 1,
+        ("model_info", "emotion-7@3"): 1,
         ("drift", ""): 0.25,
     }
     assert [path.name for path in tmp_path.iterdir()] == ["x.prom"]

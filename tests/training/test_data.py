@@ -99,4 +99,4 @@ def test_the_same_data_and_split_are_known_again(tmp_path: Path) -> None:
     found = [identity(), identity(fraction=0.3), identity(group_regex=PEOPLE), identity(folds=3)]
     found.append(identity(group_duplicates=True))
     assert len({str(each) for each in found}) == len(found)
-    assert set(identity()) == {"training", "validation"}
+    assert set(identity()) == {"labels", "training", "validation"}
