@@ -128,7 +128,11 @@ class Recorder:
     def _has_record(self) -> bool:
         try:
             return run_file(self._out).exists()
-        except (OSError, ValueError):  # the latter of an output without a name
+        except (
+            OSError,
+            ValueError,
+            BatchEmotionError,
+        ):  # of an output without a name, or on a store that lets nobody in
             return False
 
     def _failed(self, exit_code: ExitCode, error: str) -> None:
