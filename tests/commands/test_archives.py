@@ -73,11 +73,10 @@ def slow(block, is_first):
 tar._parse = slow
 """
 HELD = """
-import os, time, batch_emotion.images.decode as decode
-real, seen = decode.decode, []
+import os, pathlib, time, batch_emotion.images.decode as decode
+real, last = decode.decode, pathlib.Path(os.environ["HELD"]).read_bytes()
 def held(data, *how):
-    seen.append(1)
-    while len(seen) > 20 and os.path.exists(os.environ["HOLD"]):
+    while bytes(data) == last and os.path.exists(os.environ["HOLD"]):
         time.sleep(0.01)
     return real(data, *how)
 decode.decode = held
@@ -88,9 +87,11 @@ def test_killed_while_listing_and_while_scoring_it_carries_on(images: Mapping[st
     archive, out, hold = write_archive(tmp_path / "a.tar", images), tmp_path / "r.parquet", tmp_path / "hold"
     words = command("predict", archive, "--out", out, "--shard-size", 6, "--batch-size", 3)
     hold.touch()
+    last = tmp_path / "last.png"
+    last.write_bytes(list(images.values())[-1])
     for number, (code, file) in enumerate(((SLOW, tmp_path / "listing"), (HELD, out.with_name("r.parquet.work")))):
         path = path_with(tmp_path / f"site-{number}", code)
-        running = start(words, environment(path, HOLD=str(hold), LISTING=str(file)))
+        running = start(words, environment(path, HOLD=str(hold), LISTING=str(file), HELD=str(last)))
         wait_for(file if number == 0 else file / "part-000001.parquet", running)
         running.send_signal(signal.SIGKILL)
         running.communicate()
