@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from batch_emotion.storage.places import is_uri
 
@@ -33,9 +32,11 @@ def overlaps(sources: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _walked_from(path: str, folders: dict[str, str]) -> str | None:
     """The folder among these whose walk reaches the path; a walk leaves out names that begin with a dot."""
-    below = Path(path)
-    while not below.name.startswith(".") and below != below.parent:
-        below = below.parent
-        if str(below) in folders:
-            return folders[str(below)]
+    while folders:  # most often there are none: a shell has made files of a pattern
+        parent, name = os.path.split(path)
+        if not name or name.startswith("."):
+            break
+        if parent in folders:
+            return folders[parent]
+        path = parent
     return None

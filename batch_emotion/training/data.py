@@ -89,7 +89,7 @@ class TrainingData:
         return round(len(self.training) * share)
 
     def identity(self) -> dict[str, Any]:
-        """What tells this data and its split from others, as JSON; the same as in earlier versions, if they had it."""
+        """What tells this data, its labels and its split from others, as JSON; earlier versions had no ``labels``."""
         sides = [self.training] if self.validation is None else [self.training, self.validation]
         labels = hashlib.sha256(b"".join(side.targets.tobytes() for side in sides)).hexdigest()
         return {"labels": labels, **self._sides_identity()}
