@@ -81,10 +81,14 @@ def plain_update(
 
 
 def _by_path(rows: list[Row]) -> dict[str, list[Row]]:
+    """Of each file the rows of the version that comes first, a row for each face."""
+    versions: dict[str, tuple[int, int]] = {}
     faces: dict[str, dict[int, Row]] = {}
     for row in rows:
-        face = row.get("face_index")
-        faces.setdefault(row["path"], {}).setdefault(-1 if face is None else face, row)
+        version = (row["size"], row["mtime_ns"])
+        if versions.setdefault(row["path"], version) == version:
+            face = row.get("face_index")
+            faces.setdefault(row["path"], {}).setdefault(-1 if face is None else face, row)
     return {path: [found[face] for face in sorted(found)] for path, found in faces.items()}
 
 
