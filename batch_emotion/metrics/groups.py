@@ -1,7 +1,7 @@
 """How good a model is in each group of images, with bootstrap intervals, and how far the groups are apart.
 
 Intervals are percentile intervals over resampled images or, where images of a person or a session are alike, over
-resampled clusters of them (Davison and Hinkley 1997, section 3.8).
+resampled clusters of them (Davison and Hinkley 1997, section 3.8); of a fraction of none or of all the exact ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.metrics.calibration import BINS, confidence_bin
 from batch_emotion.metrics.confusion import MatrixScores
-from batch_emotion.metrics.measuring import LEVEL, RESAMPLES, percentile_interval
+from batch_emotion.metrics.measuring import LEVEL, RESAMPLES, percentile_interval, score_interval
 from batch_emotion.metrics.scores import Interval
 
 GroupScore = Literal["accuracy", "balanced_accuracy", "ece", "failures", "no_face"]
@@ -136,7 +136,7 @@ def group_scores(
             "failures": _known(plain["failures"][at]),
             "no_face": _known(plain["no_face"][at]),
             "intervals": {
-                key: percentile_interval(values[:, at], (units if key in _OF_ALL else judged_units)[at])
+                key: score_interval(key, values[:, at], (units if key in _OF_ALL else judged_units)[at])
                 for key, values in stacked.items()
             },
         }

@@ -1,8 +1,9 @@
 """How good a model is over labelled images, and how often it agrees with people, with bootstrap intervals.
 
 Intervals are percentile intervals (Efron and Tibshirani 1993) over resampled images, or over resampled clusters where
-images of a person or a session are alike (Davison and Hinkley 1997, section 3.8). Of a single image or cluster there is
-none, for all its resamples are alike.
+images of a person or a session are alike (Davison and Hinkley 1997, section 3.8). Where all resamples are alike, as of
+a single image or cluster, there is none, but for a fraction of none or of all: resampling cannot tell what so few did
+not show, so its interval is the exact one (Clopper and Pearson 1934).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from batch_emotion.metrics.scores import Agreement, Interval, Scores
 
 LEVEL = 0.95
 RESAMPLES = 1_000
+_FRACTIONS = ("accuracy", "precision", "recall", "failures", "no_face")
 _TINY = float(np.finfo(np.float64).eps)
 
 
@@ -103,10 +105,10 @@ def _resampled(
     by_class = {"precision": scores.precision, "recall": scores.recall, "f1": scores.f1}
     of_class = [(predicted == at, labels == at, (predicted == at) | (labels == at)) for at in range(classes)]
     return (
-        {key: percentile_interval(values, count) for key, values in scalars.items()},
+        {key: score_interval(key, values, count) for key, values in scalars.items()},
         [
             {
-                key: percentile_interval(values[:, at], len(np.unique(cluster[rows])))
+                key: score_interval(key, values[:, at], len(np.unique(cluster[rows])))
                 for (key, values), rows in zip(by_class.items(), of_class[at], strict=True)
             }
             for at in range(classes)
@@ -157,7 +159,7 @@ def proportion(
         return None, None
     # Resampling images with replacement draws the number of hits from exactly this distribution.
     drawn = np.random.default_rng(seed).binomial(images, hits / images, resamples) / images
-    return ratio(hits, images), percentile_interval(drawn, images)
+    return ratio(hits, images), fraction_interval(drawn, images)
 
 
 def _clustered(hits: NDArray[np.bool_], clusters: NDArray[np.integer], seed: int) -> Interval | None:
@@ -165,7 +167,26 @@ def _clustered(hits: NDArray[np.bool_], clusters: NDArray[np.integer], seed: int
     number = np.unique(clusters, return_inverse=True)[1]
     sizes, found = np.bincount(number), np.bincount(number, hits)
     drawn = np.random.default_rng(seed).integers(0, len(sizes), (RESAMPLES, len(sizes)))
-    return percentile_interval(found[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), len(sizes))
+    return fraction_interval(found[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), len(sizes))
+
+
+def score_interval(score: str, values: NDArray[np.float64], resampled: float) -> Interval | None:
+    """``fraction_interval`` of a score that is the fraction of images of some kind, else ``percentile_interval``."""
+    return (fraction_interval if score in _FRACTIONS else percentile_interval)(values, resampled)
+
+
+def fraction_interval(values: NDArray[np.float64], resampled: float) -> Interval | None:
+    """The interval of a fraction of images: ``percentile_interval``, but exact where it is 0 or 1 in all resamples.
+
+    Example:
+        >>> fraction_interval(np.ones(1000), 10)
+        (0.691503, 1.0)
+    """
+    known = values[np.isfinite(values)]
+    if resampled < 2 or not len(known) or not (known == known[0]).all() or known[0] not in (0, 1):
+        return percentile_interval(values, resampled)
+    unseen = round(float(((1 - LEVEL) / 2) ** (1 / resampled)), 6)
+    return (unseen, 1.0) if known[0] else (0.0, round(1 - unseen, 6))
 
 
 def percentile_interval(values: NDArray[np.float64], resampled: float) -> Interval | None:
@@ -176,10 +197,11 @@ def percentile_interval(values: NDArray[np.float64], resampled: float) -> Interv
         resampled: how many images or clusters the value is of.
 
     Returns:
-        the interval; None where no value is known, or fewer than two images or clusters were resampled.
+        the interval; None where no value is known, all are the same, or fewer than two images or clusters were
+        resampled.
     """
     known = values[np.isfinite(values)]
-    if not len(known) or resampled < 2:
+    if not len(known) or resampled < 2 or (known == known[0]).all():
         return None
     low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return round(float(low), 6), round(float(high), 6)

@@ -91,6 +91,18 @@ def test_a_proportion_and_its_interval() -> None:
     assert proportion(1, 1) == (1, None)
 
 
+def test_a_fraction_of_all_or_of_none_has_the_exact_interval() -> None:
+    assert proportion(10, 10) == (1, pytest.approx((0.6915, 1), abs=1e-4))  # Clopper and Pearson's, by R's binom.test
+    assert proportion(0, 10) == (0, pytest.approx((0, 0.3085), abs=1e-4))
+    right = np.eye(3)[[0] * 10 + [1] * 10] * 0.8 + 0.1
+    scores = measure(right, np.array([0] * 10 + [1] * 10), NAMES)
+    assert scores["intervals"]["accuracy"] == pytest.approx((0.8316, 1), abs=1e-4)
+    assert scores["per_class"]["angry"]["intervals"]["recall"] == pytest.approx((0.6915, 1), abs=1e-4)
+    assert scores["intervals"]["balanced_accuracy"] is None
+    by_person = measure(right, np.array([0] * 10 + [1] * 10), NAMES, clusters=np.arange(20) // 4)
+    assert by_person["intervals"]["accuracy"] == pytest.approx((0.4782, 1), abs=1e-4)  # of five people
+
+
 def test_a_single_cluster_or_image_of_a_class_has_no_interval() -> None:
     probabilities, labels = random_predictions(60)
     labels[labels == 2] = 1

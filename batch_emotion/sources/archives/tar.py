@@ -74,7 +74,8 @@ def list_tar(archive: str, file: Ranges, form: Form, texts: Collection[str] = ()
     try:
         _walk(Window(file), listing, form, tuple(texts))
     except _Damaged as error:
-        after = f" after {len(listing)} files" if len(listing) else ""
+        count = len(listing)
+        after = f" after {count} file{'' if count == 1 else 's'}" if count else ""
         listing.trouble = Refused(Status.CORRUPT, f"the archive cannot be read{after}: {error}")
     return listing
 

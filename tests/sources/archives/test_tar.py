@@ -120,7 +120,7 @@ def test_names_that_lead_out_of_the_archive_are_names_and_no_more(tmp_path: Path
 def test_a_tar_that_is_cut_short_has_the_rows_before_the_cut(tmp_path: Path) -> None:
     whole = tar_of({"a.jpg": b"a" * 600, "b.jpg": b"b" * 600})
     path = _written(tmp_path, whole[:1600])
-    assert _trouble(path) == "corrupt: the archive cannot be read after 1 files: it is cut short"
+    assert _trouble(path) == "corrupt: the archive cannot be read after 1 file: it is cut short"
     assert [str(file.status) for file in _read(path).values()] == ["ok"]
     path = _written(tmp_path, whole[:2400])
     assert _trouble(path) == "corrupt: the archive cannot be read after 2 files: it is cut short"
@@ -154,7 +154,7 @@ def test_claims_that_cannot_be_true_are_not_believed(tmp_path: Path) -> None:
         (b"", "it is empty"),
         (b"short", "it is no tar archive"),
         (b"\xff\xd8" + bytes(2000), "it is no tar archive"),
-        (tar_of({"a.jpg": b"a"})[:1024] + b"rubbish" * 300, "after 1 files: a header is damaged"),
+        (tar_of({"a.jpg": b"a"})[:1024] + b"rubbish" * 300, "after 1 file: a header is damaged"),
     ],
 )
 def test_what_is_no_tar_says_so(tmp_path: Path, content: bytes, reason: str) -> None:
