@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from batch_emotion.columns import lacks_column
 from batch_emotion.errors import UsageError
 from batch_emotion.evaluation.gathered import Gathered
+from batch_emotion.labels.text import texts_of
 from batch_emotion.metrics.groups import GroupedImages, GroupedScores, group_scores
 from batch_emotion.records import SCORABLE, Status
 
@@ -21,7 +22,7 @@ FEW_CLUSTERS = 10
 
 
 def check_columns(columns: pa.Table, tables: Sequence[str], group_by: Sequence[str], cluster: str | None) -> None:
-    """Refuse columns that are not there.
+    """Refuse columns that are not there, or whose values group nothing.
 
     Args:
         columns: those of the manifest or result, and of a manifest with its labels.
@@ -30,7 +31,7 @@ def check_columns(columns: pa.Table, tables: Sequence[str], group_by: Sequence[s
         cluster: a column whose values are resampled.
 
     Raises:
-        UsageError: naming those that are.
+        UsageError: a column is not there, has no text, or has too many different values to be measured apart.
     """
     for option, column in [*(("group_by", name) for name in group_by), ("cluster", cluster)]:
         if column is not None and column not in columns.column_names:
@@ -38,13 +39,25 @@ def check_columns(columns: pa.Table, tables: Sequence[str], group_by: Sequence[s
                 advice = "give a manifest, or a result that carries columns"
                 raise UsageError(f"`{option}`: {tables[0]} has no column {column!r}; {advice}")
             raise UsageError(f"`{option}`: {lacks_column(tables, column, columns.column_names)}")
+        if column is not None:
+            _check_values(columns[column], column, option)
+
+
+def _check_values(values: pa.ChunkedArray, column: str, option: str) -> None:
+    texts = texts_of(values, column, option)
+    count = pc.count_distinct(texts, mode="all").as_py()
+    if option == "group_by" and count > MOST_VALUES:
+        raise UsageError(
+            f"`group_by`: the column {column!r} has {count:,} different values, more than {MOST_VALUES:,}; "
+            "name one such as a labeller or a camera"
+        )
 
 
 def cluster_numbers(gathered: Gathered, column: str | None) -> NDArray[np.intp] | None:
     """The number of each image's cluster, intp (N,); an image without a value is a cluster of its own."""
     if column is None:
         return None
-    texts = _texts(gathered.columns[column], column, "cluster")
+    texts = texts_of(gathered.columns[column], column, "cluster")
     indices = pc.fill_null(texts.dictionary_encode().indices, -1)
     codes: NDArray[np.intp] = indices.to_numpy(zero_copy_only=False).astype(np.intp)
     alone = codes < 0
@@ -76,17 +89,9 @@ def scores_by_column(
         column: of their manifest or result.
         clusters: the number of each image's cluster, which are resampled; images are where None.
         seed: random seed of the resampling.
-
-    Raises:
-        UsageError: the column has too many different values, or none that have a text.
     """
-    encoded = _texts(gathered.columns[column], column, "group_by").dictionary_encode(null_encoding="encode")
+    encoded = texts_of(gathered.columns[column], column, "group_by").dictionary_encode(null_encoding="encode")
     values = encoded.dictionary.to_pylist()
-    if len(values) > MOST_VALUES:
-        raise UsageError(
-            f"`group_by`: the column {column!r} has {len(values):,} different values, more than {MOST_VALUES:,}; "
-            "name one such as a labeller or a camera"
-        )
     statuses = pa.array(gathered.statuses)
     images = GroupedImages(
         values,
@@ -99,17 +104,3 @@ def scores_by_column(
         clusters=clusters,
     )
     return group_scores(images, column, len(gathered.class_names), seed=seed)
-
-
-def _texts(column: pa.ChunkedArray, name: str, option: str) -> pa.Array:
-    """The values as text, dates cut to the day, empty ones null."""
-    values = column.combine_chunks()
-    try:
-        if pa.types.is_temporal(values.type) and not pa.types.is_time(values.type):
-            return pc.strftime(values, "%Y-%m-%d")
-        texts = pc.cast(values, pa.string())
-    except pa.ArrowException:
-        raise UsageError(
-            f"`{option}`: the column {name!r} holds {values.type}; name one of text, numbers or dates"
-        ) from None
-    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)

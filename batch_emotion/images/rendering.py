@@ -13,8 +13,10 @@ from batch_emotion.images.facts import ImageFacts
 from batch_emotion.images.orientation import turn
 
 _STRIP = 2**15
-_WHITES = (1, 255, 65535, 2**32 - 1)
-"""What white may be where a file does not say: the first that no sample exceeds, 1 of floating point alone."""
+_WHITES = {"f": (1, 255, 65535, 2**32 - 1), "i": (255, 65535, 2**31 - 1), "u": (255, 65535, 2**32 - 1)}
+"""What white may be where a file does not say, by the kind of its numbers."""
+_BEYOND_WHITE = 0.005
+"""The part of floating-point samples that may be brighter than white, as highlights and resampling make them."""
 
 
 def render(samples: NDArray[Any], facts: ImageFacts, gray: bool) -> NDArray[np.uint8]:
@@ -63,10 +65,11 @@ def _scale(maximum: int, itemsize: int) -> NDArray[np.uint8]:
 
 
 def _white(samples: NDArray[Any]) -> int:
-    is_float = samples.dtype.kind == "f"
-    largest = samples.max(initial=0, where=np.isfinite(samples)) if is_float else samples.max()
-    candidates = _WHITES if is_float else _WHITES[1:]
-    return next((white for white in candidates if largest <= white), _WHITES[-1])
+    """The first candidate that no sample exceeds, of floating point hardly any."""
+    kind = samples.dtype.kind
+    most = int(_BEYOND_WHITE * samples.size) if kind == "f" else 0
+    with np.errstate(invalid="ignore"):
+        return next((white for white in _WHITES[kind] if np.count_nonzero(samples > white) <= most), _WHITES[kind][-1])
 
 
 def _on_white(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import UsageError
+from batch_emotion.labels.text import texts_of
 from batch_emotion.labels.training import LabelledPlan
 from batch_emotion.options.train import SplitOptions
 
@@ -49,8 +48,8 @@ def groups_of_images(data: LabelledPlan, options: SplitOptions) -> Groups | None
     """The groups of images; None where none are asked for.
 
     Raises:
-        UsageError: both ways of finding them are given, there is no such column, the expression is none, or it is
-            found in no path.
+        UsageError: both ways of finding them are given, there is no such column or it has no text, the expression is
+            none, or it is found in no path.
     """
     if options.group_column is not None and options.group_regex is not None:
         raise UsageError("`group_column` and `group_regex` both say what belongs together; give one of them")
@@ -64,8 +63,7 @@ def _by_column(data: LabelledPlan, column: str) -> Groups:
     if column not in there:
         found = f"it has: {', '.join(there)}" if there else "the data are folders, which `group_regex` is for"
         raise UsageError(f"`group_column`: there is no column {column!r} of a manifest; {found}")
-    cells = pc.utf8_trim_whitespace(pc.cast(data.plan.attributes[column], pa.string()))
-    return Groups([cell or None for cell in cells.to_pylist()])
+    return Groups(texts_of(data.plan.attributes[column], column, "group_column").to_pylist())
 
 
 def _by_path(data: LabelledPlan, expression: str) -> Groups:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
@@ -28,7 +29,7 @@ SYNONYMS: tuple[frozenset[str], ...] = (
 
 _SIMILAR = 0.7
 _MOST_LISTED = 8
-_NUMBER = re.compile(r"(\d+)(?:\.0+)?")
+_NUMBER = re.compile(r"(-?\d+)(?:\.0+)?")
 
 
 class LabelReader:
@@ -53,7 +54,7 @@ class LabelReader:
 
     def __init__(self, class_names: Sequence[str], map_labels: Mapping[str | int, str] | None = None) -> None:
         self.class_names = tuple(class_names)
-        self._names = {name: name for name in class_names}
+        self._names = {unicodedata.normalize("NFC", name): name for name in class_names}
         self._words = _unambiguous((word, name) for name in class_names for word in _words_of(name))
         self._mapped: dict[str, str] = {}
         mapped = {_plain(str(label)): self._target(str(label), name) for label, name in (map_labels or {}).items()}
@@ -61,7 +62,7 @@ class LabelReader:
 
     def class_of(self, label: str) -> str | None:
         """The class that a label means; None where it means none of them."""
-        text = label.strip().lower()
+        text = unicodedata.normalize("NFC", label.strip().lower())
         plain = _plain(text)
         if plain in self._mapped:
             return self._mapped[plain]
@@ -146,9 +147,9 @@ def _left_out_label(label: str, count: int, reader: LabelReader) -> str:
 
 def _plain(label: str) -> str:
     """A label in lower case, with single spaces between its words; a number without the digits of ``3.0``."""
-    text = " ".join(re.split(r"[\s_-]+", label.strip().lower())).strip()
+    text = unicodedata.normalize("NFC", label.strip().lower())
     number = _NUMBER.fullmatch(text)
-    return str(int(number[1])) if number else text
+    return str(int(number[1])) if number else " ".join(re.split(r"[\s_-]+", text)).strip()
 
 
 def _singulars(plain: str) -> Iterator[str]:

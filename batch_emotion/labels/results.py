@@ -216,7 +216,10 @@ def _by_manifest(
             f"the path it has: {', '.join(names) or 'none'}{label_column_hint(columns, reader)}"
         )
     read = reader.read(columns[column], column)
-    labels = ByManifest(manifest, paths.combine_chunks(), read, columns, options.root or Path())
+    first = pc.array_sort_indices(pc.is_null(read))  # stable: of an image that is there twice, the row with a label
+    labels = ByManifest(
+        manifest, paths.combine_chunks().take(first), read.take(first), columns.take(first), options.root or Path()
+    )
     labels.check_one_each()
     if not any(len(found := labels.of(batch)) > found.null_count for batch in rows):
         raise UsageError(

@@ -229,12 +229,12 @@ def _manifest_targets(
         return _one_hot(_texts(labels, reader), class_names)
     try:
         votes = _votes(attributes, reader)
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         raise SourceError(f"the votes in {manifest} are not all numbers: {error}") from None
     if not (np.isfinite(votes).all() and (votes >= 0).all()):
         raise SourceError(f"the votes in {manifest} must be numbers of 0 and more, without gaps")
     total = votes.sum(axis=1, keepdims=True)
-    targets = np.divide(votes, total, out=np.zeros_like(votes), where=total > 0)
+    targets = np.divide(votes, total, out=np.zeros_like(votes), where=total > 0).astype(np.float32)
     if label_weight:
         of_labels, _ = _one_hot(_texts(labels, reader), class_names)
         label_share = label_weight * of_labels.sum(axis=1, keepdims=True)
@@ -262,15 +262,15 @@ def _texts(labels: pa.ChunkedArray, reader: LabelReader) -> list[str]:
     return [label or "" for label in reader.read(labels).to_pylist()]
 
 
-def _votes(attributes: pa.Table, reader: LabelReader) -> NDArray[np.float32]:
-    """The votes for each class, float32 (N, K): of the column named like it, else of those that mean it, added up."""
+def _votes(attributes: pa.Table, reader: LabelReader) -> NDArray[np.float64]:
+    """The votes for each class, float64 (N, K): of the column named like it, else of those that mean it, added up."""
     names = dict(zip(attributes.column_names, reader.read_names(attributes.column_names), strict=True))
-    votes = np.zeros((len(attributes), len(reader.class_names)), np.float32)
+    votes = np.zeros((len(attributes), len(reader.class_names)))
     for at, wanted in enumerate(reader.class_names):
         columns = [column for column, name in names.items() if name == wanted]
         exact = [column for column in columns if column.strip().lower() == wanted]
         for column in exact or columns:
-            votes[:, at] += attributes[column].cast(pa.float32()).to_numpy()
+            votes[:, at] += attributes[column].cast(pa.float64()).to_numpy()
     return votes
 
 

@@ -20,9 +20,9 @@ class MatrixScores:
 
     Attributes:
         support: (..., K), images by label.
-        precision: (..., K), NaN where the class was never predicted; so are ``recall`` and ``f1`` without images.
-        recall: (..., K).
-        f1: (..., K).
+        precision: (..., K), NaN where the class was never predicted.
+        recall: (..., K), NaN where it has no images.
+        f1: (..., K), NaN where both are so; 0 where it has no images, but was predicted.
         accuracy: (...).
         balanced_accuracy: (...), the mean recall of the classes that have images.
         macro_f1: (...), of those classes too.

@@ -1,9 +1,9 @@
 """How good a model is over labelled images, and how often it agrees with people, with bootstrap intervals.
 
 Intervals are percentile intervals (Efron and Tibshirani 1993) over resampled images, or over resampled clusters where
-images of a person or a session are alike (Davison and Hinkley 1997, section 3.8). Where all resamples are alike, as of
-a single image or cluster, there is none, but for a fraction of none or of all: resampling cannot tell what so few did
-not show, so its interval is the exact one (Clopper and Pearson 1934).
+images of a person or a session are alike (Davison and Hinkley 1997, section 3.8). Where all resamples are alike there
+is none, but for a fraction of none or of all of two or more: resampling cannot tell what so few did not show, so its
+interval is the exact one (Clopper and Pearson 1934).
 """
 
 from __future__ import annotations
@@ -166,8 +166,11 @@ def _clustered(hits: NDArray[np.bool_], clusters: NDArray[np.integer], seed: int
     """The interval of a fraction of hits over resampled clusters."""
     number = np.unique(clusters, return_inverse=True)[1]
     sizes, found = np.bincount(number), np.bincount(number, hits)
-    drawn = np.random.default_rng(seed).integers(0, len(sizes), (RESAMPLES, len(sizes)))
-    return fraction_interval(found[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), len(sizes))
+    rng, drawn = np.random.default_rng(seed), np.empty(RESAMPLES)
+    for at in range(RESAMPLES):
+        clusters_drawn = rng.integers(0, len(sizes), len(sizes))
+        drawn[at] = found[clusters_drawn].sum() / sizes[clusters_drawn].sum()
+    return fraction_interval(drawn, len(sizes))
 
 
 def score_interval(score: str, values: NDArray[np.float64], resampled: float) -> Interval | None:
@@ -177,6 +180,8 @@ def score_interval(score: str, values: NDArray[np.float64], resampled: float) ->
 
 def fraction_interval(values: NDArray[np.float64], resampled: float) -> Interval | None:
     """The interval of a fraction of images: ``percentile_interval``, but exact where it is 0 or 1 in all resamples.
+
+    Of a single image or cluster there is none here either.
 
     Example:
         >>> fraction_interval(np.ones(1000), 10)

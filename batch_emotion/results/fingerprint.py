@@ -120,7 +120,8 @@ class Fingerprint:
         if "plan" in words:
             was, now = theirs.get("images"), self.images
             words.pop("images", None)
-            detail = f"{was} images then, {now} now" if was != now else "files were renamed or changed"
+            changed = "their files, or cells of the manifest, were changed"
+            detail = f"{was} images then, {now} now" if was != now else changed
             words = {"plan": ""} | words | {"plan": f"the images ({detail})"}
         if "model" in words:
             words.pop("model_name", None)

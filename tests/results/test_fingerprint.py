@@ -39,7 +39,7 @@ KEYS = [
     ("change", "words"),
     [
         ({"plan": "p2", "images": 4}, r"the images \(4 images then, 3 now\)"),
-        ({"plan": "p2"}, "files were renamed or changed"),
+        ({"plan": "p2"}, "their files, or cells of the manifest, were changed"),
         ({"model": "m2", "model_name": "emotion"}, r"the model \(emotion then, seed-cnn now\)"),
         ({"min_confidence": 0.5}, r"min-confidence \(0.5 then, 0.0 now\)"),
     ],

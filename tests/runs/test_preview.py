@@ -120,7 +120,7 @@ def test_without_an_update_it_says_that_nothing_is_to_do_or_why_the_run_would_be
         return code, "".join(printed.out.splitlines(keepends=True)[1:]) + printed.err
 
     code, refusal = told("--out", out)
-    assert (code, "files were renamed or changed" in refusal) == (2, True)
+    assert (code, "their files, or cells of the manifest, were changed" in refusal) == (2, True)
     assert told("--out", out, "--overwrite") == (0, "")
     predict(replace(made, overwrite=True))
     assert told("--out", out) == (0, f"Nothing to do: {out} is there, made from the same images in the same way.\n")

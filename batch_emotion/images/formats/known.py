@@ -34,7 +34,6 @@ _HEIF = Format(heif.read_facts, heif.read_samples)
 
 _FOREIGN = (
     (b"\0\0\1\0", "an icon image (ICO)"),
-    (b"\0\0\2\0", "a cursor image (CUR)"),
     (b"icns", "an icon image (ICNS)"),
     (b"8BPS", "a Photoshop image (PSD)"),
     (b"\xff\x0a", "a JPEG XL image"),
@@ -83,9 +82,13 @@ def format_of(data: bytes) -> Format | None:
 
 def foreign_name(data: bytes) -> str:
     """What a file is that is of no format that is decoded, and what to do."""
-    start = data[:64].lstrip()
+    start = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     name = next((name for signature, name in _FOREIGN if start.startswith(signature) or data.startswith(signature)), "")
-    if data[:4] == b"RIFF":
+    if start.startswith(b"<?xml") and b"<svg" in data[:1024]:
+        name = "a vector image (SVG)"
+    elif data[:4] == b"\0\0\2\0":  # of which a cursor tells how many it holds
+        name = "a cursor image (CUR)" if any(data[4:6]) else "a Targa image (TGA)"
+    elif data[:4] == b"RIFF":
         name = f"a RIFF file ({data[8:12].decode('latin-1').strip()})"
     elif data[4:8] in _OLD_QUICKTIME:
         name = "a video (QuickTime)"

@@ -60,7 +60,7 @@ def pillow(open_image: Callable[[io.BytesIO], ImageFile.ImageFile], data: bytes,
         if mode == "P":
             transparent = "transparency" in image.info or (image.palette is not None and image.palette.mode == "RGBA")
             return np.asarray(image.convert("RGBA" if transparent else "RGB"))
-        if mode == "La":
+        if mode == "La" or (mode == "L" and "transparency" in image.info):
             return np.asarray(image.convert("LA"))
         if mode in _CONVERTED:
             return np.asarray(image.convert(_CONVERTED[mode]))

@@ -19,11 +19,10 @@ _NOWHERE = slice(0)
 _XMP_KINDS = {1: "B", 2: "s", 7: "s"}
 _MOST_VALUES = 16
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
-_ORIENTATION, _PLANAR, _EXTRA, _SAMPLE_FORMAT, _XMP = 274, 284, 338, 339, 700
-_WANTED = frozenset(
-    (_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _PLANAR, _EXTRA, _SAMPLE_FORMAT, _XMP)
-)
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _LAB = 0, 1, 8
+_ORIENTATION, _SAMPLES, _PLANAR, _EXTRA, _SAMPLE_FORMAT, _XMP = 274, 277, 284, 338, 339, 700
+_OF_NUMBERS = (_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR, _EXTRA, _SAMPLE_FORMAT)
+_WANTED = frozenset((*_OF_NUMBERS, _ORIENTATION, _XMP))
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _LAB = 0, 1, 2, 8
 _PLANAR_APART = 2
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _KNOWN_TO_OPENCV = frozenset(((16, _UNSIGNED), (16, _SIGNED), (32, _SIGNED), (32, _FLOAT), (64, _FLOAT)))
@@ -96,21 +95,30 @@ def _upright(data: bytes, tags: _Tags) -> bytes:
 
 
 def _decoded(data: bytes, tags: _Tags, facts: ImageFacts) -> Samples:
-    number = tags.first(_SAMPLE_FORMAT, _UNSIGNED)
+    number, samples_of_pixel = tags.first(_SAMPLE_FORMAT, _UNSIGNED), tags.first(_SAMPLES, 1)
+    is_known_to_opencv = (
+        (facts.bits, number) in _KNOWN_TO_OPENCV
+        and samples_of_pixel in (1, 3, 4)
+        and (facts.gray or tags.first(_PHOTOMETRIC, _BLACK_IS_ZERO) == _RGB)
+    )
 
     def by_pillow() -> Samples:
         try:
             return pillow(TiffImagePlugin.TiffImageFile, data, facts)
         except SyntaxError as error:
-            if "pixel mode" not in str(error) or (facts.bits, number) in _KNOWN_TO_OPENCV:
+            if "pixel mode" not in str(error) or is_known_to_opencv:
                 raise  # it is damage that makes both fail
             raise unsupported(f"a TIFF of samples ({facts.bits} bits) that are not decoded") from None
 
     def by_opencv() -> Samples | None:
         samples = opencv_as_stored(data)
+        if samples is None or samples.shape[2:] != (4,):
+            return samples
+        if not facts.alpha:  # such as a film scanner's infrared
+            return samples[..., :3]
         extra = tags.values.get(_EXTRA, ())
         multiplied = _ASSOCIATED in extra or (facts.bits <= 8 and _UNASSOCIATED in extra)  # libtiff does that by itself
-        return straight(samples) if multiplied and samples is not None and samples.shape[-1] == 4 else samples
+        return straight(samples) if multiplied else samples
 
     if facts.bits <= 8:
         # Of what is damaged OpenCV makes black pixels, so that it is left only what Pillow does not know at all.
@@ -120,6 +128,8 @@ def _decoded(data: bytes, tags: _Tags, facts: ImageFacts) -> Samples:
     if not facts.gray and not is_planar:
         return first_decoded(by_opencv, by_pillow)
     samples = first_decoded(by_pillow) if is_planar else first_decoded(by_pillow, by_opencv)
+    if facts.gray and facts.alpha and samples.ndim == 2:  # OpenCV leaves the alpha away
+        raise unsupported(f"a TIFF of grey and transparency of {facts.bits} bits; save it anew in RGB")
     if facts.bits == 32 and samples.dtype == np.int32 and number == _UNSIGNED:
         samples = samples.view(np.uint32)
     if facts.maximum is not None and tags.first(_PHOTOMETRIC, _BLACK_IS_ZERO) == _WHITE_IS_ZERO:
