@@ -56,6 +56,8 @@ def plain_columns(table: pa.Table) -> pa.Table:
     for column, field, before in zip(table.columns, fields, table.schema, strict=True):
         try:
             columns.append(column if field.type == before.type else _storage(column).cast(field.type))
+            if pa.types.is_timestamp(field.type) and field.type.unit == "s":
+                column.cast(pa.timestamp("ms", field.type.tz))  # as Parquet will
         except pa.ArrowException:
             raise SourceError(
                 f"the manifest's column {field.name!r} holds {before.type}, which a result cannot hold; leave it out"

@@ -20,6 +20,7 @@ from batch_emotion.evaluation.gathered import Gathered, keep_gathered, under_pri
 from batch_emotion.evaluation.gathering import find_result, gather_images, gather_result
 from batch_emotion.evaluation.grouping import check_columns, few_clusters_remark
 from batch_emotion.evaluation.listing import RowImages, listed_lines
+from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.evaluation.page import evaluation_page, listed_columns
 from batch_emotion.evaluation.reviewed import reviewed_accuracy
 from batch_emotion.evaluation.rows import ListedRows
@@ -159,7 +160,14 @@ def _gather(options: EvaluateOptions, on_progress: OnProgress) -> Gathered:
     result = find_result(options.data)
     if result is not None:
         reader = LabelReader(result.class_names, options.map_labels)
-        return gather_result(result, options, reader, options.model, options.limits)
+        maker = load_maker(
+            result,
+            options.model,
+            class_names=options.class_names,
+            trust_pickle=options.trust_pickle,
+            network=options.network,
+        )
+        return gather_result(result, options, reader, maker, options.limits)
     if options.labels is not None:
         raise UsageError(f"`labels` goes with a result of predict, which {options.data} is not")
     bundle = load_bundle(options.model or DEFAULT_MODEL, options.class_names, options.trust_pickle, options.network)

@@ -254,7 +254,7 @@ def _on_card(
         "about_data": asdict(about.data),
         "licence": about.licence,
         "data": options.data.name,
-        "validation": data.validation_in_words(options.validation),
+        "validation": data.validation_in_words(options.data, options.validation),
         "groups": data.groups_on_card(),
         "initial": initial.full_name if initial else None,
         "ancestors": lineage(initial),

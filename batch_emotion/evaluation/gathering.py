@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.evaluation.gathered import EvaluatedModel, Gathered
-from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.pipeline import stream
 from batch_emotion.labels.reading import LabelReader, label_column_hint
 from batch_emotion.labels.results import find_labels, refuse_predicted
-from batch_emotion.labels.training import evaluation_folder, read_labelled
+from batch_emotion.labels.training import evaluation_folder, other_votes, read_labelled
 from batch_emotion.model.bundle import Bundle
 from batch_emotion.model.kept_classes import kept_classes
 from batch_emotion.model.runtime import open_runtime
@@ -83,7 +82,8 @@ def gather_images(
     folder = evaluation_folder(data)
     labelled = read_labelled(folder, kept, options, absent_ok=True)
     unlabelled = labelled.ignored.get("", 0)
-    names = [*kept, *filter(None, labelled.ignored)]
+    others = other_votes(labelled.plan.attributes.column_names, kept, class_names)
+    names = [*kept, *dict.fromkeys([*others, *filter(None, labelled.ignored)])]
     if len(names) > len(kept):
         labelled = read_labelled(folder, names, options, absent_ok=True)
     plan = Plan(labelled.plan.images, labelled.plan.attributes.select([]))
@@ -126,7 +126,7 @@ def gather_images(
 
 
 def gather_result(
-    result: StoredResult, options: LabelSource, reader: LabelReader, model: str | Path | None, limits: Limits
+    result: StoredResult, options: LabelSource, reader: LabelReader, maker: tuple[Bundle | None, str], limits: Limits
 ) -> Gathered:
     """Read a result of ``predict`` and join it with labels.
 
@@ -134,19 +134,18 @@ def gather_result(
         result: the result.
         options: where its labels are.
         reader: which reads them.
-        model: the model that made it, to find images of its training data; where None, the bundled one that the result
-            names.
+        maker: the bundle that made it, to find images of its training data, or None and why it is not at hand.
         limits: which images are refused when they are read to find those of the training data.
 
     Raises:
-        UsageError: the labels or the model do not go with the result.
+        UsageError: the labels do not go with the result.
     """
     table, class_names = result.read(), result.class_names
     if not len(table):
         raise SourceError(f"{result.path} has no rows")
     labels_of_rows, columns, labels_name = _labels_of_rows(result, table, options, reader)
     plan = plan_paths(table["path"], options.root or Path(), table, image_column=options.image_column)
-    bundle, unknown = load_maker(result, model)
+    bundle, unknown = maker
     statuses = table["status"].to_pylist()
     in_training = None
     if result.has_faces:
@@ -155,10 +154,10 @@ def gather_result(
         in_training, unknown = _read_again(plan, bundle, statuses, limits)
     prior = result.class_prior
     training_mix = (prior["training"] if prior else None) or (bundle.card.class_prior if bundle else {})
-    maker, runtime = result.maker, result.maker.runtime or "unknown"
+    runtime = result.maker.runtime or "unknown"
     unloaded: EvaluatedModel = {
-        "name": maker.name or "unknown",
-        "sha256": maker.sha256,
+        "name": result.maker.name or "unknown",
+        "sha256": result.maker.sha256,
         "class_names": list(class_names),
         "runtime": runtime,
     }

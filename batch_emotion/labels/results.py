@@ -245,8 +245,9 @@ def _best_level(rows: Iterable[pa.RecordBatch], reader: LabelReader) -> tuple[in
 
 
 def _parts(paths: pa.Array) -> pa.ListArray:
-    """The parts of each path."""
-    plain = pc.replace_substring(pc.fill_null(paths, ""), "\\", "/")
+    """The parts of each path; a backslash parts one without a slash, as Windows writes them."""
+    paths = pc.fill_null(paths, "")
+    plain = pc.if_else(pc.match_substring(paths, "/"), paths, pc.replace_substring(paths, "\\", "/"))
     return pc.split_pattern(plain, "/")
 
 

@@ -23,6 +23,7 @@ from batch_emotion.sources.planning import make_plan, plan_file
 
 TRAIN_FOLDERS = ("train", "training")
 VALIDATION_FOLDERS = ("val", "valid", "validation", "test")
+_COMMON = (*SIX_EMOTIONS, NEUTRAL)
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,20 @@ def read_labelled(
     return labelled
 
 
+def other_votes(columns: Sequence[str], kept: Sequence[str], class_names: Sequence[str]) -> list[str]:
+    """The classes, beside those that are kept, that a manifest's columns may hold votes for, and so may win.
+
+    Args:
+        columns: the manifest's.
+        kept: the classes that are asked for.
+        class_names: those of the model; the seven common emotions and contempt are classes too.
+    """
+    known = LabelReader(kept)
+    others = [name for name in dict.fromkeys((*class_names, *_COMMON, "contempt")) if known.class_of(name) is None]
+    found = LabelReader((*kept, *others)).read_names(columns)
+    return [name for name in others if name in found]
+
+
 def _of_folders(
     plan: Plan,
     folders: Sequence[tuple[str, ...]],
@@ -183,7 +198,7 @@ def _of_file(data: Path, class_names: Sequence[str] | None, options: LabelOption
         return _of_folders(plan, folders, [each[-1] if each else None for each in folders], class_names, options)
     labels = _label_column(data, plan.attributes, options.source.label_column)
     if class_names is None and labels is None:
-        common = LabelReader((*SIX_EMOTIONS, NEUTRAL), options.map_labels)
+        common = LabelReader(_COMMON, options.map_labels)
         columns = set(common.read_names(plan.attributes.column_names))
         reader = LabelReader(in_class_order(columns.intersection(common.class_names)), options.map_labels)
     else:

@@ -40,7 +40,7 @@ class Checked:
         kinds = kinds_of_fields(self.__class__)
         for each in fields(self):  # type: ignore[arg-type]
             value = getattr(self, each.name)
-            taken = _taken(value, kinds[each.name], _is_list(each))
+            taken = _taken(value, kinds[each.name], _list_of(each))
             if taken is MISSING:
                 wanted = " or ".join(dict.fromkeys(_names(kinds[each.name])))
                 raise WrongType(f"`{each.name}` must be {wanted}, not {shown(value)}")
@@ -126,30 +126,31 @@ def kinds_of_fields(cls: type[Any]) -> dict[str, Any]:
     return _KINDS[cls]
 
 
-def _is_list(each: Field[Any]) -> bool:
+def _list_of(each: Field[Any]) -> str:
+    """What a field is a list of, ``names`` in lower case or ``texts`` as they are; empty where it is none."""
     declaration = declared(each)
-    return declaration is not None and declaration.written in _LISTS
+    return declaration.written if declaration is not None and declaration.written in _LISTS else ""
 
 
 def _members(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
 
 
-def _taken(value: Any, kind: Any, is_list: bool) -> Any:
+def _taken(value: Any, kind: Any, listed: str) -> Any:
     """The value in this type, MISSING where it has none in it."""
     members = _members(kind)
     if any(isinstance(member, type) and type(value) is member for member in members):
         return value
     if value is False and type(None) in members and not any(member is bool for member in members):
         return None if any(map(is_dataclass, members)) else MISSING
-    return next((taken for each in members if (taken := _as(value, each, is_list)) is not MISSING), MISSING)
+    return next((taken for each in members if (taken := _as(value, each, listed)) is not MISSING), MISSING)
 
 
-def _as(value: Any, kind: Any, is_list: bool) -> Any:
+def _as(value: Any, kind: Any, listed: str) -> Any:
     if get_origin(kind) is Literal:
         return value if isinstance(value, str) and value in get_args(kind) else MISSING
     if get_origin(kind) is tuple:
-        return _tuple(value, get_args(kind)[0], is_list)
+        return _tuple(value, get_args(kind)[0], listed)
     if is_dataclass(kind):
         return _whole(value, kind)
     if kind is Path:
@@ -172,16 +173,21 @@ def _whole(value: Any, kind: Any) -> Any:
     return value if isinstance(value, kind) else MISSING
 
 
-def _tuple(value: Any, kind: Any, is_list: bool) -> Any:
-    if isinstance(value, str | os.PathLike):
-        texts = [each.strip().lower() for each in value.split(",")] if is_list and isinstance(value, str) else [value]
-        value = list(filter(None, texts)) if is_list else texts
+def _tuple(value: Any, kind: Any, listed: str) -> Any:
+    if listed and isinstance(value, str):
+        value = [text for part in value.split(",") if (text := part.strip())]
+    elif isinstance(value, str | os.PathLike):
+        value = [value]
     if not isinstance(value, list | tuple):
         return MISSING
     taken = tuple(
-        os.fspath(each) if kind is str and isinstance(each, os.PathLike) else _as(each, kind, False) for each in value
+        os.fspath(each) if kind is str and isinstance(each, os.PathLike) else _as(each, kind, "") for each in value
     )
-    return MISSING if MISSING in taken else value if taken == value else taken
+    if MISSING in taken:
+        return MISSING
+    if listed == "names":
+        taken = tuple(name.strip().lower() for name in taken)
+    return value if taken == value else taken
 
 
 def _place(value: Any) -> Any:

@@ -151,7 +151,7 @@ class GroupCounter:
         """The values as text, dates cut to the day."""
         if pa.types.is_dictionary(values.type):
             values = values.dictionary_decode()
-        if pa.types.is_temporal(values.type) and not pa.types.is_time(values.type):
+        if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type):
             self._dates = True
             return pc.strftime(values, "%Y-%m-%d")
         try:
@@ -160,7 +160,7 @@ class GroupCounter:
             raise UsageError(
                 f"the column {self.column!r} holds {values.type}; `group_by` wants text, numbers or dates"
             ) from None
-        if self._dates is None and len(texts) > texts.null_count:
+        if self._dates is not False and len(texts) > texts.null_count:
             self._dates = bool(pc.all(pc.match_substring_regex(texts, _DATE)).as_py())
         return pc.utf8_slice_codeunits(texts, 0, 10) if self._dates else texts
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from batch_emotion.reporting.review_sample import Reason, ReviewSample
-from batch_emotion.visualization.html import render, script
+from batch_emotion.visualization.html import file_name, render, script
 from batch_emotion.visualization.palette import class_colours
 
 _REASONS: dict[Reason, str] = {
@@ -51,7 +51,7 @@ def review_page(name: str, class_names: Sequence[str], sample: ReviewSample, ima
         {
             "row": each.row,
             "path": image.path,
-            "name": image.path.replace("\\", "/").rsplit("/", 1)[-1],
+            "name": file_name(image.path),
             "uri": image.uri,
             "predicted": each.predicted,
             "confidence": each.confidence,

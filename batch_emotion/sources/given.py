@@ -75,7 +75,7 @@ def given(source: object, options: ManifestOptions | None = None) -> Given:
     options = options or ManifestOptions()
     table = _table(source, options.path_column)
     if table is not None:
-        plain = plain_columns(table.replace_schema_metadata(None))
+        plain = _repacked(plain_columns(table.replace_schema_metadata(None)))
         paths, others = path_and_others(plain, options.path_column, "table")
         others = others if options.label_column is None else with_labels(others, options.label_column)
         return Given(plan_paths(paths, options.root or Path(), others, image_column=options.image_column))
@@ -149,6 +149,15 @@ def _table(source: object, path_column: str) -> pa.Table | None:
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise SourceError(f"the table has a column that a result cannot hold: {one_line(error)}") from None
     return None
+
+
+def _repacked(table: pa.Table) -> pa.Table:
+    """The same values, without what lies beneath nulls or beyond a slice, by which equal plans would be told apart."""
+    columns = [
+        pa.chunked_array([chunk.take(pa.array(np.arange(len(chunk)))) for chunk in column.chunks], column.type)
+        for column in table.columns
+    ]
+    return pa.table(columns, schema=table.schema)
 
 
 def _with_texts(frame: Any, path_column: str) -> Any:

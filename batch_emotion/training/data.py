@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import BatchEmotionError, UsageError
 from batch_emotion.labels.groups import Groups, groups_of_images
-from batch_emotion.labels.training import LabelledPlan, labelled_splits, read_labelled
+from batch_emotion.labels.training import LabelledPlan, evaluation_folder, labelled_splits, read_labelled
 from batch_emotion.options.images import Limits
 from batch_emotion.options.train import SplitOptions, TrainOptions
 from batch_emotion.records import InputSpec, pixel_digests
@@ -106,10 +106,10 @@ class TrainingData:
         sides = [self.training.take(np.flatnonzero(parts == side)).plan.digest for side in (0, 1)]
         return dict(zip(("training", "validation"), sides, strict=True))
 
-    def validation_in_words(self, validation: Path | None) -> str:
-        """Where the images to judge by come from, as a card says it."""
-        if self.validation is not None and validation is not None:
-            return validation.name
+    def validation_in_words(self, data: Path, validation: Path | None) -> str:
+        """Where the images to judge by come from, as a card says it: from ``data``, or from elsewhere."""
+        if self.validation is not None:
+            return evaluation_folder(data).name if validation is None else validation.name
         return f"folds {self.split.folds}" if self.split.folds else f"split {self.split.fraction:g}"
 
     def groups_on_card(self) -> dict[str, Any] | None:

@@ -71,6 +71,11 @@ def shorten(text: str, most: int = 160) -> str:
     return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
 
 
+def file_name(path: str) -> str:
+    """The last part of a path; a backslash parts one without a slash, as Windows writes them."""
+    return (path if "/" in path else path.replace("\\", "/")).rsplit("/", 1)[-1]
+
+
 def script(name: str) -> str:
     """The text of a script that pages share."""
     return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
@@ -98,7 +103,7 @@ def _environment(room: str) -> Environment:
         "png_uri": lambda data: _data_uri(data, "image/png"),
         "count": lambda number: f"{number:,}",
         "short": shorten,
-        "file_name": lambda path: path.replace("\\", "/").rsplit("/", 1)[-1],
+        "file_name": file_name,
         "sha256_base64": lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii"),
     }
     environment.globals |= {"schemes": (LIGHT, DARK), "generator": GENERATOR}
