@@ -118,7 +118,11 @@ def _show_facts(card: Card) -> None:
 
 def _accuracies(metrics: CardMetrics) -> str:
     """On how many images the model predicts the label."""
-    sides = {"its training images": metrics.get("training"), "its validation images": metrics.get("validation")}
+    from batch_emotion.model.card_results import validation_scores
+
+    validation, which = validation_scores(metrics)
+    judged = " ".join(filter(None, ["its validation images", which]))
+    sides = {"its training images": metrics.get("training"), judged: validation}
     return ", ".join(f"{scores['accuracy']:.1%} of {side}" for side, scores in sides.items() if scores)
 
 

@@ -25,7 +25,7 @@ from batch_emotion.records import pixel_digests
 from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.storage.commits import check_folder
 from batch_emotion.storage.locks import output_lock
-from batch_emotion.training.assessment import answers, assess, calibrate, held_out, in_training
+from batch_emotion.training.assessment import answers, assess, calibrate, held_out, in_training, inherited_warning
 from batch_emotion.training.checkpoints import Epoch
 from batch_emotion.training.course import Course
 from batch_emotion.training.data import TrainingData, read_training_data
@@ -164,6 +164,9 @@ def _train(options: TrainOptions, about: About, log: Log) -> TrainResult:
         raise UsageError("`frozen` must be less than `epochs`, or nothing but the last layer is ever trained")
     work = open_work(options.out, _identity(options, recipe, architecture, data, initial, teachers), options.resume)
     sides = data.prepare(spec, options.limits, work, log)
+    inherited = in_training(sides.images.take(sides.judged), inherited_digests(initial))
+    if initial is not None and (warning := inherited_warning(inherited, initial.full_name)):
+        log(wrapped(warning))
     prepare_devices()
 
     learn = sides.images.take(sides.learned)
@@ -180,8 +183,7 @@ def _train(options: TrainOptions, about: About, log: Log) -> TrainResult:
     calibration = calibrate(model, outcome.found, shift)
     judged = sides.images.take(sides.judged)
     found = outcome.found.scaled(calibration["temperature"], shift) if outcome.crossed else answers(model, judged)
-    inherited = inherited_digests(initial)
-    known = sides.repeated | in_training(judged, inherited)
+    known = sides.repeated | inherited
     metrics: CardMetrics = {
         **assess(answers(model, learn), found, data.class_names, known, sides.groups),
         "near_duplicates": sides.near_duplicates,
@@ -206,7 +208,7 @@ def _train(options: TrainOptions, about: About, log: Log) -> TrainResult:
         training=_on_card(options, about, data, initial, teachers) | facts,
         history=outcome.trained.history,
         curves=training_curves(outcome.trained.history, outcome.trained.kept),
-        train_hashes={*pixel_digests(learn.pixels), *inherited},
+        train_hashes={*pixel_digests(learn.pixels), *inherited_digests(initial)},
         held_out=held_out(found, data.class_names),
         golden=golden_pixels(spec),
         summary=options.summary,

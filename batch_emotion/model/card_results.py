@@ -43,6 +43,20 @@ def results_section(metrics: CardMetrics) -> str:
     return "\n\n".join(parts)
 
 
+def validation_scores(metrics: CardMetrics) -> tuple[Scores | None, str]:
+    """The scores that tell how good a network is on new images, and which of its validation images they are of.
+
+    Those that are not in the training data, where that is known of some; the text is empty where none are in it.
+    """
+    known, scores = metrics.get("in_training"), metrics.get("validation")
+    fresh = metrics.get("validation_without_duplicates")
+    if not known or scores is None:
+        return scores, ""
+    if fresh is None:
+        return scores, f"({known:,} of them in the training data)"
+    return fresh, "that are not in the training data"
+
+
 def _cross_validation(crossed: CrossValidation) -> str:
     spread = [
         f"{name} {percent(each['mean'])} on average, {percent(each['low'])} to {percent(each['high'])} over the folds "

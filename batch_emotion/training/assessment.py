@@ -127,3 +127,20 @@ def _judged(found: Answers, class_names: tuple[str, ...], rows: NDArray[np.bool_
 def in_training(validation: LabelledPixels, known: Collection[str]) -> NDArray[np.bool_]:
     """Of each image, whether the digest of its pixels is among those known."""
     return np.array([digest in known for digest in pixel_digests(validation.pixels)], bool)
+
+
+def inherited_warning(known: NDArray[np.bool_], initial: str) -> str:
+    """What to know of validation images that the network has learned from before it starts; empty without such.
+
+    Args:
+        known: of each validation image, whether it is in the training data of the model that the network starts from.
+        initial: what that is called.
+    """
+    count = int(known.sum())
+    if not count:
+        return ""
+    of_all = f"{count:,} of {len(known):,} validation images"
+    where = f"{'is' if count == 1 else 'are'} in the training data of {initial}"
+    if known.all():
+        return f"warning: {of_all} {where}, so no figure tells how good the network is; give others as `validation`"
+    return f"warning: {of_all} {where}, so the figures of the epochs flatter; the last line has the one without them"

@@ -18,6 +18,7 @@ from batch_emotion.model.architectures import layer_table
 from batch_emotion.model.bundle import GOLDEN_TOLERANCE
 from batch_emotion.model.card import Card
 from batch_emotion.model.card_metrics import CardMetrics
+from batch_emotion.model.card_results import validation_scores
 from batch_emotion.model.held_out import FILE, HeldOut
 from batch_emotion.model.model_card import human_card
 from batch_emotion.model.runtime import OnnxRuntime, onnx_bytes
@@ -100,11 +101,11 @@ def write_bundle(
 
 
 def _summary(architecture: str, metrics: CardMetrics) -> str:
-    found = metrics["validation"]
-    return (
-        f"{architecture}, {found['accuracy']:.1%} of its validation images right, mean recall "
-        f"{found['balanced_accuracy']:.1%}"
-    )
+    found, which = validation_scores(metrics)
+    if found is None:
+        return architecture
+    images = " ".join(filter(None, ["its validation images", which]))
+    return f"{architecture}, right on {found['accuracy']:.1%} of {images}, mean recall {found['balanced_accuracy']:.1%}"
 
 
 def _save_without_optimizer(model: Any, path: Path) -> None:

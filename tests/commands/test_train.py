@@ -245,9 +245,18 @@ def test_a_fine_tuned_network_knows_where_it_comes_from(tmp_path: Path, faces: P
         other,
         tmp_path / "second",
         initial=str(tmp_path / "first"),
+        validation=faces,
         recipe=Recipe(epochs=1, steps=2, initial_weight=0.5),
     )
     second = train(options, said.append).bundle
+    text = " ".join(" ".join(said).split())
+    assert "warning: 30 of 40 validation images are in the training data of first, so the figures of the epochs" in text
+    fresh = second.card.metrics["validation_without_duplicates"]
+    assert fresh["images"] == 10
+    assert second.card.summary == (
+        f"seed-cnn, right on {fresh['accuracy']:.1%} of its validation images that are not in the training data, "
+        f"mean recall {fresh['balanced_accuracy']:.1%}"
+    )
     assert second.card.class_names == ("angry", "disgust", "fear", "joy", "surprise", "contempt")
     assert second.card.architecture == "seed-cnn"
     assert any(line.startswith("recipe fine-tune: `architecture` seed-cnn, ") for line in said)
