@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from batch_emotion import DEFAULT_MODEL, EvaluateOptions, PredictOptions, evaluate, load_bundle, predict
+from batch_emotion import DEFAULT_MODEL, EvaluateOptions, PredictOptions, evaluate, load_bundle, predict, report
 from batch_emotion.cli import main
 from batch_emotion.commands.evaluate import FILES
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, SourceError, UsageError
@@ -350,6 +350,31 @@ def test_a_manifest_brings_its_own_column_and_root_or_votes(faces: Path, tmp_pat
     by_votes = evaluate(EvaluateOptions(tmp_path / "v.csv", tmp_path / "f", "emotion-6", root=faces)).evaluation
     assert by_votes["all"] == by_label["all"]
     assert by_votes["data"]["unlabelled"] == 1
+
+
+@pytest.mark.parametrize("model", ["emotion-6", "emotion-7"])
+def test_the_most_votes_decide_although_the_class_is_not_asked_for(faces: Path, tmp_path: Path, model: str) -> None:
+    files = [f"{emotion}/{emotion}-0001.png" for emotion in SIX]
+    rows = [f"{file},{','.join('3' if file.startswith(each) else '0' for each in SIX)},9\n" for file in files[:2]]
+    rows += [f"{file},{','.join('3' if file.startswith(each) else '0' for each in SIX)},1\n" for file in files[2:]]
+    (tmp_path / "v.csv").write_text(f"path,{','.join(SIX)},Neutrality\n" + "".join(rows))
+    options = EvaluateOptions(tmp_path / "v.csv", tmp_path / "e", model, root=faces, only=SIX)
+    evaluation = evaluate(options).evaluation
+    assert {name: each["support"] for name, each in evaluation["all"]["per_class"].items()} == {
+        name: int(at > 1) for at, name in enumerate(SIX)
+    }
+    assert evaluation["left_out"]["neutral"]["images"] == 2
+
+
+def test_a_result_of_a_network_of_anothers_making_is_measured_by_naming_it(faces: Path, tmp_path: Path) -> None:
+    network, names = models_folder() / "seed-cnn" / "model.keras", tuple(SIX)
+    shutil.copy(network, tmp_path / "mine.keras")
+    predict(faces, out=tmp_path / "r.parquet", model=tmp_path / "mine.keras", class_names=names)
+    for given in ({}, {"class_names": names}):
+        made = evaluate(tmp_path / "r.parquet", out=tmp_path / f"e{len(given)}", model=tmp_path / "mine.keras", **given)
+        assert made.evaluation["model"]["architecture"] == "seed_cnn"
+    report(tmp_path / "r.parquet", out=tmp_path / "r.html", model=tmp_path / "mine.keras")
+    assert "name it with" not in (tmp_path / "r.html").read_text()
 
 
 def test_labels_are_read_as_people_write_them_and_what_is_left_out_is_said_first(faces: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from batch_emotion import (
 from batch_emotion.cli import main
 from batch_emotion.commands.evaluate import FILES
 from batch_emotion.errors import UsageError
+from batch_emotion.evaluation import grouping
 from batch_emotion.evaluation.document import left_out_alarm
 from batch_emotion.evaluation.rows import DOUBT
 from batch_emotion.evaluation.table import evaluation_table
@@ -144,6 +145,27 @@ def test_columns_that_are_not_there_are_refused(studied: Path, faces: Path, tmp_
     with pytest.raises(UsageError, match=words.replace("neither ", "neither .*")):
         report(studied / "bare.parquet", out=tmp_path / "r.html", group_by="kamera", **both)
     assert not (tmp_path / "e").exists()
+
+
+def test_columns_that_group_nothing_are_refused_before_any_image_is_scored(
+    studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = pa.Table.from_pandas(pd.read_csv(studied / "m.csv"))
+    tags, who = pa.array([[1]] * len(table)), pa.array([b"\xfc"] * len(table)).view(pa.string())
+    numbers = pa.array(range(len(table)))
+    table = table.append_column("tags", tags).append_column("who", who).append_column("each", numbers)
+    pq.write_table(table, studied / "odd.parquet")
+    done: list[Progress] = []
+    for options, message in (
+        ({"group_by": ("tags",)}, "'tags' holds list<.*>; name one of text"),
+        ({"group_by": ("who",)}, "'who' holds text that is not UTF-8"),
+        ({"cluster": "who"}, "'who' holds text that is not UTF-8"),
+        ({"group_by": ("each",)}, "has 49 different values, more than 40"),
+    ):
+        monkeypatch.setattr(grouping, "MOST_VALUES", 40)
+        with pytest.raises(UsageError, match=message):
+            evaluate(EvaluateOptions(studied / "odd.parquet", tmp_path / "e", **options), on_progress=done.append)
+    assert not done
 
 
 def test_what_makes_no_sense_is_refused_before_any_image_is_scored(faces: Path, tmp_path: Path) -> None:

@@ -150,6 +150,7 @@ UNWRITABLE = {
     "union": pa.UnionArray.from_dense(pa.array([0], pa.int8()), pa.array([0], pa.int32()), [pa.array([1])]),
     "run_ends": pa.RunEndEncodedArray.from_arrays(pa.array([1], pa.int32()), pa.array(["x"])),
     "view_of_categories": pa.array([["a"]], pa.list_view(CATEGORY)),
+    "far_future": pa.array([2**62], pa.timestamp("s")),
 }
 """What no output can hold, though hardly any Parquet file can bring it."""
 

@@ -216,6 +216,31 @@ def test_pixels_between_the_real_minimum_and_maximum_use_the_whole_range() -> No
             assert _pixels(data, gray=True).tolist() == made.scaled(samples, maximum).tolist()
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_fourth_sample_is_no_alpha_unless_the_file_says_so(kind: type) -> None:
+    """Film scanners write infrared there."""
+    largest = np.iinfo(kind).max
+    samples = np.dstack([RGB, 255 - GRAY]).astype(kind) * (largest // 255)
+    assert (_pixels(made.tiff(samples, t338=(3, [0]))) == RGB).all()
+    assert (_pixels(made.tiff(samples)) == made.on_white(RGB, 255 - GRAY)).mean() > 0.95
+
+
+def test_a_grey_gif_keeps_its_transparent_colour() -> None:
+    data = made.encoded(Image.fromarray(GRAY), "GIF", transparency=int(GRAY[3, 4]))
+    assert (_pixels(data, gray=True) == np.where(GRAY[3, 4] == GRAY, 255, GRAY)).all()
+
+
+def test_highlights_of_floating_point_do_not_make_all_else_black() -> None:
+    samples = (GRAY / 255).astype(np.float32)
+    samples[0, :4] = 1.02, 3, np.inf, np.nan
+    shown = GRAY.copy()
+    shown[0, :4] = 255, 255, 255, 0
+    assert (_pixels(made.tiff(samples), gray=True) == shown).all()
+    assert (_pixels(made.tiff(samples * 255), gray=True) == shown).all()
+    white = np.full((4, 4), 2**31 - 1, np.int32)
+    assert (_pixels(made.tiff(white), gray=True) == 255).all()
+
+
 def _frame_control(number: int, width: int, height: int, x: int = 0, y: int = 0) -> bytes:
     return made.chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, width, height, x, y, 1, 10, 0, 0))
 
@@ -336,6 +361,11 @@ def test_a_film_is_called_a_film(brand: bytes) -> None:
         (b"RIFF\0\0\0\0AVI LIST", "AVI"),
         (b"\0\0\0\x14moov", "QuickTime"),
         (b"PK\3\4", "ZIP"),
+        (b"\0\0\2\0\1\0", "CUR"),
+        (b"\0\0\2\0\0\0", "TGA"),
+        (b"\xef\xbb\xbf<svg", "SVG"),
+        (b'<?xml version="1.0"?><!-- by hand --><svg', "SVG"),
+        (b"<?xml version='1.0'?><note>", "XML"),
     ],
 )
 def test_what_is_not_decoded_is_called_by_its_name(start: bytes, name: str) -> None:
@@ -356,7 +386,11 @@ def test_what_is_sound_but_not_decoded_is_unsupported() -> None:
     half_floats = made.tiff((GRAY / 255).astype(np.float16))
     unheard_of = made.tiff(RGB, t259=(3, [12345]))
     codec = heic(Image.fromarray(RGB)).replace(b"hvc1", b"vvc1")
-    for data in (twelve_bits, hierarchical, no_height, apples, holding_a_png, half_floats, unheard_of, codec):
+    deep = RGB.astype(np.uint16) * 257
+    five_samples = made.tiff(np.dstack([deep, deep[..., :2]]), photometric=2)
+    gray_and_alpha = made.tiff(np.dstack([deep[..., 0], deep[..., 0]]), photometric=1)
+    tiffs = (half_floats, unheard_of, five_samples, gray_and_alpha)
+    for data in (twelve_bits, hierarchical, no_height, apples, holding_a_png, codec, *tiffs):
         image = decode(data, SPEC, Limits())
         assert image.status is Status.UNSUPPORTED, (data[:12], image.status, image.error)
         assert image.error

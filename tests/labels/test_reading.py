@@ -25,6 +25,7 @@ SEVEN = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
         ("calm", None),
         ("angryy", None),
         ("3", None),
+        ("-1", None),
         ("", None),
     ],
 )
@@ -45,6 +46,24 @@ def test_a_class_of_any_wording_is_found_by_any_other() -> None:
 def test_a_word_that_stands_for_several_classes_is_none_of_them() -> None:
     reader = LabelReader(("fear", "terror"))
     assert [reader.class_of(label) for label in ("fear", "Terror", "afraid")] == ["fear", "terror", None]
+
+
+def test_a_number_below_zero_is_not_the_number_above_it() -> None:
+    without = LabelReader(("angry", "happy"), {0: "angry", 1: "happy"})
+    within = LabelReader(("neutral", "happy"), {-1: "neutral", 1: "happy"})
+    assert [without.class_of(label) for label in ("1.0", "-1", "-1.0")] == ["happy", None, None]
+    assert [within.class_of(label) for label in ("1.0", "-1", "-1.0")] == ["happy", "neutral", "neutral"]
+    assert "give the classes in the order of these numbers" in left_out_line({"-1": 2, "3": 1}, 9, SEVEN)
+
+
+def test_a_name_is_one_name_however_its_accents_are_stored() -> None:
+    composed, apart = "f\u00e2ch\u00e9", "fa\u0302che\u0301"
+    assert [LabelReader((name,)).class_of(label) for name in (composed, apart) for label in (composed, apart)] == [
+        composed,
+        composed,
+        apart,
+        apart,
+    ]
 
 
 def test_no_word_has_two_meanings() -> None:

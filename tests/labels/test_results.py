@@ -32,6 +32,8 @@ def _labels(result: StoredResult, found: Labels) -> list[str | None]:
         (["sad/happy/x/1.jpg", "sad/sad/y/2.jpg", "sad/neutral/x/3.jpg"], ["sad"] * 3),
         (["a/happy/x/1.jpg", "a/sad/y/2.jpg", "happy.jpg"], ["happy", "sad", None]),
         (["d/Happiness/1.jpg", "d/Anger/2.jpg", "d/contempt/3.jpg"], ["happy", "angry", "contempt"]),
+        (["d\\happy\\1.jpg", "d\\sad\\2.jpg", "d\\angry\\3.jpg"], ["happy", "sad", "angry"]),
+        (["d/happy/1.jpg", "d/angry/sad\\xe9.jpg", "d/sad/3.jpg"], ["happy", "angry", "sad"]),
     ],
 )
 def test_folders_are_read_at_the_level_that_names_most_classes(
@@ -101,6 +103,8 @@ def test_different_labels_of_one_image_are_refused_and_equal_ones_are_not(tmp_pa
     result = open_result(write(result_table(["a.jpg", "b.jpg", "c.jpg"], np.eye(3)), tmp_path / "r.parquet"))
     manifest = tmp_path / "l.csv"
     manifest.write_text("path,label\na.jpg,sad\nb.jpg,Anger\na.jpg,Sadness\nb.jpg,\nb.jpg,angry\n")
+    assert _labels(result, _found(result, tmp_path, labels=str(manifest))) == ["sad", "angry", None]
+    manifest.write_text("path,label\na.jpg,\nb.jpg,\nb.jpg,angry\na.jpg,sad\n")  # the rounds of two labellers
     assert _labels(result, _found(result, tmp_path, labels=str(manifest))) == ["sad", "angry", None]
     manifest.write_text(f"path,label\na.jpg,sad\nb.jpg,happy\nc.jpg,sad\nb.jpg,sad\n{tmp_path}/c.jpg,angry\n")
     with pytest.raises(UsageError, match=r"same image in 2 cases, such as happy and sad for b.jpg; leave one label"):

@@ -98,6 +98,22 @@ def test_columns_beside_the_labels_are_groups(tmp_path: Path) -> None:
         _check(each, frame[frame.camera.fillna("") == each["value"]])
 
 
+def test_values_that_are_no_dates_are_not_cut_however_late_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = ["2026-01-01"] * 40 + ["camera-north-1"] * 5 + ["camera-north-2"] * 5
+    table = result_table([f"{at}.jpg" for at in range(50)], np.full((50, 3), 1 / 3), columns={"by": pa.array(values)})
+    monkeypatch.setattr(reader, "_BATCH", 10)
+    document = report_document(open_result(write(table, tmp_path / "r.parquet")), None, "by", None)[0]
+    assert document["groups"] is not None
+    assert document["groups"]["period"] is None
+    assert {each["value"]: each["rows"] for each in document["groups"]["groups"]} == {
+        "2026-01-01": 40,
+        "camera-north-1": 5,
+        "camera-north-2": 5,
+    }
+
+
 def test_without_labels_there_are_shares_of_failures_alone(tmp_path: Path) -> None:
     table = _table().drop_columns(["label"])
     scores = _scores(write(table, tmp_path / "r.parquet"), "camera")

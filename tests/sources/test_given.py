@@ -128,6 +128,18 @@ def test_a_table_carries_its_columns(files: list[Path], expected: np.ndarray, tm
     assert predict(series).table["status"].to_pylist() == ["ok", "missing"]
 
 
+def test_equal_tables_are_the_same_plan_whatever_lies_beneath_their_nulls() -> None:
+    values = [None if row % 3 else row for row in range(30)]
+    texts, flags = ["x" if value else None for value in values], [value is None for value in values]
+    long = pa.table({"path": list(map(str, values)), "n": values, "who": texts, "empty": flags})
+    short = pa.table(long.slice(3, 10).to_pydict())
+    assert long.slice(3, 10).equals(short)
+    assert given(long.slice(3, 10)).plan.digest == given(short).plan.digest
+    never, deleted = (pd.DataFrame({"path": ["a", "b"], "n": pd.array([1, n], dtype="Int64")}) for n in (pd.NA, 2))
+    deleted.loc[1, "n"] = pd.NA
+    assert given(never).plan.digest == given(deleted).plan.digest
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [

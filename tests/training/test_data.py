@@ -88,6 +88,19 @@ def test_a_class_with_one_image_and_one_without_validation_images_are_named(tmp_
     assert "warning: no images to validate on: fear" in said
 
 
+def test_the_card_says_where_the_validation_images_come_from(tmp_path: Path) -> None:
+    for name in ("train", "valid", "other"):
+        write_frames(tmp_path / "faces" / name, people=2, each=2, classes=("happy", "sad"))
+    for data, validation, words in (
+        ("faces", None, "valid"),
+        ("faces/train", "other", "other"),
+        ("faces/train", None, "split 0.2"),
+    ):
+        other = None if validation is None else tmp_path / "faces" / validation
+        options = TrainOptions(tmp_path / data, tmp_path / "m", validation=other)
+        assert read_training_data(options).validation_in_words(tmp_path / data, other) == words
+
+
 def test_the_same_data_and_split_are_known_again(tmp_path: Path) -> None:
     write_frames(tmp_path / "faces", people=12, each=2, classes=("happy", "sad"))
 
