@@ -15,7 +15,7 @@ from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.columns import text_columns
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.evaluation.charts import mistakes_sheet
-from batch_emotion.evaluation.document import Evaluation, evaluation_document
+from batch_emotion.evaluation.document import Evaluation, evaluation_document, head_side
 from batch_emotion.evaluation.gathered import Gathered, keep_gathered, under_prior
 from batch_emotion.evaluation.gathering import find_result, gather_images, gather_result
 from batch_emotion.evaluation.grouping import check_columns, few_clusters_remark
@@ -211,11 +211,12 @@ def _votes(options: EvaluateOptions, class_names: Sequence[str]) -> Votes | None
 def _write(out: Path, evaluation: Evaluation, rows: ListedRows, options: EvaluateOptions) -> None:
     images = RowImages(rows.gathered.plan, options.limits)
     thumbnails = images.thumbnails([mistake["index"] for mistake in evaluation["mistakes"]])
-    names, matrix = rows.gathered.class_names, evaluation["all"]["confusion_matrix"]
+    best = evaluation[head_side(evaluation)] or evaluation["all"]
+    names, matrix = rows.gathered.class_names, best["confusion_matrix"]
     confusion = Picture(*(confusion_chart(matrix, names, scheme) for scheme in (LIGHT, DARK)))
     bins = Picture(*(reliability_chart(evaluation["reliability"], scheme) for scheme in (LIGHT, DARK)))
     groups = [
-        Picture(*(group_chart([grouped], evaluation["all"]["accuracy"], scheme) for scheme in (LIGHT, DARK)))
+        Picture(*(group_chart([grouped], best["accuracy"], scheme) for scheme in (LIGHT, DARK)))
         for grouped in evaluation["groups"]
     ]
     tables = {"mistakes": rows.mistakes_table(), "doubts": rows.doubts_table()}
@@ -226,7 +227,7 @@ def _write(out: Path, evaluation: Evaluation, rows: ListedRows, options: Evaluat
         (folder / "confusion_matrix.png").write_bytes(confusion.light)
         (folder / "reliability.png").write_bytes(bins.light)
         if evaluation["groups"]:
-            (folder / GROUPS_CHART).write_bytes(group_chart(evaluation["groups"], evaluation["all"]["accuracy"]))
+            (folder / GROUPS_CHART).write_bytes(group_chart(evaluation["groups"], best["accuracy"]))
         (folder / "mistakes.png").write_bytes(mistakes_sheet(evaluation["mistakes"], thumbnails, names))
         for name, table in tables.items():
             write_result(folder / f"{name}.parquet", [table], table.schema, {})

@@ -193,6 +193,30 @@ def evaluation_document(
     }
 
 
+def head_side(evaluation: Evaluation) -> Side:
+    """Which scores tell how good the model is on new images: those without images of the training data, if there are.
+
+    Where none were found both are the same, and where all were there are no others than those of all images.
+    """
+    some = evaluation["in_training"]["images"] and evaluation["without_duplicates"]
+    return "without_duplicates" if some else "all"
+
+
+def training_remark(evaluation: Evaluation) -> str:
+    """What to think of scores of images that are in the training data; empty where none are, or it is not known."""
+    known, images = evaluation["in_training"]["images"], evaluation["all"]["images"]
+    if not known:
+        return ""
+    if known == images:
+        return f"All {images:,} images are in the training data, so no score tells how good the model is on new ones."
+    are = "is" if known == 1 else "are"
+    left_out = ", and left out of the groups" if evaluation["groups"] else ""
+    return (
+        f"{known:,} of the {images:,} images {are} in the training data too, pixel for pixel{left_out}: the scores "
+        "without duplicates tell how good the model is on new images."
+    )
+
+
 def _shown(labels: Sequence[str]) -> str:
     counts = Counter(filter(None, labels)).most_common()
     shown = ", ".join(f"{label} ({count:,})" for label, count in counts[:_MOST_LABELS])

@@ -82,7 +82,7 @@ def few_clusters_remark(column: str | None, clusters: int | None) -> str:
 def scores_by_column(
     gathered: Gathered, column: str, clusters: NDArray[np.intp] | None, seed: int = 0
 ) -> GroupedScores:
-    """The scores of the images of each value of a column.
+    """The scores of the images of each value of a column, without those that are known to be in the training data.
 
     Args:
         gathered: the images.
@@ -93,14 +93,17 @@ def scores_by_column(
     encoded = texts_of(gathered.columns[column], column, "group_by").dictionary_encode(null_encoding="encode")
     values = encoded.dictionary.to_pylist()
     statuses = pa.array(gathered.statuses)
+    known = None if gathered.in_training is None else gathered.judged & gathered.in_training
+    judged = gathered.judged if known is None else gathered.judged & ~known
     images = GroupedImages(
         values,
         encoded.indices.to_numpy(zero_copy_only=False).astype(np.intp),
-        np.where(gathered.judged, gathered.classes, -1),
+        np.where(judged, gathered.classes, -1),
         gathered.predicted,
         gathered.probabilities.max(axis=1).astype(np.float64),
         ~pc.is_in(statuses, pa.array([status.value for status in SCORABLE])).to_numpy(zero_copy_only=False),
         pc.equal(statuses, Status.NO_FACE.value).to_numpy(zero_copy_only=False),
         clusters=clusters,
+        in_training=known,
     )
     return group_scores(images, column, len(gathered.class_names), seed=seed)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_emotion.evaluation.document import SIDES, Evaluation, left_out_alarm
+from batch_emotion.evaluation.document import SIDES, Evaluation, Side, head_side, left_out_alarm, training_remark
 from batch_emotion.evaluation.grouping import few_clusters_remark
 from batch_emotion.evaluation.listing import ListedLine
 from batch_emotion.evaluation.reviewed import reviewed_sentence
@@ -53,6 +53,9 @@ def evaluation_page(
         "evaluation.html.j2",
         evaluation=evaluation,
         alarm=left_out_alarm(evaluation),
+        head=head_side(evaluation),
+        sides=sides_in_order(evaluation),
+        training_remark=training_remark(evaluation),
         class_names=class_names,
         colours=class_colours([*class_names, *(name for name in evaluation["left_out"] if name not in class_names)]),
         confusion=confusion,
@@ -79,16 +82,22 @@ def listed_columns(evaluation: Evaluation) -> list[str]:
     return list(dict.fromkeys(columns))
 
 
+def sides_in_order(evaluation: Evaluation) -> list[Side]:
+    """With and without images of the training data, as far as both are there; the one that counts first."""
+    return sorted((side for side in SIDES if evaluation[side]), key=lambda side: side != head_side(evaluation))
+
+
 def score_rows(evaluation: Evaluation) -> list[tuple[str, list[Cell]]]:
-    """The table of scores: each score's name and, with all images and without duplicates, its value and interval."""
-    sides = [scores for scores in (evaluation["all"], evaluation["without_duplicates"]) if scores]
+    """The table of scores: each score's name and, on each side in its order, its value and interval."""
+    order = sides_in_order(evaluation)
+    sides = [scores for side in order if (scores := evaluation[side])]
     rows: list[tuple[str, list[Cell]]] = [("images", [(f"{scores['images']:,}", "") for scores in sides])]
     for key in SCALARS:
         cells = [_with_interval(key, scores[key], scores["intervals"].get(key)) for scores in sides]
         rows.append((SCALAR_NAMES[key], cells))
     with_people = evaluation["agreement"]
     if with_people:
-        agreements = [each for side in SIDES if (each := with_people[side])]
+        agreements = [each for side in order if (each := with_people[side])]
         rows.append(("clear majorities", [(f"{each['images']:,}", "") for each in agreements]))
         shares = [_with_interval("agreement", each["agreement"], each["interval"]) for each in agreements]
         rows.append(("agreement with them", shares))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from batch_emotion.evaluation.document import Evaluation, left_out_alarm
-from batch_emotion.evaluation.page import score_rows
+from batch_emotion.evaluation.document import Evaluation, Side, left_out_alarm, training_remark
+from batch_emotion.evaluation.page import score_rows, sides_in_order
 from batch_emotion.evaluation.reviewed import reviewed_sentence
 from batch_emotion.metrics.groups import GroupedScores
 from batch_emotion.storage.escaping import printable
@@ -14,28 +14,28 @@ from batch_emotion.visualization.html import percent, percent_range, shorten
 
 _WIDTH = 80
 _MOST_GROUPS = 12
-_HEADS = ("all images", "without duplicates")
+_HEADS: dict[Side, str] = {"all": "all images", "without_duplicates": "without duplicates"}
 
 
 def evaluation_table(evaluation: Evaluation) -> str:
     """What was left out for its label, loudly; the scores with their intervals, with and without training images."""
     rows = score_rows(evaluation)
-    sides = max(len(cells) for _, cells in rows)
     heading = f"{evaluation['model']['name']} on {evaluation['data']['name']}"
     alarm = textwrap.wrap(left_out_alarm(evaluation), _WIDTH)
     lines = [*alarm, ""] if alarm else []
-    heads = "".join(f"{head:>27}" for head in _HEADS[:sides])
+    heads = "".join(f"{_HEADS[side]:>27}" for side in sides_in_order(evaluation))
     lines += [shorten(heading, _WIDTH), "", f"{'':<24}{heads}"]
     for name, cells in rows:
         texts = [f"{value} ({interval})" if interval else value for value, interval in cells]
         lines.append(f"{name:<24}" + "".join(f"{text:>27}" for text in texts))
+    if remark := training_remark(evaluation):
+        lines += ["", *textwrap.wrap(remark, _WIDTH)]
     if reviewed := reviewed_sentence(evaluation.get("reviewed")):
         lines += ["", *textwrap.wrap(reviewed, _WIDTH)]
     for grouped in evaluation["groups"]:
         lines += ["", *_group_lines(grouped)]
-    duplicates = evaluation["in_training"]["images"]
-    if duplicates is not None:
-        lines += ["", f"{duplicates:,} of the images are in the training data too."]
+    if evaluation["in_training"]["images"] == 0:
+        lines += ["", "None of the images is in the training data too."]
     for label, each in evaluation["left_out"].items():
         most = max(each["predicted"], key=lambda name: each["predicted"][name])
         share = each["predicted"][most] / each["images"]
@@ -48,14 +48,19 @@ def evaluation_table(evaluation: Evaluation) -> str:
 
 
 def _group_lines(grouped: GroupedScores) -> list[str]:
-    heads = f"{'images':>9}{'accuracy':>20}{'mean recall':>20}{'failures':>11}"
-    lines = [f"{'by ' + shorten(grouped['column'], 16):<20}{heads}"]
+    known = any(each.get("in_training") for each in grouped["groups"])
+    name, images, score, failures = (14, 8, 18, 10) if known else (20, 9, 20, 11)
+    head = f"{'images':>{images}}{'in training':>12}" if known else f"{'images':>{images}}"
+    heads = f"{head}{'accuracy':>{score}}{'mean recall':>{score}}{'failures':>{failures}}"
+    lines = [f"{'by ' + shorten(grouped['column'], name - 4):<{name}}{heads}"]
     for each in grouped["groups"][:_MOST_GROUPS]:
-        name = shorten(NO_VALUE if each["value"] is None else printable(each["value"]), 19)
+        value = shorten(NO_VALUE if each["value"] is None else printable(each["value"]), name - 1)
         cells = [percent(each[key]) for key in ("accuracy", "balanced_accuracy")]
         ranges = [each["intervals"].get(key) for key in ("accuracy", "balanced_accuracy")]
         texts = [f"{c} ({percent_range(r, 0)})" if r else c for c, r in zip(cells, ranges, strict=True)]
-        lines.append(f"{name:<20}{each['images']:>9,}{texts[0]:>20}{texts[1]:>20}{percent(each['failures']):>11}")
+        counts = f"{each['images']:>{images},}" + (f"{each.get('in_training') or 0:>12,}" if known else "")
+        scores = "".join(f"{text:>{score}}" for text in texts)
+        lines.append(f"{value:<{name}}{counts}{scores}{percent(each['failures']):>{failures}}")
     hidden = len(grouped["groups"][_MOST_GROUPS:]) + grouped["others"]
     if hidden:
         lines.append(f"and {hidden:,} more group{'' if hidden == 1 else 's'}")

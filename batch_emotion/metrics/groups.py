@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +28,16 @@ FEWEST = 10
 class GroupScores(TypedDict):
     """The scores of a group: fractions, None where it has nothing that they could be of.
 
-    ``images`` are all of the group, ``judged`` those that were scored and have a label among the classes, ``clusters``
-    how many clusters the group's images are of; ``failures`` and ``no_face`` are shares of all.
+    ``images`` are all of the group, ``judged`` those that were scored, have a label among the classes and are not known
+    to be in the training data, ``clusters`` how many clusters the group's images are of; ``failures`` and ``no_face``
+    are shares of all. ``in_training`` would be judged if they were not in the training data, None where that is not
+    known; evaluations of earlier versions judged these too, and have no such key.
     """
 
     value: str | None
     images: int
     judged: int
+    in_training: NotRequired[int | None]
     clusters: int | None
     accuracy: float | None
     balanced_accuracy: float | None
@@ -81,6 +84,7 @@ class GroupedImages:
         without_face: bool (N,), whether no face was found in it.
         counts: int (N,), how many images are like this; one each where None.
         clusters: intp (N,), the number of its cluster, from 0; every image is its own where None.
+        in_training: bool (N,), whether it is not judged for being in the training data; None where that is not known.
     """
 
     values: Sequence[str | None]
@@ -92,9 +96,26 @@ class GroupedImages:
     without_face: NDArray[np.bool_]
     counts: NDArray[np.int64] | None = None
     clusters: NDArray[np.intp] | None = None
+    in_training: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.groups)
+
+    def judged(self) -> GroupedImages:
+        """Those that are judged alone."""
+        rows = np.flatnonzero(self.labels >= 0)
+        clusters = None if self.clusters is None else np.unique(self.clusters[rows], return_inverse=True)[1].ravel()
+        return GroupedImages(
+            self.values,
+            self.groups[rows],
+            self.labels[rows],
+            self.predicted[rows],
+            self.confidence[rows],
+            self.failed[rows],
+            self.without_face[rows],
+            None if self.counts is None else self.counts[rows],
+            clusters,
+        )
 
 
 def group_scores(
@@ -123,12 +144,14 @@ def group_scores(
     sizes = table.sums(np.ones(len(images), bool))
     judged = table.sums(images.labels >= 0)
     order = sorted(range(len(images.values)), key=lambda at: (-sizes[at], str(images.values[at])))[:most]
+    known = None if images.in_training is None else table.sums(images.in_training)
     units, judged_units = table.units(np.ones(len(images), bool)), table.units(images.labels >= 0)
     groups: list[GroupScores] = [
         {
             "value": images.values[at],
             "images": int(sizes[at]),
             "judged": int(judged[at]),
+            "in_training": None if known is None else int(known[at]),
             "clusters": None if images.clusters is None else int(units[at]),
             "accuracy": _known(plain["accuracy"][at]),
             "balanced_accuracy": _known(plain["balanced_accuracy"][at]),
@@ -145,7 +168,9 @@ def group_scores(
     compared = np.array([at for at in order if judged[at] >= FEWEST], np.intp)
     gaps: dict[str, LargestGap] = {}
     if len(compared) > 1:
-        chance = [table.scores(groups=permuted) for permuted in _permuted(images, resamples, seed)]
+        dealt = images.judged()
+        table = _Table(dealt, classes)
+        chance = [table.scores(groups=permuted) for permuted in _permuted(dealt, resamples, seed)]
         for key in ("accuracy", "balanced_accuracy"):
             by_chance = np.array([np.ptp(each[key][compared]) for each in chance])
             gaps[key] = _gap(images.values, compared, plain[key], stacked.get(key), by_chance, judged_units)

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -100,11 +101,51 @@ def test_images_of_the_training_data_are_found_and_taken_out(data: Path, informe
     assert evaluation["all"]["images"] == 48
     assert evaluation["without_duplicates"]["images"] == 40
     assert evaluation["without_duplicates"]["per_class"]["happy"]["support"] == 0
+    fresh, of_all = (f"{evaluation[side]['accuracy'] * 100:.1f} %" for side in ("without_duplicates", "all"))
+    page = " ".join(_Page((tmp_path / "e" / "evaluation.html").read_text()).text.split())
+    assert re.search(rf"accuracy ?{fresh} [^a-z]*all images: {of_all}", page)
+    shown = evaluation_table(evaluation)
+    remark = "8 of the 48 images are in the training data too, pixel for pixel: the scores without"
+    assert remark in " ".join(shown.split())
+    assert shown.index("without duplicates") < shown.index("all images")
     (informed / "train_hashes").unlink()
     unknown = evaluate(EvaluateOptions(data, tmp_path / "f", informed)).evaluation
     assert unknown["in_training"]["images"] is None
     assert "no record" in unknown["in_training"]["reason"]
     assert unknown["without_duplicates"] is None
+
+
+def test_images_that_are_all_in_the_training_data_tell_nothing(data: Path, informed: Path, tmp_path: Path) -> None:
+    paths = sorted((data / "happy").glob("*.png"))
+    (tmp_path / "m.csv").write_text("path,label\n" + "".join(f"{path},happy\n" for path in paths))
+    evaluation = evaluate(EvaluateOptions(tmp_path / "m.csv", tmp_path / "e", informed)).evaluation
+    assert evaluation["without_duplicates"] is None
+    remark = "All 8 images are in the training data, so no score tells how good the model is on new ones."
+    assert remark in " ".join(evaluation_table(evaluation).split())
+    assert remark in _Page((tmp_path / "e" / "evaluation.html").read_text()).text
+
+
+def test_groups_are_compared_on_images_that_are_not_in_the_training_data(
+    data: Path, informed: Path, tmp_path: Path
+) -> None:
+    paths = sorted(path for name in SIX for path in (data / name).glob("*.png"))
+    lines = [
+        f"{path},{path.parent.name},{'known' if path.parent.name == 'happy' else 'new' + str(at % 2)}"
+        for at, path in enumerate(paths)
+    ]
+    (tmp_path / "m.csv").write_text("path,label,who\n" + "\n".join(lines) + "\n")
+    options = EvaluateOptions(tmp_path / "m.csv", tmp_path / "e", informed, group_by=("who",))
+    evaluation = evaluate(options).evaluation
+    who = evaluation["groups"][0]
+    known, *new = sorted(who["groups"], key=lambda each: str(each["value"]))
+    assert (known["images"], known["judged"], known["in_training"], known["accuracy"]) == (8, 0, 8, None)
+    assert [(each["images"], each["judged"], each["in_training"]) for each in new] == [(20, 20, 0)] * 2
+    assert {who["gaps"]["accuracy"][end] for end in ("highest", "lowest")} == {"new0", "new1"}
+    shown = evaluation_table(evaluation)
+    assert re.search(r"^by who +images +in training +accuracy", shown, re.M)
+    assert re.search(r"^known +8 +8 +– +– ", shown, re.M)
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "in the training data</th>" in (tmp_path / "e" / "evaluation.html").read_text()
 
 
 @pytest.mark.parametrize("name", ["r.parquet", "r.csv", "r"])

@@ -41,4 +41,4 @@ def test_without_known_duplicates_there_is_one_column(evaluation: Evaluation) ->
     assert "without duplicates" not in text
     assert "training data" not in text
     assert "without duplicates" in evaluation_table(evaluation)
-    assert "0 of the images are in the training data too." in evaluation_table(evaluation)
+    assert "None of the images is in the training data too." in evaluation_table(evaluation)

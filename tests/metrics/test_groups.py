@@ -195,3 +195,13 @@ def test_a_group_of_one_cluster_has_no_interval_and_nor_has_a_gap_with_it() -> N
     apart = GroupedImages(("a", "b"), np.repeat([0, 1], [39, 1]), labels, labels * 0, np.full(40, 0.9), no, no)
     alone = group_scores(apart, "x", 2, resamples=50)["groups"][1]
     assert set(alone["intervals"].values()) == {None}
+
+
+def test_what_chance_does_is_found_among_the_images_that_are_judged() -> None:
+    images, _ = _images()
+    alone = images.judged()
+    assert len(alone) == (images.labels >= 0).sum() < len(images)
+    assert (
+        group_scores(images, "c", 3)["gaps"]["accuracy"]["by_chance"]
+        == (group_scores(alone, "c", 3)["gaps"]["accuracy"]["by_chance"])
+    )
