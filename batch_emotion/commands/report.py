@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
+from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError, spelled
 from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.results import find_labels
@@ -33,6 +33,7 @@ from batch_emotion.visualization.palette import DARK, LIGHT, class_colours
 
 _PAGE_SUFFIXES = (".html", ".htm")
 _HEAT_MAPS = 12
+NOT_FOUND = "no image was found; `root` names the folder that the result's paths start in"
 
 
 def report(
@@ -102,13 +103,15 @@ def _report(options: ReportOptions, log: Callable[[str], None]) -> ReportDocumen
     if document["left_out"]:
         log(document["left_out"])
     if labels is not None:
-        log(f"labels: {labels.origin}")
+        log(f"labels: {labels.origin}; images of the training data were not looked for, evaluate does that")
     margin = float(document["made_by"].get("face_margin", 0))
     images = SampleImages(root, options.limits, margin, finder=Finder(options.image_column))
     photos = marked_photos(samples.photos, images, class_colours(result.class_names))
     thumbnails = images.thumbnails(sample for kind, each in samples.named() if kind != "failure" for sample in each)
     saliency = _saliency(options, result, samples, images)
-    if saliency.by_heading is None:
+    if samples.random and not thumbnails:
+        log(f"no sample is shown, nor where the model looks: {spelled(NOT_FOUND)}")
+    elif saliency.by_heading is None:
         log(f"where the model looks is not shown: {saliency.reason}")
     charts = [report_charts(document, scheme) for scheme in (LIGHT, DARK)]
     pairs = {name: Picture(charts[0][name], charts[1][name]) for name in charts[0]}
@@ -174,7 +177,7 @@ def _saliency(options: ReportOptions, result: StoredResult, samples: Samples, im
         found = heat_maps(lists, bundle, images)
     except BatchEmotionError as error:  # of a network that cannot be explained; the page is worth having without
         return Saliency(None, str(error))
-    return Saliency(found) if any(shown for _, shown in found) else Saliency(None, "no image was found")
+    return Saliency(found) if any(shown for _, shown in found) else Saliency(None, spelled(NOT_FOUND))
 
 
 def _held_out(result: StoredResult, model: str | Path | None) -> list[Moments] | None:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.errors import SourceError, UsageError, spelled
 from batch_emotion.evaluation.gathered import EvaluatedModel, Gathered
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.pipeline import stream
@@ -215,7 +215,8 @@ def _read_again(
         lost += sum(status != Status.OK for status in batch.facts["status"].to_pylist())
     lost -= sum(status != Status.OK for status in statuses)
     if lost > 0:
-        return None, f"{lost} images of the result were not found; `root` names the folder that its paths start in"
+        lost_in_words = "1 image of the result was" if lost == 1 else f"{lost:,} images of the result were"
+        return None, spelled(f"{lost_in_words} not found; `root` names the folder that its paths start in")
     return np.isin(digests, list(known)), ""
 
 

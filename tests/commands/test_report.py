@@ -154,6 +154,23 @@ def test_images_that_are_gone_are_named_and_the_rest_is_shown(tmp_path: Path) ->
     assert "Not shown: it is not known which model made the result" in page.text
 
 
+def test_where_no_image_is_found_the_option_that_finds_them_is_named(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    predict(PredictOptions((str(shutil.copytree(faces / "sad", tmp_path / "in" / "sad")),), tmp_path / "r.parquet"))
+    shutil.rmtree(tmp_path / "in")
+    hint = "no image was found; --root names the folder that the result's paths start in"
+    assert main(["report", str(tmp_path / "r.parquet"), "--out", str(tmp_path / "r.html")]) == 0
+    assert f"no sample is shown, nor where the model looks: {hint}" in capsys.readouterr().err
+    text = _Page(tmp_path / "r.html").text
+    assert hint in text
+    assert "Images of the model's training data were not looked for" in text
+    assert main(["evaluate", str(tmp_path / "r.parquet"), "--out", str(tmp_path / "e")]) == 0
+    lost = "8 images of the result were not found; --root names the folder that its paths start in"
+    assert lost in capsys.readouterr().err
+    assert lost in _Page(tmp_path / "e" / "evaluation.html").text
+
+
 def test_a_prediction_can_end_in_a_page(
     faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
