@@ -25,6 +25,7 @@ from batch_emotion.evaluation.page import evaluation_page, listed_columns
 from batch_emotion.evaluation.reviewed import reviewed_accuracy
 from batch_emotion.evaluation.rows import ListedRows
 from batch_emotion.labels.reading import LabelReader
+from batch_emotion.labels.repeats import repeats_remark
 from batch_emotion.labels.votes import Votes, read_votes
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.kept_classes import kept_classes
@@ -244,6 +245,8 @@ def _remarks(evaluation: Evaluation) -> list[str]:
         remarks.append("not scored: " + ", ".join(f"{count} {status}" for status, count in not_scored.items()))
     if evaluation["data"]["unlabelled"]:
         remarks.append(f"left out: {evaluation['data']['unlabelled']} images with no label")
+    if repeats := repeats_remark(evaluation["data"].get("repeats", 0)):
+        remarks.append(repeats)
     if evaluation["in_training"]["images"] is None:
         remarks.append(
             f"duplicates of the training data were not looked for: {evaluation['in_training'].get('reason')}"

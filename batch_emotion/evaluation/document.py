@@ -33,7 +33,10 @@ _MOST_LABELS = 10
 
 
 class EvaluatedData(TypedDict):
-    """What was evaluated on: ``judged`` are the images of the model's classes that could be scored."""
+    """What was evaluated on: ``judged`` are the images of the model's classes that could be scored.
+
+    ``repeats`` is how many rows list an image again; evaluations of earlier versions do not say.
+    """
 
     name: str
     kind: str
@@ -42,6 +45,7 @@ class EvaluatedData(TypedDict):
     judged: int
     unlabelled: int
     not_scored: dict[str, int]
+    repeats: NotRequired[int]
 
 
 class Method(TypedDict):
@@ -168,6 +172,7 @@ def evaluation_document(
             "judged": int(judged.sum()),
             "unlabelled": gathered.unlabelled,
             "not_scored": dict(not_scored.most_common()),
+            "repeats": gathered.repeats,
         },
         "model": gathered.model,
         "method": {

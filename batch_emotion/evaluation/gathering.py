@@ -15,6 +15,7 @@ from batch_emotion.evaluation.gathered import EvaluatedModel, Gathered
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.pipeline import stream
 from batch_emotion.labels.reading import LabelReader, label_column_hint
+from batch_emotion.labels.repeats import absolute_locations, check_repeats
 from batch_emotion.labels.results import find_labels, refuse_predicted
 from batch_emotion.labels.training import evaluation_folder, other_votes, read_labelled
 from batch_emotion.model.bundle import Bundle
@@ -122,6 +123,7 @@ def gather_images(
         "folders" if folder.is_dir() else "manifest",
         unlabelled,
         _model_record(bundle, scorer.runtime.name, class_names),
+        repeats=labelled.repeats,
     )
 
 
@@ -146,6 +148,7 @@ def gather_result(
     labels_of_rows, columns, labels_name = _labels_of_rows(result, table, options, reader)
     plan = plan_paths(table["path"], options.root or Path(), table, image_column=options.image_column)
     bundle, unknown = maker
+    repeats = 0 if result.has_faces else _repeats(result, plan, labels_of_rows)
     statuses = table["status"].to_pylist()
     in_training = None
     if result.has_faces:
@@ -178,7 +181,14 @@ def gather_result(
         _model_record(bundle, runtime, class_names) if bundle else unloaded,
         prior,
         labels_name,
+        repeats,
     )
+
+
+def _repeats(result: StoredResult, plan: Plan, labels: list[str]) -> int:
+    paths, locations = (plan.images[name].combine_chunks() for name in ("path", "location"))
+    texts = pa.array([label or None for label in labels], pa.string())
+    return check_repeats(result.path.name, paths, absolute_locations(locations, Path()), texts)
 
 
 def _labels_of_rows(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,11 +13,12 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.labels.reading import LabelReader, label_column_hint
+from batch_emotion.labels.repeats import absolute_locations, check_repeats
 from batch_emotion.options.labels import LABEL, LabelSource
 from batch_emotion.results.reader import StoredResult
 from batch_emotion.results.schema import own_columns, predicted_columns
 from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
-from batch_emotion.storage.places import Place, is_uri
+from batch_emotion.storage.places import Place
 
 FOLDERS = "folders"
 NONE = "none"
@@ -164,7 +164,7 @@ class ByManifest:
         self.more: Sequence[str] = columns.column_names
         self._root, self._columns = root, columns
         self._paths, self._labels = paths, labels
-        self._locations = _locations(paths, manifest.parent)
+        self._locations = absolute_locations(paths, manifest.parent)
 
     def of(self, table: pa.RecordBatch) -> pa.Array:
         """The label of each row, a class where it means one, else lower case; null where there is none."""
@@ -180,21 +180,12 @@ class ByManifest:
         Raises:
             UsageError: with how many images have them, and one of these.
         """
-        labelled = pa.table({"location": self._locations, "label": self._labels}).drop_null()
-        several = labelled.group_by("location", use_threads=False).aggregate([("label", "distinct")])
-        several = several.filter(pc.greater(pc.list_value_length(several["label_distinct"]), 1))
-        if len(several):
-            path = self._paths[pc.index(self._locations, several["location"][0]).as_py()].as_py()
-            labels = " and ".join(several["label_distinct"][0].as_py())
-            raise UsageError(
-                f"{self.origin} has different labels for the same image in {len(several):,} "
-                f"case{'' if len(several) == 1 else 's'}, such as {labels} for {path}; leave one label for each image"
-            )
+        check_repeats(self.origin, self._paths, self._locations, self._labels)
 
     def _rows(self, table: pa.RecordBatch) -> pa.Array:
         found = pc.index_in(table["path"], self._paths)
         if found.null_count:
-            found = pc.coalesce(found, pc.index_in(_locations(table["path"], self._root), self._locations))
+            found = pc.coalesce(found, pc.index_in(absolute_locations(table["path"], self._root), self._locations))
         return found
 
 
@@ -249,17 +240,3 @@ def _parts(paths: pa.Array) -> pa.ListArray:
     paths = pc.fill_null(paths, "")
     plain = pc.if_else(pc.match_substring(paths, "/"), paths, pc.replace_substring(paths, "\\", "/"))
     return pc.split_pattern(plain, "/")
-
-
-def _locations(paths: pa.Array, root: Place) -> pa.Array:
-    """Absolute paths and URIs; only paths with parts such as ``..`` are put in order one by one."""
-    start = os.path.abspath(root) if isinstance(root, Path) else str(root)
-    absolute = pc.if_else(
-        pc.match_substring_regex(paths, r"^(?:/|[A-Za-z][A-Za-z0-9+.-]+://)"),
-        paths,
-        pc.binary_join_element_wise(start, paths, os.sep),
-    )
-    crooked = pc.match_substring_regex(absolute, r"/\.|//")
-    odd = absolute.filter(crooked).to_pylist()
-    straight = pa.array([path if is_uri(path) else os.path.abspath(path) for path in odd], pa.string())
-    return pc.replace_with_mask(absolute, pc.fill_null(crooked, False), straight)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from batch_emotion.errors import SourceError
 from batch_emotion.labels.class_names import NEUTRAL, SIX_EMOTIONS, folders_below, in_class_order, system_folder
 from batch_emotion.labels.reading import LabelReader, label_column_hint, left_out_line
+from batch_emotion.labels.repeats import absolute_locations, check_repeats, repeats_remark
 from batch_emotion.labels.text import clean_labels
 from batch_emotion.options.train import LabelOptions
 from batch_emotion.plan import Plan
@@ -37,6 +38,7 @@ class LabelledPlan:
         class_names: the K classes.
         in_system_folders: how many images lay in folders of systems and programs, by the folder's name.
         empty_folders: folders, in lower case, that could be a class and hold no images.
+        repeats: how many rows list an image again, with the same label.
     """
 
     plan: Plan
@@ -45,6 +47,7 @@ class LabelledPlan:
     class_names: tuple[str, ...] = ()
     in_system_folders: dict[str, int] = field(default_factory=dict)
     empty_folders: tuple[str, ...] = ()
+    repeats: int = 0
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -63,7 +66,7 @@ class LabelledPlan:
         return replace(self, plan=plan, targets=self.targets[rows])
 
     def remarks(self) -> list[str]:
-        """What of the data is not used, a line each."""
+        """What of the data is not used, or used more than once, a line each."""
         others = {label: count for label, count in self.ignored.items() if label}
         labels = left_out_line(others, len(self) + sum(others.values()), self.class_names, unit="labelled images")
         unlabelled = [f"{_images(self.ignored[''])} with no label"] if self.ignored.get("") else []
@@ -71,7 +74,8 @@ class LabelledPlan:
         empty = [f"the folder {name}, without images" for name in self.empty_folders]
         count = self.plan.left_out
         other = [f"{count:,} file{' that is no image' if count == 1 else 's that are no images'}"] if count else []
-        return [*filter(None, [labels]), *(f"left out: {each}" for each in [*unlabelled, *system, *empty, *other])]
+        left_out = [f"left out: {each}" for each in [*unlabelled, *system, *empty, *other]]
+        return [*filter(None, [labels, repeats_remark(self.repeats)]), *left_out]
 
 
 def labelled_splits(
@@ -123,6 +127,7 @@ def read_labelled(
 
     Raises:
         SourceError: no images of the classes are there, or the manifest has neither labels nor votes.
+        UsageError: an image of the manifest has different labels.
     """
     options = options or LabelOptions()
     if data.is_dir():
@@ -148,7 +153,13 @@ def read_labelled(
         if absent_ok:
             advice = "give the folder that has a folder for each class, or a manifest with labels"
         raise SourceError(f"{data} has no images of: {', '.join(absent)}; {advice}{_hint_on_labels(labelled.ignored)}")
-    return labelled
+    return replace(labelled, repeats=_repeats(data, labelled)) if data.is_file() else labelled
+
+
+def _repeats(manifest: Path, labelled: LabelledPlan) -> int:
+    paths, locations = (labelled.plan.images[name].combine_chunks() for name in ("path", "location"))
+    labels = pa.array(labelled.class_names, pa.string()).take(pa.array(labelled.targets.argmax(axis=1)))
+    return check_repeats(manifest.name, paths, absolute_locations(locations, Path()), labels)
 
 
 def other_votes(columns: Sequence[str], kept: Sequence[str], class_names: Sequence[str]) -> list[str]:

@@ -282,7 +282,11 @@ def test_the_page_stands_alone_and_takes_names_for_text(faces: Path, tmp_path: P
     shutil.copy(face, evil)
     shutil.copy(face, tmp_path / "d" / "b.png")
     labels = ["<i>x</i>", "angry", "disgust", "fear"]
-    lines = [f"{evil.relative_to(tmp_path / 'd')},{label}" for label in labels] + ["gone.png,sad", "b.png,surprise"]
+    copies = [evil, *(evil.with_name(f"script>{at}.png") for at in range(1, len(labels)))]
+    for copy in copies[1:]:
+        shutil.copy(face, copy)
+    lines = [f"{path.relative_to(tmp_path / 'd')},{label}" for path, label in zip(copies, labels, strict=True)]
+    lines += ["gone.png,sad", "b.png,surprise"]
     (tmp_path / "d" / "m.csv").write_text("path,label\n" + "\n".join(lines) + "\n")
     evaluation = evaluate(EvaluateOptions(tmp_path / "d" / "m.csv", tmp_path / "e")).evaluation
     assert any("<script>" in mistake["path"] for mistake in evaluation["mistakes"])
@@ -290,7 +294,7 @@ def test_the_page_stands_alone_and_takes_names_for_text(faces: Path, tmp_path: P
     page = _Page(html)
     assert [each for each in page.tags if each[0] in ("script", "link", "i", "iframe")] == [("script", {})]
     assert "alert(1)" not in html.rpartition("<script>")[2]
-    assert "<script>alert(1)</script>.png" in page.text
+    assert "<script>alert(1)</script>1.png" in page.text
     assert "<i>x</i>" in page.text
     images = [attributes for tag, attributes in page.tags if tag == "img"]
     listed = html.count('width="48"')
@@ -416,6 +420,22 @@ def test_a_result_of_a_network_of_anothers_making_is_measured_by_naming_it(faces
         assert made.evaluation["model"]["architecture"] == "seed_cnn"
     report(tmp_path / "r.parquet", out=tmp_path / "r.html", model=tmp_path / "mine.keras")
     assert "name it with" not in (tmp_path / "r.html").read_text()
+
+
+def test_an_image_that_is_listed_again_is_told_and_with_another_label_refused(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    happy, sad = (next((faces / name).iterdir()) for name in ("happy", "sad"))
+    manifest = tmp_path / "m.csv"
+    manifest.write_text(f"path,label\n{happy},happy\n{sad},sad\n{happy},Happiness\n")
+    assert main(["evaluate", str(manifest), "--out", str(tmp_path / "e")]) == 0
+    assert "1 row lists an image again, with the same label; every row counts" in capsys.readouterr().err
+    manifest.write_text(f"path,label\n{happy},happy\n{sad},sad\n{happy.parent}/../happy/{happy.name},sad\n")
+    predict(PredictOptions((str(manifest),), tmp_path / "r.parquet"))
+    for data in (manifest, tmp_path / "r.parquet"):
+        with pytest.raises(UsageError, match=r"same image in 1 case, such as happy and sad for .*; leave one label"):
+            evaluate(EvaluateOptions(data, tmp_path / "f"))
+    assert not (tmp_path / "f").exists()
 
 
 def test_labels_are_read_as_people_write_them_and_what_is_left_out_is_said_first(faces: Path, tmp_path: Path) -> None:

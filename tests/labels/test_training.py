@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch_emotion.errors import SourceError
+from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.labels.training import labelled_splits, read_labelled
 from batch_emotion.options.images import ManifestOptions
 from batch_emotion.options.train import LabelOptions
@@ -48,6 +48,20 @@ def test_a_manifest_with_labels(tmp_path: Path) -> None:
     data = read_labelled(tmp_path / "m.csv", ("b", "a"))
     assert data.targets.tolist() == [[0, 1], [1, 0]]
     assert data.plan.images["path"].to_pylist() == ["1.jpg", "2.jpg"]
+
+
+def test_images_listed_again_are_told_and_with_another_label_refused(tmp_path: Path) -> None:
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("path,label\n1.png,a\n2.png,b\n./1.png,A\n1.png,a\n2.png,\n")
+    data = read_labelled(manifest, ("a", "b"))
+    assert data.counts == {"a": 3, "b": 1}
+    assert data.remarks()[0] == "2 rows list an image again, with the same label; every row counts"
+    manifest.write_text("path,label\n1.png,a\n2.png,b\n./1.png,b\n")
+    with pytest.raises(UsageError, match=r"m\.csv has different labels for the same image in 1 case, such as a and b"):
+        read_labelled(manifest, ("a", "b"))
+    manifest.write_text("path,a,b\n1.png,3,2\n2.png,0,1\n1.png,2,3\n")
+    with pytest.raises(UsageError, match="different labels for the same image"):
+        read_labelled(manifest, ("a", "b"))
 
 
 def test_labels_folders_and_votes_are_read_as_people_write_them(tmp_path: Path) -> None:
