@@ -57,7 +57,7 @@ class Gathered:
         model: the model, for the record.
         class_prior: the mix of classes that the probabilities hold for; None where nobody asked for one.
         labels_name: the manifest whose columns are among the others; empty where there is none.
-        repeats: how many rows list an image again, with the same label.
+        repeats: how many rows list an image again.
     """
 
     plan: Plan

@@ -42,7 +42,7 @@ def repeats_remark(rows: int) -> str:
     if not rows:
         return ""
     lists = "1 row lists" if rows == 1 else f"{rows:,} rows list"
-    return f"{lists} an image again, with the same label; every row counts"
+    return f"{lists} an image again; every row counts"
 
 
 def absolute_locations(paths: pa.Array, root: Place) -> pa.Array:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
@@ -38,7 +39,8 @@ class LabelledPlan:
         class_names: the K classes.
         in_system_folders: how many images lay in folders of systems and programs, by the folder's name.
         empty_folders: folders, in lower case, that could be a class and hold no images.
-        repeats: how many rows list an image again, with the same label.
+        voted: whether the targets are of a manifest's votes.
+        repeats: how many rows list an image again; each of them is one of the N.
     """
 
     plan: Plan
@@ -47,6 +49,7 @@ class LabelledPlan:
     class_names: tuple[str, ...] = ()
     in_system_folders: dict[str, int] = field(default_factory=dict)
     empty_folders: tuple[str, ...] = ()
+    voted: bool = False
     repeats: int = 0
 
     def __len__(self) -> int:
@@ -127,7 +130,7 @@ def read_labelled(
 
     Raises:
         SourceError: no images of the classes are there, or the manifest has neither labels nor votes.
-        UsageError: an image of the manifest has different labels.
+        UsageError: an image of the manifest has different labels; votes may differ from row to row.
     """
     options = options or LabelOptions()
     if data.is_dir():
@@ -158,6 +161,8 @@ def read_labelled(
 
 def _repeats(manifest: Path, labelled: LabelledPlan) -> int:
     paths, locations = (labelled.plan.images[name].combine_chunks() for name in ("path", "location"))
+    if labelled.voted:  # people may have voted on an image in several rows
+        return len(locations) - pc.count_distinct(absolute_locations(locations, Path())).as_py()
     labels = pa.array(labelled.class_names, pa.string()).take(pa.array(labelled.targets.argmax(axis=1)))
     return check_repeats(manifest.name, paths, absolute_locations(locations, Path()), labels)
 
@@ -214,7 +219,8 @@ def _of_file(data: Path, class_names: Sequence[str] | None, options: LabelOption
         reader = LabelReader(in_class_order(columns.intersection(common.class_names)), options.map_labels)
     else:
         reader = _reader(class_names, labels, options)
-    return LabelledPlan(plan, *_manifest_targets(data, plan.attributes, reader, options), reader.class_names)
+    targets, ignored, voted = _manifest_targets(data, plan.attributes, reader, options)
+    return LabelledPlan(plan, targets, ignored, reader.class_names, voted=voted)
 
 
 def _reader(
@@ -239,7 +245,8 @@ def _hint_on_labels(ignored: dict[str, int]) -> str:
 
 def _manifest_targets(
     manifest: Path, attributes: pa.Table, reader: LabelReader, options: LabelOptions
-) -> tuple[NDArray[np.float32], dict[str, int]]:
+) -> tuple[NDArray[np.float32], dict[str, int], bool]:
+    """The targets, how many images have no class by what they have for it, and whether the targets are of votes."""
     class_names, label_weight = reader.class_names, options.label_weight
     labels = _label_column(manifest, attributes, options.source.label_column)
     has_votes = bool(class_names) and set(class_names) <= set(reader.read_names(attributes.column_names))
@@ -252,7 +259,7 @@ def _manifest_targets(
     if label_weight and not (has_votes and labels is not None):
         raise SourceError(f"`label_weight` needs both votes and labels, but {manifest} has only one of them")
     if labels is not None and (not has_votes or (options.source.label_column and not label_weight)):
-        return _one_hot(_texts(labels, reader), class_names)
+        return *_one_hot(_texts(labels, reader), class_names), False
     try:
         votes = _votes(attributes, reader)
     except pa.ArrowException as error:
@@ -267,7 +274,7 @@ def _manifest_targets(
         label_share[(total == 0) & (label_share > 0)] = 1
         targets = (1 - label_share) * targets + label_share * of_labels
     unknown = int((targets.sum(axis=1) == 0).sum())
-    return targets, {"": unknown} if unknown else {}
+    return targets, {"": unknown} if unknown else {}, True
 
 
 def _label_column(manifest: Path, attributes: pa.Table, wanted: str | None) -> pa.ChunkedArray | None:

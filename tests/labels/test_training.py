@@ -55,13 +55,12 @@ def test_images_listed_again_are_told_and_with_another_label_refused(tmp_path: P
     manifest.write_text("path,label\n1.png,a\n2.png,b\n./1.png,A\n1.png,a\n2.png,\n")
     data = read_labelled(manifest, ("a", "b"))
     assert data.counts == {"a": 3, "b": 1}
-    assert data.remarks()[0] == "2 rows list an image again, with the same label; every row counts"
+    assert data.remarks()[0] == "2 rows list an image again; every row counts"
     manifest.write_text("path,label\n1.png,a\n2.png,b\n./1.png,b\n")
     with pytest.raises(UsageError, match=r"m\.csv has different labels for the same image in 1 case, such as a and b"):
         read_labelled(manifest, ("a", "b"))
     manifest.write_text("path,a,b\n1.png,3,2\n2.png,0,1\n1.png,2,3\n")
-    with pytest.raises(UsageError, match="different labels for the same image"):
-        read_labelled(manifest, ("a", "b"))
+    assert read_labelled(manifest, ("a", "b")).repeats == 1  # some people voted here, some there
 
 
 def test_labels_folders_and_votes_are_read_as_people_write_them(tmp_path: Path) -> None:
