@@ -38,6 +38,19 @@ def test_tensorflow_is_seen_without_being_imported(monkeypatch: pytest.MonkeyPat
     assert not has_tensorflow()
 
 
+def test_tensorflow_is_loaded_without_its_log_lines_and_nothing_else_is_lost() -> None:
+    code = (
+        "import os\n"
+        "from batch_emotion import packages\n"
+        "with packages._without_chatter():\n"
+        "    os.write(2, b'I0000 00:00:1795657833.8 1 port.cc:1] on\\nof others\\nE0000 00:00:17 1 x.cc:2] off\\n')\n"
+        "packages.load_tensorflow()\n"
+    )
+    variables = {name: value for name, value in environment().items() if not name.startswith("TF_")}
+    loaded = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True)
+    assert (loaded.stdout, loaded.stderr) == ("", "of others\n")
+
+
 @pytest.mark.parametrize(
     ("installed", "name"),
     [

@@ -27,6 +27,7 @@ _METAVARS: dict[Any, str] = {
     "place": "PATH|URI",
     "names": "NAMES",
     "pairs": "PAIRS",
+    "shares": "TEXT",
     "duration": "TIME",
     "size": "SIZE",
 }
@@ -237,7 +238,7 @@ def _kind(leaf: Leaf) -> Any:
     match leaf.declaration.written:
         case "words" | "places":
             return list[str]
-        case "text" | "texts" | "place" | "names" | "pairs" | "duration" | "size":
+        case "text" | "texts" | "place" | "names" | "pairs" | "shares" | "duration" | "size":
             return str | None if leaf.default in (None, MISSING, ()) else str
     kind = kinds_of_fields(leaf.owner)[leaf.path[-1]]
     return kind | None if leaf.default is MISSING else kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def predict(
     faces: bool | FaceOptions = False,
     min_confidence: float = 0.0,
     only: str | Sequence[str] | None = None,
-    class_prior: str = "training",
+    class_prior: str | Mapping[str, float] = "training",
     path_column: str = "path",
     root: str | Place | None = None,
     update: bool | UpdateOptions = False,
@@ -70,7 +70,8 @@ def predict(
         faces: the images are photos: find the faces and score each one.
         min_confidence: below it the emotion is ``uncertain``.
         only: the classes to choose among.
-        class_prior: the mix of classes that the probabilities hold for: ``training``, ``uniform``, ``auto`` or shares.
+        class_prior: the mix of classes that the probabilities hold for: ``training``, ``uniform``, ``auto`` or a
+            dict with the share of every class.
         path_column: the column of paths of a manifest or table.
         root: where relative paths in a manifest or table start; a manifest's own folder, for a table the working
             directory, where None.

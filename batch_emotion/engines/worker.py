@@ -19,7 +19,7 @@ from batch_emotion._version import __version__
 from batch_emotion.engines.base import Assignment, Shard, ShardReport
 from batch_emotion.errors import BatchEmotionError, one_line
 from batch_emotion.images.feeding import by_tf_data, by_threads
-from batch_emotion.packages import has_tensorflow
+from batch_emotion.packages import has_tensorflow, load_tensorflow
 from batch_emotion.records import Profile
 from batch_emotion.results.summary import Summary
 
@@ -107,8 +107,7 @@ class ShardWorker:
         if not has_tensorflow():
             return replace(self._run.scorer.open(self._profile), feeder=by_threads)
         with self._profile.timing("start"):
-            import tensorflow  # noqa: F401 - it feeds every shard, and loading it is start-up
-
+            load_tensorflow()  # it feeds every shard, and loading it is start-up
         return replace(self._run.scorer.open(self._profile), feeder=by_tf_data)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from batch_emotion.errors import Interrupted
-from batch_emotion.packages import has_tensorflow
+from batch_emotion.packages import has_tensorflow, load_tensorflow
 from batch_emotion.storage.prefetch import work_ahead
 
 Span = tuple[int, int]
@@ -135,8 +135,7 @@ def _load_tensorflow() -> None:
 def _tensorflow() -> Any:
     """TensorFlow; where this loads it, no network is to run on the GPU, so that it is left to others."""
     is_first = "tensorflow" not in sys.modules
-    import tensorflow as tf
-
+    tf = load_tensorflow()
     if is_first and os.path.exists("/dev/nvidiactl"):
         with suppress(RuntimeError):
             tf.config.set_visible_devices([], "GPU")

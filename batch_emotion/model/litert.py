@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from batch_emotion.errors import BundleError, one_line
 from batch_emotion.model.adaptation import UNADAPTED, Adaptation, NetworkInput
 from batch_emotion.model.slicing import SlicedRuntime
+from batch_emotion.packages import load_tensorflow
 
 
 class LiteRtRuntime(SlicedRuntime):
@@ -77,9 +78,7 @@ def interpreter_of(file: Path) -> Any:
         if _package() == "ai-edge-litert":
             from ai_edge_litert.interpreter import Interpreter
         else:
-            import tensorflow as tf
-
-            Interpreter = tf.lite.Interpreter  # noqa: N806 - a class
+            Interpreter = load_tensorflow().lite.Interpreter  # noqa: N806 - a class
     except (ImportError, AttributeError) as error:
         raise BundleError(
             f"{file.name} needs LiteRT, which is not installed; pip install ai-edge-litert ({one_line(error)})"

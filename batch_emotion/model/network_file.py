@@ -16,7 +16,7 @@ from batch_emotion.model.adaptation import Adaptation, NetworkInput
 from batch_emotion.model.card import Card, check_class_names
 from batch_emotion.model.interface import check_probabilities, probe_pixels
 from batch_emotion.options.models import NetworkOptions
-from batch_emotion.packages import require_packages
+from batch_emotion.packages import load_tensorflow, require_packages
 
 NetworkKind = Literal["keras", "h5", "pickle", "onnx", "tflite", "savedmodel"]
 
@@ -56,7 +56,9 @@ def load_keras(file: Path) -> Any:
         if SUFFIXES.get(file.suffix.lower()) == "pickle":
             import joblib
 
+            load_tensorflow()
             return joblib.load(file)
+        load_tensorflow()
         import keras
 
         return keras.models.load_model(file, compile=False, safe_mode=True)

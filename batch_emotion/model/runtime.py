@@ -23,7 +23,7 @@ from batch_emotion.model.onnx_file import onnx_input, onnx_session
 from batch_emotion.model.savedmodel import SavedModelRuntime
 from batch_emotion.model.slicing import SlicedRuntime, Stopwatch
 from batch_emotion.options.models import Precision, RuntimeName
-from batch_emotion.packages import has_tensorflow, require_packages
+from batch_emotion.packages import has_tensorflow, load_tensorflow, require_packages
 
 ResolvedRuntime = Literal["onnx", "tensorflow", "litert"]
 _NVIDIA = "/dev/nvidiactl"
@@ -233,8 +233,7 @@ def _only_runtime(bundle: Bundle) -> ResolvedRuntime | None:
 
 def _configure_tensorflow(threads: int, gpu: bool = True) -> None:
     """Have TensorFlow use the cores it is meant to and take a GPU's memory as it needs it, or leave the GPU alone."""
-    import tensorflow as tf
-
+    tf = load_tensorflow()
     with suppress(RuntimeError):  # it has started already, with the settings of then
         tf.config.threading.set_intra_op_parallelism_threads(threads or available_cores())
         for device in tf.config.list_physical_devices("GPU"):
@@ -246,6 +245,4 @@ def _configure_tensorflow(threads: int, gpu: bool = True) -> None:
 def _has_gpu() -> bool:
     if not os.path.exists(_NVIDIA) or not has_tensorflow():
         return False
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
+    return bool(load_tensorflow().config.list_physical_devices("GPU"))

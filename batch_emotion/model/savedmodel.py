@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from batch_emotion.errors import BundleError, one_line
 from batch_emotion.model.adaptation import UNADAPTED, Adaptation, NetworkInput
 from batch_emotion.model.slicing import Stopwatch
-from batch_emotion.packages import require_packages
+from batch_emotion.packages import load_tensorflow, require_packages
 from batch_emotion.storage.commits import file_sha256
 
 
@@ -36,7 +36,7 @@ def open_savedmodel(folder: Path) -> OpenSavedModel:
         UsageError: TensorFlow is not installed.
     """
     require_packages(f"the SavedModel {folder.name}", "tensorflow")
-    import tensorflow as tf
+    tf = load_tensorflow()
 
     try:
         loaded = tf.saved_model.load(str(folder))

@@ -1,7 +1,8 @@
 """Options made in Python: values of the declared types, and keywords that are named as on the command line.
 
 What can only mean one thing is taken for it: a string for the path, the list or the tuple of one that it stands for,
-True for a group of options at their defaults. Everything else of another type is refused by its name at once.
+True for a group of options at their defaults, a dict of shares for their text. Everything else of another type is
+refused by its name at once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from batch_emotion.errors import UsageError, WrongType
-from batch_emotion.options.declared import declared, leaves
+from batch_emotion.options.declared import Notation, declared, leaves
 
 
 class _Place:
@@ -24,7 +25,7 @@ class _Place:
 
 
 _NAMES = {"Place": _Place, "BinaryIO": object, "Given": object}
-_LISTS = ("names", "texts")
+_LISTS: tuple[Notation, ...] = ("names", "texts")
 _KINDS: dict[type[Any], dict[str, Any]] = {}
 
 
@@ -40,7 +41,10 @@ class Checked:
         kinds = kinds_of_fields(self.__class__)
         for each in fields(self):  # type: ignore[arg-type]
             value = getattr(self, each.name)
-            taken = _taken(value, kinds[each.name], _list_of(each))
+            if _is_written(each, "shares") and isinstance(value, Mapping):
+                taken = _shares(each.name, value)
+            else:
+                taken = _taken(value, kinds[each.name], _list_of(each))
             if taken is MISSING:
                 wanted = " or ".join(dict.fromkeys(_names(kinds[each.name])))
                 raise WrongType(f"`{each.name}` must be {wanted}, not {shown(value)}")
@@ -76,9 +80,11 @@ def options_from(cls: type[Any], values: Mapping[str, Any]) -> Any:
 
 
 def shown(value: object) -> str:
-    """A value with its type, short, for a message."""
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+    """A value with its type on one short line, for a message; the type alone where the value takes several."""
+    text, kind = repr(value), type(value).__name__
+    if "\n" in text.strip():
+        return kind
+    return f"{kind} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
 def _built(cls: type[Any], own: dict[str, Any], nested: dict[tuple[str, ...], Any]) -> Any:
@@ -130,6 +136,19 @@ def _list_of(each: Field[Any]) -> str:
     """What a field is a list of, ``names`` in lower case or ``texts`` as they are; empty where it is none."""
     declaration = declared(each)
     return declaration.written if declaration is not None and declaration.written in _LISTS else ""
+
+
+def _is_written(each: Field[Any], notation: Notation) -> bool:
+    declaration = declared(each)
+    return declaration is not None and declaration.written == notation
+
+
+def _shares(name: str, value: Mapping[Any, Any]) -> str:
+    """A dict of shares by class as the text of the command line."""
+    for share in value.values():
+        if not isinstance(share, Real) or isinstance(share, bool):
+            raise WrongType(f"`{name}` must give each class a number, not {shown(share)}")
+    return ",".join(f"{each}={float(share)!r}" for each, share in value.items())
 
 
 def _members(kind: Any) -> tuple[Any, ...]:

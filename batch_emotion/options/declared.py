@@ -22,11 +22,12 @@ from batch_emotion.errors import UsageError
 Effect = Literal["scores", "labels", "cut"]
 """What of a result an option changes: the probabilities, only what is made of them, or only the cut into shards."""
 
-Notation = Literal["text", "texts", "place", "places", "names", "pairs", "duration", "size", "words"]
+Notation = Literal["text", "texts", "place", "places", "names", "pairs", "shares", "duration", "size", "words"]
 """How a value is written that is not a number, a word or a local path: a path or URI, names or texts with commas,
 ``1h30m``, ``64x48``.
 
 ``pairs`` are ``label=class`` with commas, or names that stand for the numbers from 0.
+``shares`` are ``class=share`` with commas, or the name of a mix; in Python also a dict.
 ``words`` and ``places`` are any number of words, or of paths and URIs.
 """
 

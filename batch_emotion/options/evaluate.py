@@ -80,7 +80,7 @@ class EvaluateOptions(Checked):
     runtime: RuntimeName = option("auto", RUNTIME_HELP)
     only: tuple[str, ...] | None = option(None, ONLY_HELP, written="names")
     class_prior: str | None = option(
-        None, f"{CLASS_PRIOR_HELP} Default: that of the result, else training.", written="text", metavar="MIX"
+        None, f"{CLASS_PRIOR_HELP} Default: that of the result, else training.", written="shares", metavar="MIX"
     )
     labels: str | None = option(
         None,

@@ -100,7 +100,7 @@ class PredictOptions(Checked):
     trust_pickle: bool = option(False, PICKLE_HELP)
     network: NetworkOptions = group(NetworkOptions)
     only: tuple[str, ...] | None = option(None, ONLY_HELP, written="names", effect="scores")
-    class_prior: str = option("training", CLASS_PRIOR_HELP, written="text", metavar="MIX", effect="labels")
+    class_prior: str = option("training", CLASS_PRIOR_HELP, written="shares", metavar="MIX", effect="labels")
     min_confidence: float = option(
         0.0, "Call the emotion 'uncertain' below this confidence.", at_least=0, at_most=1, effect="labels"
     )

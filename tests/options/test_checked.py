@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 from batch_emotion import (
@@ -19,7 +21,7 @@ from batch_emotion import (
     UpdateOptions,
 )
 from batch_emotion.errors import UsageError, WrongType
-from batch_emotion.options.checked import options_from
+from batch_emotion.options.checked import options_from, shown
 from batch_emotion.storage.places import output_place
 
 
@@ -68,6 +70,29 @@ def test_a_dict_of_labels_is_a_dict() -> None:
     assert ReportOptions("r.csv", "r.html", map_labels={3: "happy"}).map_labels == {3: "happy"}
     with pytest.raises(WrongType, match="`map_labels` must be a dict or None, not str"):
         ReportOptions("r.csv", "r.html", map_labels="3=happy")
+
+
+def test_a_dict_of_shares_is_the_text_of_the_command_line() -> None:
+    prior = {"angry": np.float32(0.25), "happy": 3}
+    assert PredictOptions("a", class_prior=prior).class_prior == "angry=0.25,happy=3.0"
+    assert EvaluateOptions("a", "e", class_prior={"sad": 1}).class_prior == "sad=1.0"
+    with pytest.raises(WrongType, match=r"`class_prior` must give each class a number, not str '0\.1'"):
+        PredictOptions("a", class_prior={"angry": "0.1"})
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        (np.arange(3), "ndarray array([0, 1, 2])"),
+        (np.zeros((40, 40)), "ndarray"),
+        (pa.table({"path": ["a"]}), "Table"),
+        (pd.DataFrame({"path": ["a", "b"]}), "DataFrame"),
+        ("a\nb", r"str 'a\nb'"),
+        (list(range(99)), "list [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16..."),
+    ],
+)
+def test_a_value_is_shown_on_one_short_line(value: object, line: str) -> None:
+    assert shown(value) == line
 
 
 def test_keywords_name_options_as_the_command_line_does() -> None:
