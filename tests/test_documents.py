@@ -190,8 +190,9 @@ def test_the_python_example_runs(place: Path, capsys: pytest.CaptureFixture[str]
     (example,) = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.M | re.S)
     scope: dict[str, object] = {}
     exec(compile(example, "README.md", "exec"), scope)
-    counts, faces, shape = capsys.readouterr().out.splitlines()
+    counts, accuracy, faces, shape = capsys.readouterr().out.splitlines()
     assert counts == "Counter({'ok': 48})"
+    assert 0 <= float(accuracy) <= 1
     assert faces.startswith("1 2 [")
     assert shape == "(2, 7)"
     assert len(scope["rows"]) == 8  # type: ignore[arg-type]

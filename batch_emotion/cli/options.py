@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import operator
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, fields
@@ -14,6 +16,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from batch_emotion.errors import UsageError
+from batch_emotion.frames import GivenTable
 from batch_emotion.options.checked import kinds_of_fields
 from batch_emotion.options.declared import Leaf, declared, leaves
 
@@ -240,8 +243,14 @@ def _kind(leaf: Leaf) -> Any:
             return list[str]
         case "text" | "texts" | "place" | "names" | "pairs" | "shares" | "duration" | "size":
             return str | None if leaf.default in (None, MISSING, ()) else str
-    kind = kinds_of_fields(leaf.owner)[leaf.path[-1]]
+    kind = _typed(kinds_of_fields(leaf.owner)[leaf.path[-1]])
     return kind | None if leaf.default is MISSING else kind
+
+
+def _typed(kind: Any) -> Any:
+    """A type without the tables that only a Python program gives."""
+    members = get_args(kind) if isinstance(kind, UnionType) else ()
+    return functools.reduce(operator.or_, (each for each in members if each is not GivenTable)) if members else kind
 
 
 def _plain(kind: Any) -> Any:

@@ -24,6 +24,7 @@ from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.evaluation.page import evaluation_page, listed_columns
 from batch_emotion.evaluation.reviewed import reviewed_accuracy
 from batch_emotion.evaluation.rows import ListedRows
+from batch_emotion.frames import Frame
 from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.repeats import repeats_remark
 from batch_emotion.labels.votes import Votes, read_votes
@@ -69,13 +70,13 @@ class EvaluateResult:
 
 
 def evaluate(
-    data: EvaluateOptions | PredictResult | str | Path,
+    data: EvaluateOptions | PredictResult | Frame | str | Path,
     log: Callable[[str], None] = lambda line: None,
     on_progress: OnProgress = lambda progress: None,
     *,
     out: str | Path | None = None,
     model: str | Path | None = None,
-    labels: str | None = None,
+    labels: str | Path | Frame | None = None,
     only: str | Sequence[str] | None = None,
     path_column: str = "path",
     root: str | Place | None = None,
@@ -85,16 +86,16 @@ def evaluate(
     """Score labelled images, compare the predictions with the labels, and write the evaluation, whole or not at all.
 
     Args:
-        data: labelled images as ``train`` takes them, a result of ``predict`` or where it was written; or
+        data: labelled images as ``train`` takes them, a result of ``predict``, its rows or where it was written; or
             ``EvaluateOptions``, which hold all that the keywords can say.
         log: called with each line that is worth knowing.
         on_progress: called after every batch.
         out: the folder of the evaluation; needed.
         model: a bundled model's name, a bundle's folder, or a Keras file; for a result the model that made it.
-        labels: for a result, a manifest with path and label, or ``folders``.
+        labels: for a result, a manifest or DataFrame with path and label, or ``folders``.
         only: the classes to choose among.
-        path_column: the column of paths of a manifest.
-        root: where relative paths start.
+        path_column: the column of paths of a manifest or DataFrame.
+        root: where relative paths start; a manifest's own folder, else the working directory, where None.
         overwrite: replace an existing evaluation.
         options: any other option of ``batch-emotion evaluate --help``, with underscores.
 
@@ -108,6 +109,13 @@ def evaluate(
         >>> made = evaluate("faces", out="evaluation")
         >>> made.evaluation["all"]["images"], (made.out / "evaluation.html").exists()
         (48, True)
+
+        A result in memory, with labels in a DataFrame:
+
+        >>> import pandas as pd
+        >>> labels = pd.DataFrame({"path": ["faces/sad/sad-0001.png"], "label": ["Sadness"]})
+        >>> evaluate(predict("faces"), labels=labels, out="labelled").evaluation["data"]["judged"]
+        1
     """
     called_back(log, "log")
     called_back(on_progress, "on_progress")

@@ -24,11 +24,12 @@ from batch_emotion.results.class_prior import MixCounter
 from batch_emotion.results.reader import open_result
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.workspace import Workspace
+from batch_emotion.results.writer import with_footer
 from batch_emotion.runs.annotate import COLUMNS, annotate
 from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.runs.checks import all_missing, check_options, too_many_failures
 from batch_emotion.runs.job import Job, make_job
-from batch_emotion.runs.output import OnProgress, Progress, write_output
+from batch_emotion.runs.output import OnProgress, Progress, footer, write_output
 from batch_emotion.runs.predict_result import FirstImages, PredictResult
 from batch_emotion.runs.recorder import Recorder
 from batch_emotion.runs.resume import check_before, on_record
@@ -201,6 +202,7 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
     summary.add(table)
     summary.scored, summary.seconds = len(plan), time.monotonic() - started
     _annotate(options, job, table)
+    table = table.cast(with_footer(table.schema, footer(job, prior)))
     failure = all_missing(plan, seen, summary, updating=True)
     too_many = too_many_failures(summary, options.monitoring.max_failures)
     exit_code = ExitCode.FAILED if failure else ExitCode.OVER_THRESHOLD if too_many else ExitCode.OK

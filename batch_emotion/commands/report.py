@@ -10,6 +10,7 @@ from typing import Any
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError, spelled
 from batch_emotion.evaluation.maker import load_maker
+from batch_emotion.frames import Frame
 from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.results import find_labels
 from batch_emotion.metrics.quantification import Moments
@@ -37,13 +38,13 @@ NOT_FOUND = "no image was found; `root` names the folder that the result's paths
 
 
 def report(
-    result: ReportOptions | PredictResult | str | Place,
+    result: ReportOptions | PredictResult | Frame | str | Place,
     log: Callable[[str], None] = lambda line: None,
     *,
     out: str | Path | None = None,
-    labels: str | None = None,
+    labels: str | Path | Frame | None = None,
     root: str | Place | None = None,
-    compare: str | Place | None = None,
+    compare: PredictResult | Frame | str | Place | None = None,
     group_by: str | None = None,
     figures: str | Path | None = None,
     model: str | Path | None = None,
@@ -52,13 +53,13 @@ def report(
     """Read a result once, write the page and what else is asked for, and give the numbers.
 
     Args:
-        result: a result of ``predict`` or where it was written; or ``ReportOptions``, which hold all that the keywords
-            can say.
+        result: a result of ``predict``, its rows or where it was written; or ``ReportOptions``, which hold all that the
+            keywords can say.
         log: called with each line that is worth knowing.
         out: the page, ``.html``; needed.
-        labels: a manifest with path and label, ``folders`` or ``none``.
+        labels: a manifest or DataFrame with path and label, ``folders`` or ``none``.
         root: where the result's relative paths start.
-        compare: another result of the same images.
+        compare: another result of the same images, or where it was written.
         group_by: a column of the result whose values are counted apart.
         figures: a folder for the charts.
         model: the one that made the result, to show where it looks.

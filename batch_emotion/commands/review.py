@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.cores import available_cores
 from batch_emotion.errors import OutputMismatch, SourceError
+from batch_emotion.frames import Frame
 from batch_emotion.images.decode import resize
 from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.results import find_labels
@@ -45,14 +46,14 @@ class ReviewResult:
 
 
 def review(
-    result: ReviewOptions | PredictResult | str | Place,
+    result: ReviewOptions | PredictResult | Frame | str | Place,
     log: Callable[[str], None] = lambda line: None,
     *,
     out: str | Path | None = None,
     images: int = 200,
     by_chance: float = 0.25,
-    labels: str | None = None,
-    compare: str | Place | None = None,
+    labels: str | Path | Frame | None = None,
+    compare: PredictResult | Frame | str | Place | None = None,
     root: str | Place | None = None,
     seed: int = 0,
     overwrite: bool = False,
@@ -61,14 +62,14 @@ def review(
     """Make a page of the images that teach most, to be opened from disk, that takes labels and saves a manifest.
 
     Args:
-        result: a result of ``predict`` or where it was written; or ``ReviewOptions``, which hold all that the keywords
-            can say.
+        result: a result of ``predict``, its rows or where it was written; or ``ReviewOptions``, which hold all that the
+            keywords can say.
         log: called with each line that is worth knowing.
         out: the folder for the page; needed.
         images: how many to show.
         by_chance: the part of them that is drawn by chance, by which the accuracy can be estimated without bias.
-        labels: a manifest with path and label, ``folders`` or ``none``.
-        compare: another result of the same images.
+        labels: a manifest or DataFrame with path and label, ``folders`` or ``none``.
+        compare: another result of the same images, or where it was written.
         root: where the result's relative paths start.
         seed: random seed.
         overwrite: replace an earlier page.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError, spelled
+from batch_emotion.frames import Frame
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.synthetic import golden_pixels
 from batch_emotion.model.about import About, read_about
@@ -54,14 +55,14 @@ class TrainResult:
 
 
 def train(
-    data: TrainOptions | str | Path,
+    data: TrainOptions | Frame | str | Path,
     log: Log = lambda line: None,
     *,
     out: str | Path | None = None,
     recipe: RecipeName | Recipe | None = None,
     architecture: str | None = None,
     class_names: Sequence[str] | None = None,
-    validation: str | Path | None = None,
+    validation: str | Path | Frame | None = None,
     initial: str | None = None,
     epochs: int | None = None,
     seed: int = 0,
@@ -71,8 +72,8 @@ def train(
     """Train a network and write its bundle, whole or not at all.
 
     Args:
-        data: one folder per class, ``train/`` and ``val/`` with those inside, or a manifest with path and label; or
-            ``TrainOptions``, which hold all that the keywords can say.
+        data: one folder per class, ``train/`` and ``val/`` with those inside, or a manifest or DataFrame with path and
+            label; or ``TrainOptions``, which hold all that the keywords can say.
         log: called with each line on how the training goes, such as ``print``.
         out: the bundle's folder to be; needed.
         recipe: ``seed``, ``fine-tune`` or ``strong``, whose values stand where no other is given; or a ``Recipe``.

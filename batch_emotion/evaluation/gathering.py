@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError, UsageError, spelled
 from batch_emotion.evaluation.gathered import EvaluatedModel, Gathered
+from batch_emotion.frames import GivenTable
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.pipeline import stream
 from batch_emotion.labels.reading import LabelReader, label_column_hint
@@ -37,13 +38,13 @@ OnBatch = Callable[[int, int, int], None]
 """Called after every batch with images done, all images, and those among the done that could not be scored."""
 
 
-def find_result(data: Path) -> StoredResult | None:
+def find_result(data: Path | GivenTable) -> StoredResult | None:
     """DATA as what ``predict`` wrote; None where it is a folder of images or another manifest.
 
     Raises:
         SourceError: it is a directory of parts that cannot be read.
     """
-    if data.is_dir():
+    if isinstance(data, Path) and data.is_dir():
         return open_result(data) if part_files(data) else None
     with suppress(SourceError):
         return open_result(data)
@@ -51,7 +52,7 @@ def find_result(data: Path) -> StoredResult | None:
 
 
 def gather_images(
-    data: Path,
+    data: Path | GivenTable,
     options: LabelOptions,
     bundle: Bundle,
     only: Sequence[str] | None,
@@ -64,7 +65,7 @@ def gather_images(
     """Read labelled images as ``train`` does, those of labels that the model lacks too, and score them.
 
     Args:
-        data: the folder or manifest.
+        data: the folder or manifest, or a table in its place.
         options: which columns of a manifest hold its labels, and what labels mean.
         bundle: the model.
         only: the classes that votes need a column for; all of the model's where None.
@@ -81,6 +82,7 @@ def gather_images(
     class_names = bundle.card.class_names
     kept = kept_classes(class_names, only)
     folder = evaluation_folder(data)
+    name = folder.name if isinstance(folder, GivenTable) else folder.resolve().name
     labelled = read_labelled(folder, kept, options, absent_ok=True)
     unlabelled = labelled.ignored.get("", 0)
     others = other_votes(labelled.plan.attributes.column_names, kept, class_names)
@@ -90,7 +92,7 @@ def gather_images(
     plan = Plan(labelled.plan.images, labelled.plan.attributes.select([]))
     columns = labelled.plan.attributes
     refuse_predicted(options.source.label_column, columns.column_names)
-    check(columns, folder.resolve().name)
+    check(columns, name)
     known = bundle.train_digests()
     scorer = Scorer(
         open_runtime(bundle, runtime),
@@ -119,8 +121,8 @@ def gather_images(
         bundle.card.class_prior,
         None if known is None else np.isin(table["pixel_digest"].to_pylist(), list(known)),
         "" if known is not None else f"{bundle.card.name} has no record of its training images",
-        folder.resolve().name,
-        "folders" if folder.is_dir() else "manifest",
+        name,
+        "folders" if isinstance(folder, Path) and folder.is_dir() else "manifest",
         unlabelled,
         _model_record(bundle, scorer.runtime.name, class_names),
         repeats=labelled.repeats,

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from batch_emotion.evaluation.gathered import Gathered
+from batch_emotion.frames import GivenTable
 from batch_emotion.options.evaluate import EvaluateOptions
 from batch_emotion.sources.manifest import read_manifest
 from batch_emotion.visualization.html import percent, percent_range
@@ -45,8 +46,12 @@ def reviewed_accuracy(gathered: Gathered, options: EvaluateOptions) -> ReviewedA
         gathered: the images, with the labels of the manifest.
         options: which manifest it is, and how it is read.
     """
-    manifest = Path(options.labels or options.data)
-    if not manifest.is_file() or manifest.suffix.lower() != ".csv":
+    manifest = options.data if options.labels is None else options.labels
+    if isinstance(manifest, str):
+        manifest = Path(manifest)
+    if isinstance(manifest, Path) and (not manifest.is_file() or manifest.suffix.lower() != ".csv"):
+        return None
+    if isinstance(manifest, GivenTable) and options.path_column not in manifest.table.column_names:
         return None
     paths, columns = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
     if not {"weight", "chosen"} <= set(columns.column_names) or not _is_review(columns["chosen"]):

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.frames import GivenTable
 from batch_emotion.labels.reading import LabelReader, label_column_hint
 from batch_emotion.labels.repeats import absolute_locations, check_repeats
 from batch_emotion.options.labels import LABEL, LabelSource
@@ -66,12 +67,13 @@ def find_labels(
         UsageError: no row gets a label from what is wanted, or there is no such column.
     """
     wanted = options.labels
-    if wanted == NONE:
+    if isinstance(wanted, str) and wanted == NONE:
         return None
     rows = result.batches(["path"]) if rows is None else rows
     column = options.label_column or LABEL
-    if wanted not in (None, FOLDERS):
-        return _by_manifest(result, Path(str(wanted)), options, reader, rows)
+    if wanted is not None and wanted != FOLDERS:
+        manifest = wanted if isinstance(wanted, GivenTable) else _manifest(Path(wanted))
+        return _by_manifest(result, manifest, options, reader, rows)
     if wanted is None:
         refuse_predicted(column, result.schema.names)
         if column in result.schema.names:
@@ -159,7 +161,9 @@ class ByManifest:
 
     column: str | None = None
 
-    def __init__(self, manifest: Path, paths: pa.Array, labels: pa.Array, columns: pa.Table, root: Place) -> None:
+    def __init__(
+        self, manifest: Path | GivenTable, paths: pa.Array, labels: pa.Array, columns: pa.Table, root: Place
+    ) -> None:
         self.origin = manifest.name
         self.more: Sequence[str] = columns.column_names
         self._root, self._columns = root, columns
@@ -189,15 +193,19 @@ class ByManifest:
         return found
 
 
+def _manifest(file: Path) -> Path:
+    if file.suffix.lower() not in MANIFEST_SUFFIXES or not file.is_file():
+        raise UsageError(f"`labels`: there is no .csv, .tsv or .parquet file {file}; give one with path and label")
+    return file
+
+
 def _by_manifest(
     result: StoredResult,
-    manifest: Path,
+    manifest: Path | GivenTable,
     options: LabelSource,
     reader: LabelReader,
     rows: Iterable[pa.RecordBatch],
 ) -> ByManifest:
-    if manifest.suffix.lower() not in MANIFEST_SUFFIXES or not manifest.is_file():
-        raise UsageError(f"`labels`: there is no .csv, .tsv or .parquet file {manifest}; give one with path and label")
     paths, columns = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
     column, names = options.label_column or LABEL, columns.column_names
     refuse_predicted(column, names)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
+from batch_emotion.frames import GivenTable
 from batch_emotion.labels.class_names import NEUTRAL, SIX_EMOTIONS, folders_below, in_class_order, system_folder
 from batch_emotion.labels.reading import LabelReader, label_column_hint, left_out_line
 from batch_emotion.labels.repeats import absolute_locations, check_repeats, repeats_remark
@@ -82,19 +83,19 @@ class LabelledPlan:
 
 
 def labelled_splits(
-    data: Path, class_names: Sequence[str] | None, options: LabelOptions | None = None
+    data: Path | GivenTable, class_names: Sequence[str] | None, options: LabelOptions | None = None
 ) -> tuple[LabelledPlan, LabelledPlan | None]:
     """Read DATA as ``train`` takes it; the second plan is there where DATA has a validation folder of its own.
 
     Args:
-        data: the folder or manifest.
+        data: the folder or manifest, or a table in its place.
         class_names: the classes; those of the training images where None.
         options: which columns of a manifest hold its labels.
 
     Raises:
         SourceError: no images of the classes are there, or DATA has none of the known layouts.
     """
-    if data.is_dir():
+    if isinstance(data, Path) and data.is_dir():
         train = _subfolder(data, TRAIN_FOLDERS)
         validation = _subfolder(data, VALIDATION_FOLDERS)
         if train is not None:
@@ -104,15 +105,18 @@ def labelled_splits(
     return read_labelled(data, class_names, options), None
 
 
-def evaluation_folder(data: Path) -> Path:
+def evaluation_folder(data: Path | GivenTable) -> Path | GivenTable:
     """The part of DATA to evaluate on: its validation folder where it has training and validation folders, else all."""
-    if data.is_dir() and _subfolder(data, TRAIN_FOLDERS) is not None:
+    if isinstance(data, Path) and data.is_dir() and _subfolder(data, TRAIN_FOLDERS) is not None:
         return _subfolder(data, VALIDATION_FOLDERS) or data
     return data
 
 
 def read_labelled(
-    data: Path, class_names: Sequence[str] | None, options: LabelOptions | None = None, absent_ok: bool = False
+    data: Path | GivenTable,
+    class_names: Sequence[str] | None,
+    options: LabelOptions | None = None,
+    absent_ok: bool = False,
 ) -> LabelledPlan:
     """Read one folder per class, an archive of such, or a manifest; labels and names are read by a ``LabelReader``.
 
@@ -122,7 +126,7 @@ def read_labelled(
     chose the class or how likely it is. Images with no vote for any of the classes are left out.
 
     Args:
-        data: the folder, archive, table of images or manifest.
+        data: the folder, archive, table of images or manifest, or a table in the place of a manifest.
         class_names: the classes, in the order of the targets; where None the folders' names, the labels, or of votes
             those of the seven common emotions that have a column.
         options: which columns of a manifest hold its labels, and what labels mean.
@@ -133,7 +137,9 @@ def read_labelled(
         UsageError: an image of the manifest has different labels; votes may differ from row to row.
     """
     options = options or LabelOptions()
-    if data.is_dir():
+    if isinstance(data, GivenTable):
+        labelled = _of_file(data, class_names, options)
+    elif data.is_dir():
         plan = make_plan([str(data)])
         depth = len(data.parts)
         folders = [folders_below(path, depth) for path in plan.images["path"].to_pylist()]
@@ -156,10 +162,11 @@ def read_labelled(
         if absent_ok:
             advice = "give the folder that has a folder for each class, or a manifest with labels"
         raise SourceError(f"{data} has no images of: {', '.join(absent)}; {advice}{_hint_on_labels(labelled.ignored)}")
-    return replace(labelled, repeats=_repeats(data, labelled)) if data.is_file() else labelled
+    is_folder = isinstance(data, Path) and data.is_dir()
+    return labelled if is_folder else replace(labelled, repeats=_repeats(data, labelled))
 
 
-def _repeats(manifest: Path, labelled: LabelledPlan) -> int:
+def _repeats(manifest: Path | GivenTable, labelled: LabelledPlan) -> int:
     paths, locations = (labelled.plan.images[name].combine_chunks() for name in ("path", "location"))
     if labelled.voted:  # people may have voted on an image in several rows
         return len(locations) - pc.count_distinct(absolute_locations(locations, Path())).as_py()
@@ -207,9 +214,9 @@ def _empty_folders(data: Path, labelled: LabelledPlan) -> tuple[str, ...]:
     return tuple(sorted(set(read).difference(known)))
 
 
-def _of_file(data: Path, class_names: Sequence[str] | None, options: LabelOptions) -> LabelledPlan:
+def _of_file(data: Path | GivenTable, class_names: Sequence[str] | None, options: LabelOptions) -> LabelledPlan:
     plan = plan_file(data, replace(options.source, label_column=None))
-    if is_archive(data.name) and not plan.attributes.column_names:
+    if isinstance(data, Path) and is_archive(data.name) and not plan.attributes.column_names:
         folders = [folders_below(path, 0) for path in plan.images["path"].to_pylist()]
         return _of_folders(plan, folders, [each[-1] if each else None for each in folders], class_names, options)
     labels = _label_column(data, plan.attributes, options.source.label_column)
@@ -244,7 +251,7 @@ def _hint_on_labels(ignored: dict[str, int]) -> str:
 
 
 def _manifest_targets(
-    manifest: Path, attributes: pa.Table, reader: LabelReader, options: LabelOptions
+    manifest: Path | GivenTable, attributes: pa.Table, reader: LabelReader, options: LabelOptions
 ) -> tuple[NDArray[np.float32], dict[str, int], bool]:
     """The targets, how many images have no class by what they have for it, and whether the targets are of votes."""
     class_names, label_weight = reader.class_names, options.label_weight
@@ -253,7 +260,7 @@ def _manifest_targets(
     if labels is None and not has_votes:
         found = ", ".join(attributes.column_names) or "none"
         raise SourceError(
-            f"the manifest {manifest} has neither a column 'label' nor one for each class; "
+            f"{_named(manifest)} has neither a column 'label' nor one for each class; "
             f"beside the path it has: {found}{label_column_hint(attributes, reader)}"
         )
     if label_weight and not (has_votes and labels is not None):
@@ -277,7 +284,11 @@ def _manifest_targets(
     return targets, {"": unknown} if unknown else {}, True
 
 
-def _label_column(manifest: Path, attributes: pa.Table, wanted: str | None) -> pa.ChunkedArray | None:
+def _named(manifest: Path | GivenTable) -> str:
+    return str(manifest) if isinstance(manifest, GivenTable) else f"the manifest {manifest}"
+
+
+def _label_column(manifest: Path | GivenTable, attributes: pa.Table, wanted: str | None) -> pa.ChunkedArray | None:
     """The column of labels: the one that is wanted, else ``label`` in any case; None where there is none."""
     if wanted is None:
         found = [name for name in attributes.column_names if name.strip().lower() == "label"]
@@ -286,7 +297,7 @@ def _label_column(manifest: Path, attributes: pa.Table, wanted: str | None) -> p
     else:
         columns = ", ".join(attributes.column_names) or "none"
         raise SourceError(
-            f"`label_column`: the manifest {manifest} has no column {wanted!r}; beside the path it has: {columns}"
+            f"`label_column`: {_named(manifest)} has no column {wanted!r}; beside the path it has: {columns}"
         )
     return attributes[found[0]] if found else None
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError
+from batch_emotion.frames import GivenTable
 from batch_emotion.labels.reading import LabelReader
 from batch_emotion.sources.manifest import read_manifest
 
@@ -41,7 +42,7 @@ class Votes:
 
 
 def read_votes(
-    path: Path,
+    path: Path | GivenTable,
     class_names: Sequence[str],
     encoding: str | None = None,
     delimiter: str | None = None,
@@ -61,7 +62,7 @@ def read_votes(
     Raises:
         SourceError: it cannot be read, a class has no column, or a count is not a number.
     """
-    if not path.is_file():
+    if isinstance(path, Path) and not path.is_file():
         raise SourceError(f"no such file: {path}; `votes` wants a table with a file and the votes for each class")
     files, columns = read_manifest(path, "file", encoding, delimiter)
     names = LabelReader(class_names, map_labels).read_names(columns.column_names)
@@ -78,7 +79,7 @@ def read_votes(
     return Votes([name or "" for name in files.to_pylist()], choices, counts)
 
 
-def _numbers(column: pa.ChunkedArray, name: str, path: Path) -> NDArray[np.float64]:
+def _numbers(column: pa.ChunkedArray, name: str, path: Path | GivenTable) -> NDArray[np.float64]:
     try:
         numbers: NDArray[np.float64] = pc.cast(column, pa.float64()).to_numpy()
     except pa.ArrowException:

@@ -1,8 +1,8 @@
 """Options made in Python: values of the declared types, and keywords that are named as on the command line.
 
 What can only mean one thing is taken for it: a string for the path, the list or the tuple of one that it stands for,
-True for a group of options at their defaults, a dict of shares for their text. Everything else of another type is
-refused by its name at once.
+True for a group of options at their defaults, a dict of shares for their text, a DataFrame for the file that holds it.
+Everything else of another type is refused by its name at once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from batch_emotion.errors import UsageError, WrongType
+from batch_emotion.frames import GivenTable, given_table
 from batch_emotion.options.declared import Notation, declared, leaves
 
 
@@ -42,7 +43,7 @@ class Checked:
         for each in fields(self):  # type: ignore[arg-type]
             value = getattr(self, each.name)
             if _is_written(each, "shares") and isinstance(value, Mapping):
-                taken = _shares(each.name, value)
+                taken: Any = _shares(each.name, value)
             else:
                 taken = _taken(value, kinds[each.name], _list_of(each))
             if taken is MISSING:
@@ -170,12 +171,14 @@ def _as(value: Any, kind: Any, listed: str) -> Any:
         return value if isinstance(value, str) and value in get_args(kind) else MISSING
     if get_origin(kind) is tuple:
         return _tuple(value, get_args(kind)[0], listed)
-    if is_dataclass(kind):
-        return _whole(value, kind)
     if kind is Path:
         return Path(value) if isinstance(value, str | os.PathLike) and _is_text(value) else MISSING
     if kind is _Place:
         return _place(value)
+    if kind is GivenTable:
+        return given_table(value) or MISSING
+    if is_dataclass(kind):
+        return _whole(value, kind)
     if kind is float:
         if not isinstance(value, Real) or isinstance(value, bool):
             return MISSING
@@ -240,6 +243,7 @@ def _names(kind: Any) -> list[str]:
             if get_origin(each) is Mapping:
                 named.append("a dict")
                 continue
-            plain = {_Place: "a path", Path: "a path", str: "a string", int: "a whole number", float: "a number"}
+            plain = {_Place: "a path", Path: "a path", GivenTable: "a DataFrame or Arrow table", str: "a string"}
+            plain |= {int: "a whole number", float: "a number"}
             named.append({type(None): "None", bool: "True or False"}.get(each, plain.get(each, each.__name__)))
     return sorted(named, key=lambda name: name == "None")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batch_emotion.frames import GivenTable
 from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import group, option
 from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, IMAGE_COLUMN_HELP, PATH_COLUMN_HELP, Limits
@@ -31,7 +32,7 @@ class EvaluateOptions(Checked):
     """What to evaluate, by what labels, and where to.
 
     Attributes:
-        data: labelled images as ``train`` takes them, or a result of ``predict``.
+        data: labelled images as ``train`` takes them, or a result of ``predict``; a file, a folder or a table.
         out: the folder of the evaluation.
         model: a bundled model's name, a bundle's folder, or the file of a network; the default model where None, and
             for a result the model that made it.
@@ -42,8 +43,8 @@ class EvaluateOptions(Checked):
         only: the classes to choose among; all of the model's where None.
         class_prior: the mix of classes that the probabilities are to hold for: ``training``, ``uniform``, ``auto`` or
             shares; that of the result, or of the training, where None.
-        labels: for a result, a manifest with path and label, or ``folders``; where None, the result's column ``label``,
-            else the folders in its paths.
+        labels: for a result, a manifest or table with path and label, or ``folders``; where None, the result's column
+            ``label``, else the folders in its paths.
         label_column: the column of labels, of a manifest or of a result; ``label`` where None.
         map_labels: classes by the labels, numbers, folders or columns that mean them, beside the usual words.
         path_column: a manifest's column that holds the paths.
@@ -61,7 +62,7 @@ class EvaluateOptions(Checked):
         overwrite: replace an existing evaluation.
     """
 
-    data: Path = option(
+    data: Path | GivenTable = option(
         help="Labelled images as for train (only val/ where there are train/ and val/), or a result of predict: "
         "a file or a directory.",
         metavar="DATA",
@@ -82,10 +83,11 @@ class EvaluateOptions(Checked):
     class_prior: str | None = option(
         None, f"{CLASS_PRIOR_HELP} Default: that of the result, else training.", written="shares", metavar="MIX"
     )
-    labels: str | None = option(
+    labels: str | GivenTable | None = option(
         None,
         "For a result: a manifest with path and label, or 'folders'. Default: its column label, else the folders in "
         "its paths.",
+        written="text",
         heading="Labels",
     )
     label_column: str | None = option(None, LABEL_COLUMN_HELP, metavar="COLUMN")
@@ -96,7 +98,7 @@ class EvaluateOptions(Checked):
         "The folder that relative paths start in. Default: the manifest's; for a result, the working directory.",
         written="place",
     )
-    votes: Path | None = option(
+    votes: Path | GivenTable | None = option(
         None,
         "A table with a column file and, for each class, how many people chose it, to measure agreement with them.",
     )

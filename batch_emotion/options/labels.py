@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from batch_emotion.frames import GivenTable
+
 if TYPE_CHECKING:
     from batch_emotion.storage.places import Place
 
@@ -28,8 +30,8 @@ class LabelSource(Protocol):
     """Where the labels of a result are, as the options of ``report`` and ``evaluate`` both say it."""
 
     @property
-    def labels(self) -> str | None:
-        """A manifest with path and label, ``folders`` or ``none``; the result's column, else its folders where None."""
+    def labels(self) -> str | GivenTable | None:
+        """A manifest or table of labels, ``folders`` or ``none``; the result's column or folders where None."""
         ...
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from batch_emotion.frames import GivenTable
 from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import option
 from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, IMAGE_COLUMN_HELP, PATH_COLUMN_HELP, Limits
@@ -20,10 +21,10 @@ class ReportOptions(Checked):
     """Which result to report on, and where to.
 
     Attributes:
-        result: what ``predict`` wrote: a Parquet file, a CSV file or a directory of parts.
+        result: what ``predict`` wrote: a Parquet file, a CSV file or a directory of parts; or its rows as a table.
         out: the page, ``.html``.
-        labels: a manifest with path and label, ``folders`` or ``none``; where None the result's column ``label`` is
-            taken, else the folders in its paths where most are named like classes.
+        labels: a manifest or table with path and label, ``folders`` or ``none``; where None the result's column
+            ``label`` is taken, else the folders in its paths where most are named like classes.
         label_column: the column of labels, of that manifest or of the result; ``label`` where None.
         map_labels: classes by the labels, numbers or folders that mean them, beside the usual words.
         path_column: that manifest's column of paths.
@@ -41,17 +42,18 @@ class ReportOptions(Checked):
         delimiter: of a CSV manifest of labels; found from its header where None.
     """
 
-    result: Place = option(
+    result: Place | GivenTable = option(
         help="A result of predict: .parquet, .csv or a directory, a path or URI.",
         metavar="RESULT",
         argument=True,
         written="place",
     )
     out: Path = option(help="The page: .html. An existing page is replaced.", heading="Output")
-    labels: str | None = option(
+    labels: str | GivenTable | None = option(
         None,
         "A manifest with path and label, 'folders' or 'none'. Default: the column label, else the folders in the paths "
         "where most are named like classes.",
+        written="text",
         heading="Labels",
     )
     label_column: str | None = option(None, LABEL_COLUMN_HELP, metavar="COLUMN")
@@ -60,7 +62,7 @@ class ReportOptions(Checked):
     root: Place | None = option(
         None, "The folder that relative paths start in. Default: the working directory.", written="place"
     )
-    compare: Place | None = option(
+    compare: Place | GivenTable | None = option(
         None, "Another result of the same images, to show the differences.", written="place", heading="Content"
     )
     group_by: str | None = option(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batch_emotion.frames import GivenTable
 from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import option
 from batch_emotion.options.images import DELIMITER_HELP, ENCODING_HELP, IMAGE_COLUMN_HELP, PATH_COLUMN_HELP, Limits
@@ -20,12 +21,12 @@ class ReviewOptions(Checked):
     """Which images of a result a person is to look at, and where the page goes.
 
     Attributes:
-        result: what ``predict`` wrote: a Parquet file, a CSV file or a directory of parts.
+        result: what ``predict`` wrote: a Parquet file, a CSV file or a directory of parts; or its rows as a table.
         out: the folder for the page.
         images: how many to show.
         by_chance: the part of them that is drawn by chance from all that were not chosen for a reason.
-        labels: a manifest with path and label, ``folders`` or ``none``; where None the result's column ``label`` is
-            taken, else the folders in its paths where most are named like classes.
+        labels: a manifest or table with path and label, ``folders`` or ``none``; where None the result's column
+            ``label`` is taken, else the folders in its paths where most are named like classes.
         label_column: the column of labels, of that manifest or of the result; ``label`` where None.
         map_labels: classes by the labels, numbers or folders that mean them, beside the usual words.
         path_column: that manifest's column of paths.
@@ -39,7 +40,7 @@ class ReviewOptions(Checked):
         delimiter: of a CSV manifest of labels; found from its header where None.
     """
 
-    result: Place = option(
+    result: Place | GivenTable = option(
         help="A result of predict: .parquet, .csv or a directory, a path or URI.",
         metavar="RESULT",
         argument=True,
@@ -50,15 +51,16 @@ class ReviewOptions(Checked):
     by_chance: float = option(
         0.25, "The part of them to draw by chance, by which accuracy can be estimated.", at_least=0, at_most=1
     )
-    labels: str | None = option(
+    labels: str | GivenTable | None = option(
         None,
         "A manifest with path and label, 'folders' or 'none', to show what is in conflict with it. Default: the column "
         "label, else the folders in the paths where most are named like classes.",
+        written="text",
     )
     label_column: str | None = option(None, LABEL_COLUMN_HELP, metavar="COLUMN")
     map_labels: LabelMap | None = option(None, MAP_LABELS_HELP, written="pairs")
     path_column: str = option("path", PATH_COLUMN_HELP)
-    compare: Place | None = option(
+    compare: Place | GivenTable | None = option(
         None, "Another result of the same images, to show what the two disagree on.", written="place"
     )
     root: Place | None = option(

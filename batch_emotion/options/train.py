@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from batch_emotion.frames import GivenTable
 from batch_emotion.options.checked import Checked
 from batch_emotion.options.declared import group, option
 from batch_emotion.options.images import Limits, ManifestOptions
@@ -75,7 +76,8 @@ class TrainOptions(Checked):
     """What to train and how.
 
     Attributes:
-        data: one folder per class, ``train/`` and ``val/`` with those inside, or a manifest with path and label.
+        data: one folder per class, ``train/`` and ``val/`` with those inside, or a manifest or table with path and
+            label.
         out: the bundle's folder to be.
         recipe_name: a recipe whose values stand where ``recipe`` has its defaults: ``seed``, ``fine-tune`` or
             ``strong``; where None ``fine-tune`` with ``initial``, else the defaults.
@@ -100,7 +102,7 @@ class TrainOptions(Checked):
         given: the keys of options that stand against the recipe's name even where they are at their defaults.
     """
 
-    data: Path = option(
+    data: Path | GivenTable = option(
         help="One folder per class, train/ and val/ with those inside, an archive of such folders, a table of images "
         "with a column label, or a manifest with path and label or votes.",
         metavar="DATA",
@@ -130,7 +132,7 @@ class TrainOptions(Checked):
         None, "Start from this model's weights; outputs are matched by class name.", flag="from"
     )
     int8: bool = option(False, "Add the network in int8 where it is as good on the validation images.")
-    validation: Path | None = option(
+    validation: Path | GivenTable | None = option(
         None, "Labelled data to validate on; default: val/ or a part of DATA.", heading="Validation"
     )
     split: SplitOptions = group(SplitOptions, "Validation")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +15,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from batch_emotion.columns import lacks_column
+from batch_emotion.columns import check_once, lacks_column, plain_columns
 from batch_emotion.errors import SourceError, UsageError, one_line
+from batch_emotion.frames import GivenTable
 from batch_emotion.records import FACE_SCHEMA
 from batch_emotion.results.csv_rows import classes_by_columns, csv_batches, csv_schema, is_csv
 from batch_emotion.results.run_document import ClassPriorRecord, RunDocument, read_run
+from batch_emotion.results.schema import result_schema
 from batch_emotion.storage.part_folders import part_files
 from batch_emotion.storage.places import Place, readable
 
@@ -144,12 +147,37 @@ class StoredResult:
         return pa.Table.from_batches(self.batches(self.schema.names), self.schema)
 
 
-def open_result(path: Place) -> StoredResult:
+@dataclass(frozen=True)
+class HeldResult(StoredResult):
+    """A result in memory, of which nothing is recorded but in the metadata of its table.
+
+    Attributes:
+        table: its rows.
+    """
+
+    table: pa.Table = field(kw_only=True)
+
+    @cached_property
+    def run(self) -> RunDocument:
+        """Empty, as there is no ``run.json``."""
+        return {}
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """These columns of all rows, some hundred thousand rows at a time."""
+        yield from self.table.select(columns).combine_chunks().to_batches(_BATCH)
+
+
+def open_result(path: Place | GivenTable) -> StoredResult:
     """Read a result's columns and footer, but no rows.
+
+    Args:
+        path: the file or directory, or its rows as a table.
 
     Raises:
         SourceError: it is not there, or not a result.
     """
+    if isinstance(path, GivenTable):
+        return _held_result(path)
     try:
         if not path.exists():
             raise SourceError(f"no such file or directory: {path}")
@@ -160,21 +188,50 @@ def open_result(path: Place) -> StoredResult:
         schema = csv_schema(path, escaped) if is_csv(path) else pq.read_schema(readable(files[0]))
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         raise _unreadable(path, error) from None
+    return StoredResult(
+        path, files, schema.remove_metadata(), _classes_of_result(schema, str(path)), _footer(schema), escaped
+    )
+
+
+def _classes_of_result(schema: pa.Schema, named: str) -> tuple[str, ...]:
+    """The classes of a result by its columns.
+
+    Raises:
+        SourceError: these are not the columns of a result.
+    """
     class_names = classes_by_columns(schema.names)
     lacking = [name for name in _NEEDED if name not in schema.names]
     if lacking or len(class_names) < 2:
         what = f"no column {', '.join(lacking)}" if lacking else "no probabilities p_<class>"
-        raise SourceError(f"{path} has {what}; give a result of predict")
+        raise SourceError(f"{named} has {what}; give a result of predict")
     for name in class_names:
         if not pa.types.is_floating(schema.field(f"p_{name}").type):
-            raise SourceError(f"{path}: the column p_{name} holds no numbers; give a result of predict")
+            raise SourceError(f"{named}: the column p_{name} holds no numbers; give a result of predict")
+    return class_names
+
+
+def _footer(schema: pa.Schema) -> dict[str, str]:
     prefix = b"batch_emotion."
-    footer = {
+    return {
         key.removeprefix(prefix).decode(): value.decode("utf-8", "replace")
         for key, value in (schema.metadata or {}).items()
         if key.startswith(prefix)
     }
-    return StoredResult(path, files, schema.remove_metadata(), class_names, footer, escaped)
+
+
+def _held_result(given: GivenTable) -> HeldResult:
+    table = plain_columns(given.table.replace_schema_metadata(None))
+    check_once(table.column_names, str(given))
+    class_names = _classes_of_result(table.schema, str(given))
+    for wanted in result_schema(class_names, checksum=True, faces=True):
+        if wanted.name not in table.column_names:
+            continue
+        try:  # pandas makes floats of whole numbers with gaps
+            column = table[wanted.name].cast(wanted.type)
+        except pa.ArrowException as error:
+            raise SourceError(f"{given} cannot be read: the column {wanted.name}: {one_line(error)}") from None
+        table = table.set_column(table.column_names.index(wanted.name), wanted, column)
+    return HeldResult(Path(given.name), (), table.schema, class_names, _footer(given.table.schema), table=table)
 
 
 def read_result(path: Place) -> pa.Table:

@@ -78,7 +78,7 @@ def write_result(
         csv: how text is written, plainly where None; where formulas are not escaped, a warning tells of them.
     """
     rows = (shard.select(schema.names) for shard in shards)
-    described = schema.with_metadata({f"batch_emotion.{key}": value for key, value in footer.items()})
+    described = with_footer(schema, footer)
     match output_kind(out):
         case "parquet":
             with committing(out) as temporary:
@@ -101,6 +101,11 @@ def write_result(
                         _parquet_writer(temporary, described).close()
                 announce(digest := parts.digest())
     return digest
+
+
+def with_footer(schema: pa.Schema, footer: dict[str, str]) -> pa.Schema:
+    """The columns of a result with the facts that ``open_result`` finds again."""
+    return schema.with_metadata({f"batch_emotion.{key}": value for key, value in footer.items()})
 
 
 def _write_text(file: Path, rows: Iterable[pa.Table], schema: pa.Schema, csv: CsvOptions, out: Place) -> None:

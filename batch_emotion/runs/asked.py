@@ -7,10 +7,11 @@ from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import Any, TypeVar, cast
 
 from batch_emotion.errors import WrongType
+from batch_emotion.frames import GivenTable
 from batch_emotion.options.checked import options_from, shown
 from batch_emotion.options.declared import declared, leaves
 from batch_emotion.runs.predict_result import PredictResult
-from batch_emotion.storage.places import Place, output_place
+from batch_emotion.storage.places import output_place
 
 Options = TypeVar("Options")
 
@@ -21,15 +22,15 @@ def asked(cls: type[Options], first: str, value: object, keywords: Mapping[str, 
     Args:
         cls: the dataclass of the command's options.
         first: the field that the first argument of the call is for.
-        value: that argument; a result of ``predict`` stands for where it was written; or the options themselves.
+        value: that argument; a result of ``predict`` stands for where it was written, or for its rows; or the options
+            themselves.
         keywords: the keywords of the call; those at their defaults ask for nothing.
 
     Raises:
         WrongType: a keyword is unknown or of another type, or there are options and keywords.
         UsageError: something that must be given is not, or goes with something that is not.
     """
-    if isinstance(value, PredictResult):
-        value = _written(value)
+    value, keywords = _stored(value), {name: _stored(each) for name, each in keywords.items()}
     given = {name: each for name, each in keywords.items() if not _is_default(cls, name, each)}
     if first in keywords:
         raise WrongType(f"`{first}` is the first argument, and given by its name too; give it once")
@@ -42,10 +43,11 @@ def asked(cls: type[Options], first: str, value: object, keywords: Mapping[str, 
     return cast(Options, _placed(value))
 
 
-def _written(result: PredictResult) -> Place:
-    if result.out is None:
-        raise WrongType("the result is in memory only; give `out` to predict, and its rows are there to be read again")
-    return result.out
+def _stored(value: object) -> object:
+    """Where a result of ``predict`` is, or its rows where they are in memory only; any other value as it is."""
+    if not isinstance(value, PredictResult):
+        return value
+    return GivenTable(value.table, "result") if value.out is None else value.out
 
 
 def called_back(function: object, name: str) -> None:
@@ -63,7 +65,10 @@ def _is_default(cls: type[Any], name: str, value: object) -> bool:
     default = defaults.get(name, name)
     if value is None:
         return default in (None, MISSING)
-    return default == value if default is not None else value is False
+    if default is None:
+        return value is False
+    same = default == value
+    return same if isinstance(same, bool) else False  # of an array it is one, too
 
 
 def _placed(options: Any) -> Any:

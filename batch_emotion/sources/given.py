@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from batch_emotion.columns import plain_columns
-from batch_emotion.errors import SourceError, WrongType, one_line
+from batch_emotion.columns import plain_columns, repacked
+from batch_emotion.errors import SourceError, WrongType
+from batch_emotion.frames import arrow_table
 from batch_emotion.options.images import ManifestOptions
 from batch_emotion.plan import PLAN_SCHEMA, Plan
 from batch_emotion.sources.manifest import path_and_others
@@ -75,7 +76,7 @@ def given(source: object, options: ManifestOptions | None = None) -> Given:
     options = options or ManifestOptions()
     table = _table(source, options.path_column)
     if table is not None:
-        plain = _repacked(plain_columns(table.replace_schema_metadata(None)))
+        plain = repacked(plain_columns(table.replace_schema_metadata(None)))
         paths, others = path_and_others(plain, options.path_column, "table")
         others = others if options.label_column is None else with_labels(others, options.label_column)
         return Given(plan_paths(paths, options.root or Path(), others, image_column=options.image_column))
@@ -134,38 +135,10 @@ def _several(source: object) -> Sequence[Any]:
 
 
 def _table(source: object, path_column: str) -> pa.Table | None:
-    if isinstance(source, pa.Table):
-        return source
-    if isinstance(source, pa.RecordBatch):
-        return pa.Table.from_batches([source])
     pandas = sys.modules.get("pandas")
-    try:
-        if pandas is not None and isinstance(source, pandas.Series):
-            source, path_column = source.to_frame(path_column), path_column
-        if pandas is not None and isinstance(source, pandas.DataFrame):
-            return pa.Table.from_pandas(_with_texts(source, path_column), preserve_index=False)
-        if hasattr(source, "__arrow_c_stream__") and hasattr(source, "columns"):
-            return pa.table(source)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise SourceError(f"the table has a column that a result cannot hold: {one_line(error)}") from None
-    return None
-
-
-def _repacked(table: pa.Table) -> pa.Table:
-    """The same values, without what lies beneath nulls or beyond a slice, by which equal plans would be told apart."""
-    columns = [
-        pa.chunked_array([chunk.take(pa.array(np.arange(len(chunk)))) for chunk in column.chunks], column.type)
-        for column in table.columns
-    ]
-    return pa.table(columns, schema=table.schema)
-
-
-def _with_texts(frame: Any, path_column: str) -> Any:
-    """A pandas DataFrame whose column of paths holds strings, not objects such as ``Path``."""
-    if path_column not in frame.columns:
-        return frame
-    texts = [os.fspath(cell) if isinstance(cell, os.PathLike) else cell for cell in frame[path_column]]
-    return frame.assign(**{path_column: texts})
+    if pandas is not None and isinstance(source, pandas.Series):
+        source = source.to_frame(path_column)
+    return arrow_table(source)
 
 
 def _name(image: object, otherwise: str) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from batch_emotion.columns import check_once, plain_columns
+from batch_emotion.columns import check_once, plain_columns, repacked
 from batch_emotion.errors import SourceError, one_line
+from batch_emotion.frames import GivenTable
 from batch_emotion.sources.delimited import SEPARATORS, read_delimited
 from batch_emotion.sources.folder import is_image
 from batch_emotion.storage.escaping import escape_name
@@ -19,7 +20,7 @@ MANIFEST_SUFFIXES = frozenset({*SEPARATORS, *TABLE_SUFFIXES})
 
 
 def read_manifest(
-    manifest: Place,
+    manifest: Place | GivenTable,
     path_column: str,
     encoding: str | None = None,
     delimiter: str | None = None,
@@ -28,7 +29,7 @@ def read_manifest(
     """Read a manifest; CSV cells stay the strings they are, ``007`` and ``NA`` and empty ones included.
 
     Args:
-        manifest: ``.csv``, ``.tsv``, ``.parquet`` or ``.arrow``.
+        manifest: ``.csv``, ``.tsv``, ``.parquet`` or ``.arrow``, or a table that is at hand.
         path_column: the column that holds the paths.
         encoding: of text; found from its bytes where None.
         delimiter: of text; found from its header where None.
@@ -41,6 +42,9 @@ def read_manifest(
         SourceError: it cannot be read, a column is there twice, the path column is not there, or a column holds what a
             result cannot.
     """
+    if isinstance(manifest, GivenTable):
+        plain = repacked(plain_columns(manifest.table.replace_schema_metadata(None)))
+        return path_and_others(plain, path_column, manifest.kind)
     try:
         if manifest.suffix.lower() in SEPARATORS:
             table = read_delimited(manifest, path_column, encoding, delimiter, folder)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from batch_emotion.errors import SourceError
+from batch_emotion.frames import GivenTable
 from batch_emotion.options.images import ManifestOptions, SourceOptions
 from batch_emotion.options.labels import LABEL
 from batch_emotion.plan import Plan
@@ -75,13 +76,13 @@ def _warn_of_overlaps(sources: Sequence[str]) -> None:
         _LOG.warning(f"{inner} {where}{more}: such images get two rows; name each source once")
 
 
-def plan_file(file: Path, options: ManifestOptions) -> Plan:
-    """The plan of a local manifest, archive or table of images.
+def plan_file(file: Path | GivenTable, options: ManifestOptions) -> Plan:
+    """The plan of a local manifest, archive or table of images, or of a table that is at hand.
 
     Raises:
         SourceError: nothing was found, or it makes no sense.
     """
-    if is_manifest(str(file), options):
+    if isinstance(file, GivenTable) or is_manifest(str(file), options):
         return plan_manifest(file, options)
     return _planned([local_entry(str(file))], options, escape_name(str(file)), _Walks())
 
@@ -214,7 +215,7 @@ def _globbed(pattern: str, walk: Walk) -> Iterator[Entry]:
             walk.left_out += 1
 
 
-def plan_manifest(manifest: Place, options: ManifestOptions, folder: Path | None = None) -> Plan:
+def plan_manifest(manifest: Place | GivenTable, options: ManifestOptions, folder: Path | None = None) -> Plan:
     """The plan of a manifest, whose other columns are its attributes; that of labels is called ``label``.
 
     Raises:

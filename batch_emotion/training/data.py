@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.errors import BatchEmotionError, UsageError
+from batch_emotion.frames import GivenTable
 from batch_emotion.labels.groups import Groups, groups_of_images
 from batch_emotion.labels.training import LabelledPlan, evaluation_folder, labelled_splits, read_labelled
 from batch_emotion.options.images import Limits
@@ -106,7 +107,7 @@ class TrainingData:
         sides = [self.training.take(np.flatnonzero(parts == side)).plan.digest for side in (0, 1)]
         return dict(zip(("training", "validation"), sides, strict=True))
 
-    def validation_in_words(self, data: Path, validation: Path | None) -> str:
+    def validation_in_words(self, data: Path | GivenTable, validation: Path | GivenTable | None) -> str:
         """Where the images to judge by come from, as a card says it: from ``data``, or from elsewhere."""
         if self.validation is not None:
             return evaluation_folder(data).name if validation is None else validation.name

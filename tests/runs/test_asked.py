@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from batch_emotion import PredictOptions, ReportOptions, UsageError, WrongType, evaluate, predict, report, train
@@ -44,7 +45,9 @@ def test_a_uri_becomes_a_place() -> None:
         (lambda: predict("a", "r.csv"), "`on_progress` must be a function, not str 'r.csv'"),
         (lambda: report("r.parquet", "r.html"), "`log` must be a function, not str 'r.html'"),
         (lambda: train("faces", out="m", epoch=3), "there is no option 'epoch'; did you mean 'epochs'?"),
-        (lambda: evaluate(3, out="e"), "`data` must be a path, not int 3"),
+        (lambda: evaluate(3, out="e"), "`data` must be a path or a DataFrame or Arrow table, not int 3"),
+        (lambda: report(3, out="r.html"), "`result` must be a path or a DataFrame or Arrow table, not int 3"),
+        (lambda: predict("a", model=pa.table({"a": [1]})), "`model` must be a string or a path, not Table"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_its_name(call: Callable[[], Any], words: str) -> None:
@@ -64,5 +67,3 @@ def test_a_result_stands_for_where_it_was_written(faces: Path, tmp_path: Path) -
     written = predict(faces, out=tmp_path / "r.parquet")
     assert report(written, out=tmp_path / "r.html", explain=False)["scored"] == 48
     assert evaluate(written, out=tmp_path / "e").evaluation["data"]["images"] == 48
-    with pytest.raises(WrongType, match="the result is in memory only"):
-        report(predict(faces / "sad"), out=tmp_path / "s.html")
