@@ -169,7 +169,7 @@ def read_labelled(
 def _repeats(manifest: Path | GivenTable, labelled: LabelledPlan) -> int:
     paths, locations = (labelled.plan.images[name].combine_chunks() for name in ("path", "location"))
     if labelled.voted:  # people may have voted on an image in several rows
-        return len(locations) - pc.count_distinct(absolute_locations(locations, Path())).as_py()
+        return len(locations) - int(pc.count_distinct(absolute_locations(locations, Path())).as_py())
     labels = pa.array(labelled.class_names, pa.string()).take(pa.array(labelled.targets.argmax(axis=1)))
     return check_repeats(manifest.name, paths, absolute_locations(locations, Path()), labels)
 
