@@ -167,6 +167,6 @@ def line_printer(quiet: bool) -> Callable[[str], None]:
 
     def warn(line: str) -> None:
         if line.startswith(ALARM):
-            LOG.warning(line)
+            LOG.warning(" ".join(line.split()))
 
     return warn if quiet else (lambda line: typer.echo(printable_lines(line), err=True))

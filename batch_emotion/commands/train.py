@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError, spelled
 from batch_emotion.frames import Frame
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.synthetic import golden_pixels
+from batch_emotion.labels.class_names import NEUTRAL, SIX_EMOTIONS, matched_names
 from batch_emotion.model.about import About, read_about
 from batch_emotion.model.ancestry import inherited_digests, lineage
 from batch_emotion.model.architectures import ARCHITECTURES
@@ -26,7 +28,15 @@ from batch_emotion.records import pixel_digests
 from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.storage.commits import check_folder
 from batch_emotion.storage.locks import output_lock
-from batch_emotion.training.assessment import answers, assess, calibrate, held_out, in_training, inherited_warning
+from batch_emotion.training.assessment import (
+    answers,
+    assess,
+    calibrate,
+    held_out,
+    in_training,
+    inherited_warning,
+    single_class_warning,
+)
 from batch_emotion.training.checkpoints import Epoch
 from batch_emotion.training.course import Course
 from batch_emotion.training.data import TrainingData, read_training_data
@@ -43,6 +53,9 @@ from batch_emotion.training.work_folder import clear, lasting, open_work
 from batch_emotion.visualization.curves import training_curves
 
 Log = Callable[[str], None]
+
+_FEW_IMAGES = 5_000
+"""So many images or more can make a network from nothing."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +170,8 @@ def _train(options: TrainOptions, about: About, log: Log) -> TrainResult:
     teachers = [load_bundle(each) for each in options.teachers]
     check_teachers(teachers, data.class_names, spec)
     data.tell(log)
+    if hint := _hint(options, data):
+        log(wrapped(hint))
     recipe = options.recipe
     if name is not None:
         recipe, chosen = named_recipe(name, recipe, options.given, data.images_to_train_on)
@@ -214,11 +229,25 @@ def _train(options: TrainOptions, about: About, log: Log) -> TrainResult:
         golden=golden_pixels(spec),
         summary=options.summary,
     )
+    if warning := single_class_warning(metrics["validation"], options.initial is None):
+        log(wrapped(warning))
     if options.int8:
         _add_int8(options.out, learn, judged, log)
     bundle = load_bundle(options.out)
     clear(work)
     return TrainResult(bundle, outcome.trained.history, sides.unusable)
+
+
+def _hint(options: TrainOptions, data: TrainingData) -> str:
+    """What to start from where few images of usual emotions are to make a network from nothing; else empty."""
+    is_chosen = any((options.initial, options.recipe_name, options.architecture, options.teachers))
+    usual = set(data.class_names).intersection(matched_names((*SIX_EMOTIONS, NEUTRAL), data.class_names))
+    if is_chosen or data.images_to_train_on >= _FEW_IMAGES or 2 * len(usual) <= len(data.class_names):
+        return ""
+    images = data.images_to_train_on
+    return (
+        f"{images:,} images are few for a network from nothing; `initial` {DEFAULT_MODEL} mostly makes a far better one"
+    )
 
 
 def _add_int8(out: Path, learn: LabelledPixels, judged: LabelledPixels, log: Log) -> None:

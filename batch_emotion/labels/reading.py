@@ -28,6 +28,7 @@ SYNONYMS: tuple[frozenset[str], ...] = (
 """Words that name the same expression, in English; a model may have any of them as its class."""
 
 _SIMILAR = 0.7
+_RARE = 0.25
 _MOST_LISTED = 8
 _NUMBER = re.compile(r"(-?\d+)(?:\.0+)?")
 
@@ -138,6 +139,24 @@ def left_out_line(left_out: Mapping[str, int], images: int, class_names: Sequenc
     if all(_NUMBER.fullmatch(label) for label in left_out):
         advice = "; give the classes in the order of these numbers as `map_labels`"
     return spelled(f"{lead}: their label is none of the classes: {', '.join(parts)}{advice}")
+
+
+def misspelt_line(counts: Mapping[str, int]) -> str:
+    """A warning on classes that may be others misspelt: rare, no usual word, and spelled much like one of the others.
+
+    Args:
+        counts: how many images each class has, with labels that nobody said the classes of.
+    """
+    usual = LabelReader([next(iter(words)) for words in SYNONYMS])
+    parts = []
+    for name, count in counts.items():
+        twin = LabelReader([other for other in counts if other != name]).nearest(name)
+        if twin and count <= _RARE * counts[twin] and usual.class_of(name) is None:
+            parts.append(f"{name} ({count:,}, nearest class: {twin}, {counts[twin]:,})")
+    if not parts:
+        return ""
+    are = "is a class of its own" if len(parts) == 1 else "are classes of their own"
+    return f"warning: {', '.join(parts)} {are}; `map_labels` says which class a label means"
 
 
 def _left_out_label(label: str, count: int, reader: LabelReader) -> str:

@@ -63,9 +63,10 @@ def _cross_validation(crossed: CrossValidation) -> str:
         f"(standard deviation {each['deviation'] * 100:.1f} points)"
         for name, each in (("accuracy", crossed["accuracy"]), ("mean recall", crossed["mean_recall"]))
     ]
+    epochs = "1 epoch" if crossed["epochs"] == 1 else f"{crossed['epochs']} epochs"
     return (
         f"Validated by {crossed['folds']} folds: each part of the images was judged by a network that was trained on "
-        f"the others, for {crossed['epochs']} epochs; {'; '.join(spread)}. The network of this bundle was then trained "
+        f"the others, for {epochs}; {'; '.join(spread)}. The network of this bundle was then trained "
         "on all images, as long."
     )
 

@@ -144,3 +144,21 @@ def inherited_warning(known: NDArray[np.bool_], initial: str) -> str:
     if known.all():
         return f"warning: {of_all} {where}, so no figure tells how good the network is; give others as `validation`"
     return f"warning: {of_all} {where}, so the figures of the epochs flatter; the last line has the one without them"
+
+
+def single_class_warning(validation: Scores, from_nothing: bool) -> str:
+    """What to do about a network that predicts one class for all validation images; empty where it predicts others.
+
+    Args:
+        validation: its scores.
+        from_nothing: whether it started from no other network.
+    """
+    predicted = np.array(validation["confusion_matrix"]).sum(axis=0)
+    if (predicted > 0).sum() != 1 or (np.array(validation["confusion_matrix"]).sum(axis=1) > 0).sum() < 2:
+        return ""
+    name = list(validation["per_class"])[int(predicted.argmax())]
+    start = ", or start from a model with `initial`" if from_nothing else ""
+    return (
+        f"warning: it predicts {name} for every validation image, so it has learned nothing yet; "
+        f"train for more `epochs`, on more images{start}"
+    )

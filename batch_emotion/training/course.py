@@ -93,7 +93,8 @@ class Course:
             self._fit(taught.take(learned), sides.images.take(judged), folder)
 
         crossed = cross_validate(sides.images, folds, self.class_names, self.recipe, train_fold, self.work)
-        self.log(f"after {crossed.epochs} epochs, the best over all folds:")
+        epochs = "1 epoch" if crossed.epochs == 1 else f"{crossed.epochs} epochs"
+        self.log(f"after {epochs}, the best over all folds:")
         for number, scores in enumerate(crossed.parts, 1):
             self.log(f"fold {number}: accuracy {scores['accuracy']:.1%}, mean recall {scores['balanced_accuracy']:.1%}")
         figures = crossed.on_card()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from batch_emotion.errors import BatchEmotionError, UsageError
 from batch_emotion.frames import GivenTable
 from batch_emotion.labels.groups import Groups, groups_of_images
+from batch_emotion.labels.reading import misspelt_line
 from batch_emotion.labels.training import LabelledPlan, evaluation_folder, labelled_splits, read_labelled
 from batch_emotion.options.images import Limits
 from batch_emotion.options.train import SplitOptions, TrainOptions
@@ -125,13 +126,15 @@ class TrainingData:
         counts = self.training.counts
         log(wrapped(f"{len(counts)} classes in {len(self.training):,} images: {_counted(counts)}"))
         for line in self.training.remarks():
-            log(line)
+            log(wrapped(line))
+        if misspelt := misspelt_line(counts):
+            log(wrapped(misspelt))
         single = [name for name, count in counts.items() if count == 1]
         if single:
             log(f"warning: only one image to train on: {', '.join(single)}")
         if self.validation is not None:
             for line in self.validation.remarks():
-                log(f"validation: {line}")
+                log(wrapped(f"validation: {line}"))
             lacking = [name for name, count in self.validation.counts.items() if not count]
             if lacking:
                 log(f"warning: no images to validate on: {', '.join(lacking)}")
@@ -209,11 +212,11 @@ class TrainingData:
 
     def _tell_sides(self, sides: Sides, log: Callable[[str], None]) -> None:
         judged = len(sides.judged)
-        in_groups = "" if sides.groups is None else f" of {_groups(len(np.unique(sides.groups)))}"
+        groups = "" if sides.groups is None else f" of {_groups(len(np.unique(sides.groups)))}"
         if sides.folds is not None:
-            log(f"{judged:,} images{in_groups} in {self.split.folds} folds")
+            log(f"{judged:,} images{groups} in {self.split.folds} folds")
         else:
-            log(f"{len(sides.learned):,} images to train on, {judged:,}{in_groups} to validate on")
+            log(f"{len(sides.learned):,} images to train on, {judged:,} images{groups} to validate on")
             self._tell_large_groups(len(sides.learned) + judged, judged, log)
         share = sides.near_duplicates / judged
         if not sides.near_duplicates:

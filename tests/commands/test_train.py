@@ -42,6 +42,8 @@ def test_a_network_trained_on_the_samples_learns_them_and_predicts(tmp_path: Pat
     result = train(options, said.append)
     assert sorted(status for _, status in result.unusable) == ["corrupt", "too_large"]
     assert any("broken.jpg" in line for line in said)
+    hint = "242 images are few for a network from nothing; `initial` emotion-7 mostly makes a far better one"
+    assert hint in [" ".join(line.split()) for line in said]
     assert len(result.history) == 12
     assert verify(result.bundle).passed
     card = json.loads((tmp_path / "model" / "card.json").read_text())
@@ -250,6 +252,7 @@ def test_a_fine_tuned_network_knows_where_it_comes_from(tmp_path: Path, faces: P
     )
     second = train(options, said.append).bundle
     text = " ".join(" ".join(said).split())
+    assert "from nothing" not in text
     assert "warning: 30 of 40 validation images are in the training data of first, so the figures of the epochs" in text
     fresh = second.card.metrics["validation_without_duplicates"]
     assert fresh["images"] == 10

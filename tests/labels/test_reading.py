@@ -2,7 +2,7 @@ import pyarrow as pa
 import pytest
 
 from batch_emotion.errors import UsageError
-from batch_emotion.labels.reading import SYNONYMS, LabelReader, label_column_hint, left_out_line
+from batch_emotion.labels.reading import SYNONYMS, LabelReader, label_column_hint, left_out_line, misspelt_line
 
 SEVEN = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
@@ -106,3 +106,11 @@ def test_labels_that_are_left_out_are_named_with_counts_and_the_nearest_class() 
     many = {f"x{number}": number + 1 for number in range(10)}
     assert left_out_line(many, 99, SEVEN).split("classes: ")[1].startswith("x9 (10), x8 (9), ")
     assert ", 2 other labels (3);" in left_out_line(many, 99, SEVEN)
+
+
+def test_a_rare_class_that_is_spelled_like_another_is_told_and_a_usual_word_is_not() -> None:
+    assert misspelt_line({"happy": 54, "hapy": 6, "sad": 60}) == (
+        "warning: hapy (6, nearest class: happy, 54) is a class of its own; `map_labels` says which class a label means"
+    )
+    assert misspelt_line({"happy": 6, "sad": 60, "unsure": 5, "neutral": 50}) == ""  # unhappy is a word for sad
+    assert misspelt_line({"cat 1": 40, "cat 2": 60}) == ""

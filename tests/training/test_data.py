@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def test_groups_or_near_duplicates_that_are_kept_together_need_no_warning(split:
     people = len(set(sides.groups))
     assert said == [
         "2 classes in 64 images: happy 32, sad 32",
-        f"{64 - 4 * people} images to train on, {4 * people} of {people} groups to validate on",
+        f"{64 - 4 * people} images to train on, {4 * people} images of {people} groups to validate on",
     ]
 
 
@@ -86,6 +87,20 @@ def test_a_class_with_one_image_and_one_without_validation_images_are_named(tmp_
     _prepared(tmp_path / "faces", SplitOptions(), said)
     assert "warning: only one image to train on: fear" in said
     assert "warning: no images to validate on: fear" in said
+
+
+def test_labels_that_are_no_classes_or_maybe_misspelt_are_told_in_lines_of_80_columns(tmp_path: Path) -> None:
+    labels = ["happy"] * 20 + ["sad"] * 20 + ["hapy"] * 3
+    rows = [f"{at}.png,{label}" for at, label in enumerate(labels)]
+    (tmp_path / "m.csv").write_text("path,label\n" + "\n".join(rows) + "\n")
+    said: list[str] = []
+    options = TrainOptions(tmp_path / "m.csv", tmp_path / "m")
+    read_training_data(options).tell(said.append)
+    assert said[1].startswith("warning: hapy (3, nearest class: happy, 20) is a class of its own; `map_labels`")
+    said.clear()
+    read_training_data(replace(options, class_names=("happy", "sad"))).tell(said.append)
+    assert said[1].startswith("LEFT OUT: 3 of 43 labelled images: their label is none of the classes: hapy (3,\n  ")
+    assert max(len(line) for text in said for line in text.splitlines()) <= 80
 
 
 def test_the_card_says_where_the_validation_images_come_from(tmp_path: Path) -> None:
