@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 
 from batch_emotion.errors import Interrupted
 from batch_emotion.signals import watch_signals
@@ -29,15 +30,26 @@ def _stop(interrupted: Interrupted) -> None:
 
 def _print_goodbye(interrupted: Interrupted) -> None:
     logs = sys.modules.get("batch_emotion.cli.logs")  # not imported here: the main thread may hold the import lock
+    message = f"stopped by {interrupted}; {what_is_left(sys.argv[1:])}"
     if logs is not None and logs.is_json():
-        logs.LOG.error(f"stopped by {interrupted}; what is committed is kept, the same command carries on")
+        logs.LOG.error(message)
         return
-    print(
-        f"\nbatch-emotion: stopped by {interrupted}; what is committed is kept, the same command carries on "
-        "(train: with --resume)",
-        file=sys.stderr,
-        flush=True,
-    )
+    print(f"\nbatch-emotion: {message}", file=sys.stderr, flush=True)
+
+
+def what_is_left(arguments: Sequence[str]) -> str:
+    """What a command that is stopped leaves, and how it is taken up again.
+
+    Args:
+        arguments: of the command line.
+    """
+    command = next((each for each in arguments if not each.startswith("-")), "")
+    has_out = "BATCH_EMOTION_OUT" in os.environ or any(each.startswith("--out") for each in arguments)
+    if command == "run" or (command == "predict" and has_out):
+        return "what is committed is kept, the same command carries on"
+    if command == "train" and "--find-batch-size" not in arguments:
+        return "the epochs that are done are kept, the same command with --resume carries on"
+    return "the same command begins anew"
 
 
 def _leave(code: int) -> None:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import PredictOptions, predict
+from batch_emotion.__main__ import what_is_left
 from batch_emotion.errors import ExitCode
 from batch_emotion.runs.output import Progress
 from tests.support.children import command, environment, path_with, start, wait_for
@@ -65,6 +66,21 @@ def test_a_signal_while_libraries_load_leaves_a_record_and_the_run_carries_on(
     assert f'last_run_exit_code{{job="r"}} {128 + signum}.0\n' in metrics.read_text()
     assert not out.exists()
     assert predict(PredictOptions((str(faces),), out, runtime=runtime)).exit_code == ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        ("predict faces --out r.csv", "what is committed is kept, the same command carries on"),
+        ("run nightly.toml", "what is committed is kept, the same command carries on"),
+        ("predict faces", "the same command begins anew"),
+        ("train faces --out m", "the epochs that are done are kept, the same command with --resume carries on"),
+        ("train faces --out m --find-batch-size", "the same command begins anew"),
+        ("evaluate faces --out e", "the same command begins anew"),
+    ],
+)
+def test_every_command_that_is_stopped_says_what_it_leaves(line: str, left: str) -> None:
+    assert what_is_left(line.split()) == left
 
 
 SLOW_DECODE = """

@@ -49,7 +49,7 @@ from batch_emotion.training.recipes import named_recipe
 from batch_emotion.training.sampling import assumed_mix
 from batch_emotion.training.save import write_bundle
 from batch_emotion.training.teaching import check_teachers, teach
-from batch_emotion.training.work_folder import clear, lasting, open_work
+from batch_emotion.training.work_folder import check_work, clear, lasting, open_work
 from batch_emotion.visualization.curves import training_curves
 
 Log = Callable[[str], None]
@@ -96,7 +96,7 @@ def train(
         initial: a model whose weights to start from, of the same architecture.
         epochs: passes over the training images.
         seed: random seed.
-        overwrite: replace an existing bundle.
+        overwrite: replace an existing bundle, and start over where a training was stopped.
         options: any other option of ``batch-emotion train --help``, with underscores, such as ``learning_rate=1e-4``.
 
     Raises:
@@ -135,6 +135,7 @@ def _checked_and_trained(options: TrainOptions, log: Log) -> TrainResult:
     with output_lock(options.out.with_name(options.out.name + ".lock")):
         if options.out.exists() and not options.overwrite:
             raise OutputMismatch(f"{options.out} is there already; choose another `out` or give `overwrite`")
+        check_work(options.out, options.resume, options.overwrite)
         return _train(options, about, lambda line: log(spelled(line)))
 
 

@@ -94,7 +94,7 @@ class TrainOptions(Checked):
         teacher_weight: that part.
         limits: what is refused.
         resume: carry on from the last checkpoint.
-        overwrite: replace an existing bundle.
+        overwrite: replace an existing bundle, and start over where a training was stopped.
         summary: the card's one line; made from the scores where empty.
         about: a TOML file for the card: the licence of the weights, and the data.
         tensorboard: a folder for the course of the training as TensorBoard reads it.
@@ -153,7 +153,7 @@ class TrainOptions(Checked):
         None, "A TOML file for the card: the licence, and a table data with name, source, licence, faults."
     )
     resume: bool = option(False, "Carry on from the last checkpoint.", heading="Run")
-    overwrite: bool = option(False, "Replace an existing bundle.")
+    overwrite: bool = option(False, "Replace an existing bundle, and start over where one was begun.")
     tensorboard: Path | None = option(None, "Write the course of the training for TensorBoard into this folder.")
     command: str = ""
     given: frozenset[str] = frozenset()

@@ -28,6 +28,25 @@ _UNTOLD = {"labels"}
 """What an earlier version did not tell."""
 
 
+def check_work(out: Path, resume: bool, overwrite: bool) -> None:
+    """Refuse to lose the checkpoints of a training that was stopped.
+
+    Args:
+        out: the bundle's folder.
+        resume: carry on with them.
+        overwrite: start over without them.
+
+    Raises:
+        OutputMismatch: neither is asked for, and an epoch of a network or of a fold is done.
+    """
+    work = _work(out)
+    if not (resume or overwrite) and any((*work.glob("history.csv"), *work.glob("fold-*/history.csv"))):
+        raise OutputMismatch(
+            f"{work} holds the checkpoints of a training that was stopped; "
+            "give `resume` to carry on, or `overwrite` to start over"
+        )
+
+
 def open_work(out: Path, identity: Mapping[str, Any], resume: bool) -> Path:
     """The folder of checkpoints beside a bundle to be; emptied where it is not resumed.
 
@@ -39,7 +58,7 @@ def open_work(out: Path, identity: Mapping[str, Any], resume: bool) -> Path:
     Raises:
         OutputMismatch: what is in it was made from something else; the message says what and how it differs.
     """
-    work = out.with_name(out.name + ".work")
+    work = _work(out)
     fingerprint = work / "fingerprint.json"
     if resume and fingerprint.is_file():
         before = json.loads(fingerprint.read_text(encoding="utf-8"))
@@ -47,7 +66,7 @@ def open_work(out: Path, identity: Mapping[str, Any], resume: bool) -> Path:
         if differing:
             raise OutputMismatch(
                 f"the checkpoints in {work} were made in another way: {'; '.join(differing)}. "
-                "Give the same options again, or leave `resume` out to start over"
+                "Give the same options again, or `overwrite` in place of `resume` to start over"
             )
     else:
         clear(work)
@@ -60,6 +79,10 @@ def clear(work: Path) -> None:
     """Remove the folder, where it is there."""
     if work.is_dir():
         shutil.rmtree(work)
+
+
+def _work(out: Path) -> Path:
+    return out.with_name(out.name + ".work")
 
 
 def lasting(recipe: Recipe) -> dict[str, Any]:

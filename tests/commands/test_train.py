@@ -105,6 +105,8 @@ def test_training_resumes_from_its_checkpoint(tmp_path: Path, faces: Path) -> No
     with pytest.raises(Killed):
         train(options, kill)
     assert not (tmp_path / "model").exists()
+    with pytest.raises(OutputMismatch, match="was stopped; give `resume` to carry on, or `overwrite` to start over"):
+        train(replace(options, resume=False))
     other = TrainOptions(faces, tmp_path / "model", recipe=Recipe(epochs=2, seed=5), resume=True)
     with pytest.raises(OutputMismatch, match="made in another way: `seed` was 0 and is 5; the training images are oth"):
         train(other)

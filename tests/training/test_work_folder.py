@@ -5,7 +5,7 @@ import pytest
 
 from batch_emotion.errors import OutputMismatch
 from batch_emotion.options.recipe import Recipe
-from batch_emotion.training.work_folder import lasting, open_work
+from batch_emotion.training.work_folder import check_work, lasting, open_work
 
 
 def _identity(recipe: Recipe, **more: object) -> dict[str, object]:
@@ -27,6 +27,19 @@ def test_checkpoints_stay_where_nothing_differs_and_go_where_they_are_not_resume
     (work / "fold-1").mkdir()
     assert list(open_work(out, identity, resume=True).glob("fold*"))
     assert not list(open_work(out, identity, resume=False).glob("fold*"))
+
+
+def test_checkpoints_are_lost_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    out = tmp_path / "m"
+    check_work(out, resume=False, overwrite=False)
+    work = open_work(out, _identity(Recipe()), resume=False)
+    check_work(out, resume=False, overwrite=False)  # no epoch is done
+    (work / "fold-1").mkdir()
+    (work / "fold-1" / "history.csv").touch()
+    for resume, overwrite in ((True, False), (False, True)):
+        check_work(out, resume, overwrite)
+    with pytest.raises(OutputMismatch, match="give `resume` to carry on, or `overwrite` to start over"):
+        check_work(out, resume=False, overwrite=False)
 
 
 def test_what_an_earlier_version_left_is_resumed(tmp_path: Path) -> None:
