@@ -22,9 +22,13 @@ FEWEST = 100
 """Of fewer images than this no mix is estimated."""
 
 WIDE = 0.05
-"""A count and an estimate part widely where the one lies outside the other's interval by more than this."""
+"""A count and an estimate part widely where the one lies outside the other's interval by more than this..."""
+
+TWICE = 0.01
+"""... or by more than this where it is also more than twice, or less than half, of what the interval holds."""
 
 _STEPS = 2_000
+_NOTHING = 1e-6
 
 
 class ShareInterval(TypedDict):
@@ -91,6 +95,7 @@ def estimate_shares(seen: Moments, held_out: Sequence[Moments], seed: int = 0) -
     The intervals are percentiles over ``RESAMPLES`` draws of both averages, that of the images and those of the
     held-out images, each from Student's distribution with its mean and covariance: of few images less is known. That
     none of N images is of a class leaves shares below 1 - 0.05 ** (1 / N) possible: no interval at 0 or 1 is narrower.
+    Where no mix explains the answers as well as chance allows, the covariances are scaled until one does (Birge 1932).
 
     Args:
         seen: of the images, more than 0.
@@ -99,9 +104,10 @@ def estimate_shares(seen: Moments, held_out: Sequence[Moments], seed: int = 0) -
     """
     rng = np.random.default_rng(seed)
     answers = np.stack([each.mean for each in held_out], axis=-1)
-    drawn = np.stack([_drawn(each, rng) for each in held_out], axis=-1)
     estimate = _mixed(answers[None], seen.mean[None])[0]
-    shares = _mixed(drawn, _drawn(seen, rng))
+    scale = _misfit(seen, held_out, answers, estimate)
+    drawn = np.stack([_drawn(each, rng, scale) for each in held_out], axis=-1)
+    shares = _mixed(drawn, _drawn(seen, rng, scale))
     low, high = np.quantile(shares, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     unseen = 1 - (1 - LEVEL) ** (1 / seen.count)
     return Shares(
@@ -139,16 +145,33 @@ def widely_apart(counted: dict[str, float], estimated: EstimatedMix) -> list[str
         counted: the share of each class by counting predictions.
         estimated: the estimate.
     """
-    return [
-        name
-        for name, each in estimated.items()
-        if not each["low"] - WIDE <= counted.get(name, 0.0) <= each["high"] + WIDE
-    ]
+    return [name for name, each in estimated.items() if _parts_widely(counted.get(name, 0.0), each)]
 
 
-def _drawn(moments: Moments, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Means that the images could have as well, (R, K)."""
-    normal = rng.multivariate_normal(np.zeros(len(moments.mean)), moments.error, RESAMPLES, method="eigh")
+def _parts_widely(count: float, estimate: ShareInterval) -> bool:
+    low, high = estimate["low"], estimate["high"]
+    outside = max(low - count, count - high)
+    return outside > WIDE or (outside > TWICE and (count > 2 * high or 2 * count < low))
+
+
+def _misfit(
+    seen: Moments, held_out: Sequence[Moments], answers: NDArray[np.float64], estimate: NDArray[np.float64]
+) -> float:
+    """By how much what is left of the mean is more than chance makes it: a reduced chi-square, at least 1.
+
+    Shares are as many as there are answers to explain, so that only those at 0 leave something.
+    """
+    missing = int((estimate < _NOTHING).sum())
+    if not missing:
+        return 1.0
+    left = (seen.mean - answers @ estimate)[:-1]
+    error = seen.error + sum(share**2 * each.error for share, each in zip(estimate, held_out, strict=True))
+    return max(1.0, float(left @ np.linalg.pinv(error[:-1, :-1]) @ left) / missing)
+
+
+def _drawn(moments: Moments, rng: np.random.Generator, scale: float) -> NDArray[np.float64]:
+    """Means that the images could have as well, (R, K), where the covariance of the mean is so many times larger."""
+    normal = rng.multivariate_normal(np.zeros(len(moments.mean)), scale * moments.error, RESAMPLES, method="eigh")
     freedom = max(moments.count - 1, 1)
     return moments.mean + normal * np.sqrt(freedom / rng.chisquare(freedom, RESAMPLES))[:, None]
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from batch_emotion.metrics import quantification
 from batch_emotion.metrics.quantification import (
     FEWEST,
     Moments,
@@ -68,6 +69,24 @@ def test_that_no_image_is_of_a_class_does_not_rule_it_out() -> None:
     assert shares.estimate == pytest.approx([1, 0, 0], abs=1e-6)
     assert shares.high[1:] == pytest.approx([0.0295, 0.0295], abs=1e-4)
     assert shares.low == pytest.approx([0.9705, 0, 0], abs=1e-4)
+
+
+def test_pictures_that_no_mix_explains_have_wide_intervals_and_count_and_estimate_part_widely(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(5)
+    rows = np.concatenate([_rows(label, images, rng) for label, images in enumerate((300, 600, 100))])
+    surer = Moments(3).add(rows + np.array([0.08, 0.08, -0.16]))  # than any mix of the held-out images
+    held_out = _held_out(rng)
+    scaled = estimate_shares(surer, held_out)
+    monkeypatch.setattr(quantification, "_misfit", lambda *_: 1.0)
+    as_if = estimate_shares(surer, held_out)
+    assert scaled.estimate.tolist() == as_if.estimate.tolist()
+    assert scaled.estimate[2] == 0
+    assert ((scaled.high - scaled.low) > 1.5 * (as_if.high - as_if.low))[:2].all()
+    pinned = {"sad": {"share": 0.0, "low": 0.0, "high": 0.007}, "happy": {"share": 0.9, "low": 0.88, "high": 0.92}}
+    assert widely_apart({"sad": 0.024, "happy": 0.87}, pinned) == ["sad"]
+    assert widely_apart({"sad": 0.015, "happy": 0.84}, pinned) == []
 
 
 def test_an_estimate_takes_enough_images_and_held_out_ones() -> None:
