@@ -162,6 +162,29 @@ def proportion(
     return ratio(hits, images), fraction_interval(drawn, images)
 
 
+def paired_difference(
+    gained: int, lost: int, images: int, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float | None, Interval | None]:
+    """By how much the accuracy of one model is above another's on the same images, with its bootstrap interval.
+
+    Args:
+        gained: images that it alone gets right.
+        lost: images that the other alone gets right.
+        images: all of them.
+        resamples: how many for the interval.
+        seed: random seed of the resampling.
+
+    Returns:
+        both None where there is no image; no interval where there is only one, or the two are always alike.
+    """
+    if not images:
+        return None, None
+    shares = np.array([gained, lost, images - gained - lost]) / images
+    # As in ``proportion``: resampled images have exactly this distribution, whose pairs are drawn together.
+    drawn = np.random.default_rng(seed).multinomial(images, shares, resamples)
+    return round((gained - lost) / images, 6), percentile_interval((drawn[:, 0] - drawn[:, 1]) / images, images)
+
+
 def _clustered(hits: NDArray[np.bool_], clusters: NDArray[np.integer], seed: int) -> Interval | None:
     """The interval of a fraction of hits over resampled clusters."""
     number = np.unique(clusters, return_inverse=True)[1]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.metrics.groups import FEWEST
+from batch_emotion.reporting.comparison import labelled_sentences
 from batch_emotion.reporting.document import ReportDocument
 from batch_emotion.reporting.photos import Photo
 from batch_emotion.reporting.saliency import HeatMap, Saliency
@@ -162,6 +163,7 @@ def report_page(
         script=script("samples.js"),
         report=report,
         gap_sentences=gap_sentences,
+        labelled_sentences=labelled_sentences,
         fewest=FEWEST,
         class_names=class_names,
         colours=class_colours(class_names),

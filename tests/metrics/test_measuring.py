@@ -9,7 +9,7 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-from batch_emotion.metrics.measuring import agreement, measure, proportion
+from batch_emotion.metrics.measuring import agreement, measure, paired_difference, percentile_interval, proportion
 from batch_emotion.metrics.scores import SCALARS
 from tests.support.reference import plain_ece, random_predictions
 
@@ -89,6 +89,20 @@ def test_a_proportion_and_its_interval() -> None:
     assert interval == pytest.approx((0.881, 0.919), abs=0.004)
     assert proportion(0, 0) == (None, None)
     assert proportion(1, 1) == (1, None)
+
+
+def test_a_paired_difference_is_that_of_the_same_resampled_images() -> None:
+    rng = np.random.default_rng(3)
+    here = np.repeat([True, True, False, False], [860, 40, 20, 80])
+    there = np.repeat([True, False, True, False], [860, 40, 20, 80])
+    difference, interval = paired_difference(40, 20, 1000)
+    assert difference == 0.02
+    drawn = [rng.integers(0, 1000, 1000) for _ in range(1000)]
+    resampled = np.array([here[rows].mean() - there[rows].mean() for rows in drawn])
+    assert interval == pytest.approx(percentile_interval(resampled, 1000), abs=0.002)
+    assert paired_difference(0, 0, 0) == (None, None)
+    assert paired_difference(1, 0, 1) == (1, None)
+    assert paired_difference(0, 0, 50) == (0, None)
 
 
 def test_a_fraction_of_all_or_of_none_has_the_exact_interval() -> None:

@@ -12,8 +12,10 @@ from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.results import find_labels
 from batch_emotion.options.report import ReportOptions
+from batch_emotion.reporting.comparison import labelled_sentences
 from batch_emotion.reporting.document import report_document
 from batch_emotion.results.reader import open_result
+from batch_emotion.visualization.html import percent_range
 from tests.support.made_results import CLASSES, random_table, result_table, write
 from tests.support.reference import plain_ece
 
@@ -242,7 +244,20 @@ def test_two_results_are_compared_image_by_image(tmp_path: Path, monkeypatch: py
     label = [Path(a["path"]).parent.name for a, _ in differing]
     now_right = sum(a["emotion"] == name for (a, _), name in zip(differing, label, strict=True))
     now_wrong = sum(b["emotion"] == name for (_, b), name in zip(differing, label, strict=True))
-    assert compared["labelled"] == {"rows": len(both), "now_right": now_right, "now_wrong": now_wrong}
+    right = [Path(a["path"]).parent.name == a["emotion"] for a, _ in both]
+    was_right = [Path(b["path"]).parent.name == b["emotion"] for _, b in both]
+    labelled = compared["labelled"]
+    low, high = labelled.pop("interval")
+    assert low < labelled["difference"] < high
+    assert labelled == {
+        "rows": len(both),
+        "accuracy": round(np.mean(right), 6),
+        "other_accuracy": round(np.mean(was_right), 6),
+        "difference": round(np.mean(right) - np.mean(was_right), 6),
+        "now_right": now_right,
+        "now_wrong": now_wrong,
+        "outside": {},
+    }
     surest = sorted((min(a["confidence"], b["confidence"]) for a, b in differing), reverse=True)[:24]
     assert [sample.score for sample in samples.changed] == pytest.approx(surest, abs=1e-6)
     for sample in samples.changed:
@@ -262,6 +277,30 @@ def test_results_with_other_classes_can_be_compared(tmp_path: Path) -> None:
     assert compared["other_classes"] == ["happy", "calm", "angry"]
     assert compared["matrix"] == [[0, 0, 0], [0, 1, 0], [1, 0, 0]]
     assert (compared["agreement"], compared["changed"], compared["scored_only_there"]) == (0.5, 1, 1)
+
+
+def test_only_labels_that_both_models_have_decide_between_them(tmp_path: Path) -> None:
+    paths = ["happy/1", "happy/2", "sad/1", "sad/2", "calm/1", "proud/1", "proud/2", "odd/1"]
+    guesses = {
+        "here": (("happy", "sad", "calm"), [0, 0, 1, 0, 2, 0, 1, 2]),
+        "there": (("sad", "happy", "proud"), [1, 0, 0, 0, 1, 2, 2, 2]),
+    }
+    here, there = (
+        write(result_table(paths, np.eye(3)[found], class_names=names), tmp_path / f"{name}.parquet")
+        for name, (names, found) in guesses.items()
+    )
+    labels = tmp_path / "labels.csv"
+    labels.write_text("path,label\n" + "".join(f"{path},{path.partition('/')[0]}\n" for path in paths))
+    labelled = _document(here, labels=str(labels), other=there)[0]["comparison"]["labelled"]
+    assert (labelled["rows"], labelled["now_right"], labelled["now_wrong"]) == (4, 1, 1)
+    assert (labelled["accuracy"], labelled["other_accuracy"], labelled["difference"]) == (0.75, 0.75, 0)
+    assert labelled["outside"] == {"calm": 1, "proud": 2}
+    assert labelled_sentences(labelled, "images") == [
+        "Of 4 images whose label both models have as a class, 75.0 % are right here and 75.0 % there: a difference of "
+        f"+0.0 points (95 % interval {percent_range(labelled['interval'])}).",
+        "1 are right here that were wrong there, and 1 are wrong here that were right there.",
+        "3 images do not count, as only one of the two models has the class of their label: calm (1), proud (2).",
+    ]
 
 
 def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
