@@ -145,7 +145,7 @@ class ResultComparer:
             "other_classes": list(self._other.class_names),
             "rows": matched,
             "only_here": self._rows - matched,
-            "only_there": int((~self._found).sum()),
+            "only_there": int((~np.isin(self._others.keys, self._others.keys[self._found])).sum()),
             "scored_in_both": scored,
             "agreement": ratio(agreed, scored),
             "changed": scored - agreed,

@@ -279,6 +279,13 @@ def test_results_with_other_classes_can_be_compared(tmp_path: Path) -> None:
     assert (compared["agreement"], compared["changed"], compared["scored_only_there"]) == (0.5, 1, 1)
 
 
+def test_a_path_that_is_there_twice_is_not_missed_in_a_comparison(tmp_path: Path) -> None:
+    twice = open_result(write(result_table(["a.jpg", "b.jpg", "a.jpg"], np.eye(3)), tmp_path / "r.parquet"))
+    compared = report_document(twice, None, None, twice)[0]["comparison"]
+    assert compared is not None
+    assert (compared["rows"], compared["only_here"], compared["only_there"]) == (3, 0, 0)
+
+
 def test_only_labels_that_both_models_have_decide_between_them(tmp_path: Path) -> None:
     paths = ["happy/1", "happy/2", "sad/1", "sad/2", "calm/1", "proud/1", "proud/2", "odd/1"]
     guesses = {
