@@ -64,7 +64,7 @@ def read_votes(
     """
     if isinstance(path, Path) and not path.is_file():
         raise SourceError(f"no such file: {path}; `votes` wants a table with a file and the votes for each class")
-    files, columns = read_manifest(path, "file", encoding, delimiter)
+    files, columns = read_manifest(path, "file", encoding, delimiter, kind="table of votes")
     names = LabelReader(class_names, map_labels).read_names(columns.column_names)
     choices = tuple(dict.fromkeys(names))
     lacking = [name for name in class_names if name not in choices]

@@ -19,12 +19,16 @@ from batch_emotion.storage.tables import TABLE_SUFFIXES, open_table
 MANIFEST_SUFFIXES = frozenset({*SEPARATORS, *TABLE_SUFFIXES})
 
 
+_CHOOSABLE = ("manifest", "table")
+
+
 def read_manifest(
     manifest: Place | GivenTable,
     path_column: str,
     encoding: str | None = None,
     delimiter: str | None = None,
     folder: Path | None = None,
+    kind: str = "manifest",
 ) -> tuple[pa.ChunkedArray, pa.Table]:
     """Read a manifest; CSV cells stay the strings they are, ``007`` and ``NA`` and empty ones included.
 
@@ -34,6 +38,7 @@ def read_manifest(
         encoding: of text; found from its bytes where None.
         delimiter: of text; found from its header where None.
         folder: where a long one of text is kept on disk; that for temporary files where None.
+        kind: what it is, for messages; the path column of what is no manifest cannot be chosen.
 
     Returns:
         the paths as written, and the other columns in their order, in types that every stage can carry.
@@ -52,11 +57,11 @@ def read_manifest(
             table = _read_parquet(manifest)
         else:
             arrow = open_table(escape_name(str(manifest)))
-            check_once(arrow.schema.names, "the manifest")
+            check_once(arrow.schema.names, f"the {kind}")
             table = plain_columns(arrow.read(arrow.schema.names))
     except (ValueError, OSError, pa.ArrowException) as error:
-        raise SourceError(f"the manifest {escape_name(str(manifest))} cannot be read: {one_line(error)}") from None
-    return path_and_others(table, path_column, "manifest", is_text=manifest.suffix.lower() in SEPARATORS)
+        raise SourceError(f"the {kind} {escape_name(str(manifest))} cannot be read: {one_line(error)}") from None
+    return path_and_others(table, path_column, kind, is_text=manifest.suffix.lower() in SEPARATORS)
 
 
 def path_and_others(
@@ -77,8 +82,8 @@ def path_and_others(
     check_once(names, f"the {kind}")
     if path_column not in names:
         near = _columns_of_images(table) or difflib.get_close_matches(path_column, names, 1, 0.3)
-        hint = f"; did you mean `path_column` {near[0]}?" if near else ""
-        if len(names) == 1 and is_text:
+        hint = f"; did you mean `path_column` {near[0]}?" if near and kind in _CHOOSABLE else ""
+        if len(names) == 1 and is_text and kind in _CHOOSABLE:
             hint = "; `delimiter` says what separates its columns, `path_column` which one holds the paths"
         raise SourceError(f"the {kind} has no column {path_column!r}, only: {', '.join(names) or 'none'}{hint}")
     return _paths(table[path_column], path_column, kind), table.drop_columns([path_column])
