@@ -19,7 +19,7 @@ _SHORTEST_PATH = 12
 
 
 def answer_lines(rows: Sequence[dict[str, Any]], stream: TextIO) -> list[str]:
-    """A heading and one line for each face or image: the surest first, then what has no face, then what failed.
+    """A heading and one line for each row: of images the surest first and what failed last, of faces as the result has them.
 
     Args:
         rows: of a result.
@@ -28,7 +28,7 @@ def answer_lines(rows: Sequence[dict[str, Any]], stream: TextIO) -> list[str]:
     rows = [row | {"path": printable(row["path"]), "error": printable(row["error"] or "")} for row in rows]
     with_faces = any("face_index" in row for row in rows)
     heading = ["file", *(["face"] if with_faces else []), "emotion", "confidence"]
-    answered = [(row, _cells(row, with_faces)) for row in sorted(rows, key=_rank)]
+    answered = [(row, _cells(row, with_faces)) for row in (rows if with_faces else sorted(rows, key=_rank))]
     scored = [heading, *(cells for row, cells in answered if row["status"] == "ok")]
     widths = [max(len(cells[at]) for cells in scored) for at in range(len(heading))]
     room = shutil.get_terminal_size().columns - sum(widths[1:]) - 2 * len(widths) - _BAR
@@ -40,16 +40,20 @@ def answer_lines(rows: Sequence[dict[str, Any]], stream: TextIO) -> list[str]:
     return lines
 
 
-def _rank(row: dict[str, Any]) -> tuple[int, float]:
-    order = {"ok": 0, "no_face": 1}.get(row["status"], 2)
-    return order, -(row["confidence"] or 0.0)
+def face_in_words(row: dict[str, Any]) -> str:
+    """Which face of its image a row is of: its number, and its box as width, height, left and top."""
+    return "{face_index} {box_w}x{box_h}+{box_x}+{box_y}".format_map(row)
+
+
+def _rank(row: dict[str, Any]) -> tuple[bool, float]:
+    return row["status"] != "ok", -(row["confidence"] or 0.0)
 
 
 def _cells(row: dict[str, Any], with_faces: bool) -> list[str]:
     if row["status"] != "ok":
         reason = "no face was found" if row["status"] == "no_face" else f"{row['status']}: {row['error']}"
         return [row["path"], reason]
-    face = ["{box_w}x{box_h}+{box_x}+{box_y}".format_map(row)] if with_faces else []
+    face = [face_in_words(row)] if with_faces else []
     return [row["path"], *face, row["emotion"], f"{row['confidence']:.1%}"]
 
 

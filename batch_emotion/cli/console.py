@@ -75,6 +75,12 @@ class ProgressBar:
         )
 
 
+def show_marked(options: PredictOptions, result: PredictResult) -> None:
+    """Print where the annotated copies are, on standard error; nothing where none were asked for."""
+    if options.annotate is not None and result.marked is not None:
+        typer.echo(f"Marked: {options.annotate.folder} ({_number(result.marked, 'photo')})", err=True)
+
+
 def show_summary(options: PredictOptions, result: PredictResult) -> None:
     """Print how a run went, on standard error."""
     from batch_emotion.cli.class_mix import mix_lines
@@ -193,6 +199,8 @@ def show_rows(rows: list[dict[str, Any]]) -> None:
     Raises:
         BatchEmotionError: the image could not be read.
     """
+    from batch_emotion.cli.answers import face_in_words
+
     for row in rows:
         path = printable(row["path"])
         if row["status"] == "no_face":
@@ -200,7 +208,7 @@ def show_rows(rows: list[dict[str, Any]]) -> None:
             continue
         if row["status"] != "ok":
             raise BatchEmotionError(f"{row['path']} is {row['status']}: {row['error']}")
-        at = "{box_w}x{box_h}+{box_x}+{box_y}: ".format_map(row) if "face_index" in row else ""
+        at = f"face {face_in_words(row)}: " if "face_index" in row else ""
         typer.echo(f"{path}: {at}{row['emotion']} ({row['confidence']:.1%})")
         chances = {key.removeprefix("p_"): value for key, value in row.items() if key.startswith("p_")}
         for name, value in sorted(chances.items(), key=lambda pair: -pair[1]):

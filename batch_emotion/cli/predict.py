@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from batch_emotion.cli.app import RecordedCommand, command
-from batch_emotion.cli.console import ProgressBar, show_answers, show_rows, show_summary
+from batch_emotion.cli.console import ProgressBar, show_answers, show_marked, show_rows, show_summary
 from batch_emotion.cli.logs import LOG, begin_log, run_id
 from batch_emotion.cli.options import given_keys, takes
 from batch_emotion.errors import ExitCode, UsageError
@@ -63,7 +63,9 @@ def predict(options: PredictOptions, messages: MessageOptions, context: typer.Co
     elif not messages.quiet and has_text:
         _show_few(options, result)
         show_summary(options, result)
-    if options.report is not None and not messages.quiet:
+    if not messages.quiet and has_text:
+        show_marked(options, result)
+    if options.report is not None and not messages.quiet and has_text:
         typer.echo(f"Report: {options.report}", err=True)
     log = LOG.error if result.exit_code is ExitCode.FAILED else LOG.warning
     for complaint in result.complaints:

@@ -171,9 +171,9 @@ def _to_output(out: Place, options: PredictOptions, recorder: Recorder, on_progr
         failure = all_missing(job.plan, recorder.seen, made.summary, updating=options.update is not None)
         exit_code, complaints = recorder.finished(made.summary, made.outcome, made.record, failure)
         Workspace(out).remove()
-        _annotate(options, job, out)
+        marked = _annotate(options, job, out)
     first = FirstImages.of(job.plan, options)
-    return PredictResult(made.outcome, made.summary, exit_code, made.left_out, complaints, out, _first=first)
+    return PredictResult(made.outcome, made.summary, exit_code, made.left_out, complaints, out, marked, _first=first)
 
 
 def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResult:
@@ -201,18 +201,18 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
     summary.estimated_mix = estimated_mix(mix.seen, held_out, job.class_names)
     summary.add(table)
     summary.scored, summary.seconds = len(plan), time.monotonic() - started
-    _annotate(options, job, table)
+    marked = _annotate(options, job, table)
     table = table.cast(with_footer(table.schema, footer(job, prior)))
     failure = all_missing(plan, seen, summary, updating=True)
     too_many = too_many_failures(summary, options.monitoring.max_failures)
     exit_code = ExitCode.FAILED if failure else ExitCode.OVER_THRESHOLD if too_many else ExitCode.OK
     complaints = tuple(filter(None, (failure, too_many)))
     first = FirstImages.of(plan, options)
-    return PredictResult("done", summary, exit_code, plan.left_out, complaints, _rows=table, _first=first)
+    return PredictResult("done", summary, exit_code, plan.left_out, complaints, None, marked, _rows=table, _first=first)
 
 
-def _annotate(options: PredictOptions, job: Job, result: pa.Table | Place) -> None:
+def _annotate(options: PredictOptions, job: Job, result: pa.Table | Place) -> int | None:
     if options.annotate is None:
-        return
+        return None
     rows = [result.select(COLUMNS)] if isinstance(result, pa.Table) else open_result(result).batches(COLUMNS)
-    annotate(options.annotate, job.plan, rows, job.class_names, options.limits)
+    return annotate(options.annotate, job.plan, rows, job.class_names, options.limits)

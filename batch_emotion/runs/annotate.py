@@ -107,7 +107,8 @@ def _images(tables: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[tuple[int, 
 
 def _mark(row: dict[str, Any], colours: dict[str, str]) -> tuple[Face, str, str]:
     face = Face(row["face_index"], row["box_x"], row["box_y"], row["box_w"], row["box_h"], 0.0)
-    return face, f"{row['emotion']} {row['confidence']:.0%}", colours.get(row["emotion"], _UNCERTAIN)
+    label = f"{face.number}: {row['emotion']} {row['confidence']:.0%}"
+    return face, label, colours.get(row["emotion"], _UNCERTAIN)
 
 
 def _file_name(row: int, path: str) -> str:

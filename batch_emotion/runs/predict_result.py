@@ -58,6 +58,7 @@ class PredictResult:
         left_out: files passed over for their extension.
         complaints: why the exit code is not 0.
         out: where the rows were written; None where they are in memory only.
+        marked: how many annotated copies were written; None where none were asked for.
 
     Example:
         >>> result = predict("faces")
@@ -77,6 +78,7 @@ class PredictResult:
     left_out: int
     complaints: tuple[str, ...] = ()
     out: Place | None = None
+    marked: int | None = None
     _rows: pa.Table | None = None
     _first: FirstImages | None = None
 

@@ -37,19 +37,47 @@ def test_the_surest_comes_first_and_failures_last(monkeypatch: pytest.MonkeyPatc
     assert answer_lines(rows, _stream("ascii"))[1].endswith("  ##########")
 
 
-def test_faces_have_their_box_and_a_long_path_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faces_have_their_box_and_a_long_path_its_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     box = {"face_index": 0, "box_x": 1, "box_y": 2, "box_w": 30, "box_h": 40}
     none = dict.fromkeys(box)
     rows = [_row("folder/" * 20 + "a.jpg", **box), _row("b.jpg", "no_face", None, **none)]
+    show_rows(rows[:1])
+    assert capsys.readouterr().out.endswith("a.jpg: face 0 30x40+1+2: happy (50.0%)\n")
     heading, face, bare = answer_lines(rows, _stream("ascii"))
     assert heading.split() == ["file", "face", "emotion", "confidence"]
-    assert face.split() == [face.split()[0], "30x40+1+2", "happy", "50.0%", "#####"]
+    assert face.split() == [face.split()[0], "0", "30x40+1+2", "happy", "50.0%", "#####"]
     assert face.startswith("...")
     assert face.split()[0].endswith("older/a.jpg")
     assert bare.split("  ")[0] == "b.jpg"
     assert bare.endswith("no face was found")
     assert max(map(len, (heading, face, bare))) <= 60
+
+
+def test_the_faces_of_a_photo_stay_together_in_the_order_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    box = {"box_x": 1, "box_y": 2, "box_w": 30, "box_h": 40}
+    rows = [
+        _row("b.jpg", confidence=0.25, face_index=0, **box),
+        _row("b.jpg", confidence=0.75, face_index=1, **box),
+        _row("none.jpg", "no_face", None, face_index=None, **dict.fromkeys(box)),
+        _row("a.jpg", confidence=1.0, face_index=0, **box),
+    ]
+    lines = [line.split()[:2] for line in answer_lines(rows, _stream("utf-8"))[1:]]
+    assert lines == [["b.jpg", "0"], ["b.jpg", "1"], ["none.jpg", "no"], ["a.jpg", "0"]]
+
+
+def test_the_copies_that_were_marked_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, copies = tmp_path / "a.jpg", tmp_path / "marked"
+    write_photo(source, photo(900, 420, (70, 110))[0])
+    asked = ["predict", str(source), "--faces", "--annotate", str(copies)]
+    for more in ([], ["--out", str(tmp_path / "r.csv")], ["--out", str(tmp_path / "r.csv")]):
+        assert main([*asked, *more]) == 0
+        assert f"Marked: {copies} (1 photo)\n" in capsys.readouterr().err
+    assert main([*asked, "--quiet"]) == 0
+    assert "Marked" not in capsys.readouterr().err
 
 
 def test_names_that_would_write_to_the_terminal_are_shown_as_text(

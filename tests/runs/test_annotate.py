@@ -14,6 +14,12 @@ from batch_emotion.sources.given import given
 FACE = ("face_index", "box_x", "box_y", "box_w", "box_h")
 
 
+def test_a_mark_has_the_number_of_the_face_in_the_result() -> None:
+    row = {"face_index": 3, "box_x": 1, "box_y": 2, "box_w": 30, "box_h": 40, "emotion": "happy", "confidence": 0.931}
+    face, label, colour = annotating._mark(row, {"happy": "#112233"})
+    assert (face.number, label, colour) == (3, "3: happy 93%", "#112233")
+
+
 def test_only_images_with_a_face_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[str] = []
 
