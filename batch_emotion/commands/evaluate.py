@@ -25,6 +25,7 @@ from batch_emotion.evaluation.page import evaluation_page, listed_columns
 from batch_emotion.evaluation.reviewed import reviewed_accuracy
 from batch_emotion.evaluation.rows import ListedRows
 from batch_emotion.frames import Frame
+from batch_emotion.labels.matching import matches_line
 from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.repeats import repeats_remark
 from batch_emotion.labels.votes import Votes, read_votes
@@ -141,6 +142,8 @@ def _evaluate(options: EvaluateOptions, log: Callable[[str], None], on_progress:
         _check_target(out, options.overwrite)
         gathered = under_prior(keep_gathered(_gather(options, on_progress), options.only), options.class_prior)
         votes = _votes(options, gathered.class_names)
+        if gathered.labels_summary:
+            log(f"labels: {gathered.labels_summary}")
         log("measuring")
         named = options.votes.name if options.votes else ""
         evaluation = evaluation_document(gathered, votes, named, options.seed, options.group_by, options.cluster)
@@ -262,6 +265,7 @@ def _remarks(evaluation: Evaluation) -> list[str]:
     if few := few_clusters_remark(evaluation["method"]["cluster"], evaluation["method"]["clusters"]):
         remarks.append(few)
     agreement = evaluation["agreement"]
-    if agreement and agreement["unmatched"]:
-        remarks.append(f"without votes: {agreement['unmatched']} images")
+    if agreement:
+        images = agreement["matched"] + agreement["unmatched"]
+        remarks.append(f"votes: {matches_line(agreement['matched_by_parts'], images, 'images')}")
     return remarks

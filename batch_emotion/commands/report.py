@@ -104,7 +104,7 @@ def _report(options: ReportOptions, log: Callable[[str], None]) -> ReportDocumen
     if document["left_out"]:
         log(document["left_out"])
     if labels is not None:
-        log(f"labels: {labels.origin}; images of the training data were not looked for, evaluate does that")
+        log(f"labels: {labels.summary}; images of the training data were not looked for, evaluate does that")
     margin = float(document["made_by"].get("face_margin", 0))
     images = SampleImages(root, options.limits, margin, finder=Finder(options.image_column))
     photos = marked_photos(samples.photos, images, class_colours(result.class_names))

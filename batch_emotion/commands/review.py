@@ -106,7 +106,7 @@ def _review(options: ReviewOptions, log: Callable[[str], None]) -> ReviewResult:
     other = open_result(options.compare) if options.compare else None
     labels = find_labels(result, options, LabelReader(result.class_names, options.map_labels))
     if labels is not None:
-        log(f"labels: {labels.origin}")
+        log(f"labels: {labels.summary}")
     sample = review_sample(result, labels, other, options.images, options.by_chance, options.seed)
     if sample.left_out:
         log(sample.left_out)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from batch_emotion._version import __version__
@@ -16,8 +17,9 @@ from batch_emotion.evaluation.gathered import EvaluatedModel, Gathered
 from batch_emotion.evaluation.grouping import check_columns, cluster_numbers, scores_by_column
 from batch_emotion.evaluation.reviewed import ReviewedAccuracy
 from batch_emotion.evaluation.rows import ListedRows
+from batch_emotion.labels.matching import PathMatcher
 from batch_emotion.labels.reading import LabelReader, left_out_line
-from batch_emotion.labels.votes import Votes, match_tails
+from batch_emotion.labels.votes import Votes
 from batch_emotion.metrics.calibration import BINS, calibration_bins
 from batch_emotion.metrics.groups import GroupedScores
 from batch_emotion.metrics.measuring import LEVEL, RESAMPLES, agreement, measure
@@ -240,13 +242,17 @@ def left_out_alarm(evaluation: Evaluation) -> str:
 def _majorities(gathered: Gathered, votes: Votes) -> tuple[NDArray[np.int64], Majorities]:
     """The class of each image's clear majority, -1 where there is none among the model's, and how many were found."""
     number = {name: at for at, name in enumerate(gathered.class_names)}
-    rows, by_parts = match_tails(gathered.plan.images["path"].to_pylist(), votes.files)
+    images = [gathered.plan.images[name].combine_chunks() for name in ("path", "location")]
+    often = Counter(votes.files)
+    files = pa.array([file if often[file] == 1 else "" for file in votes.files], pa.string())
+    matcher = PathMatcher(files, votes.folder, [(images[0], images[1])])
+    rows = matcher.rows(images[0], images[1]).to_pylist()
     clear = [number.get(choice, -1) for choice in votes.clear_majorities()]
-    majority = np.array([clear[row] if row >= 0 else -1 for row in rows], np.int64)
+    majority = np.array([-1 if row is None else clear[row] for row in rows], np.int64)
     return majority, {
-        "matched": int((rows >= 0).sum()),
-        "unmatched": int((rows < 0).sum()),
-        "matched_by_parts": {str(parts): count for parts, count in by_parts.items()},
+        "matched": len(rows) - rows.count(None),
+        "unmatched": rows.count(None),
+        "matched_by_parts": {way: count for way, count in matcher.counts.items() if count},
     }
 
 

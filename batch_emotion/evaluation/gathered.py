@@ -58,6 +58,7 @@ class Gathered:
         class_prior: the mix of classes that the probabilities hold for; None where nobody asked for one.
         labels_name: the manifest whose columns are among the others; empty where there is none.
         repeats: how many rows list an image again.
+        labels_summary: where the labels of a result come from, in words; empty where they come with the images.
     """
 
     plan: Plan
@@ -77,6 +78,7 @@ class Gathered:
     class_prior: ClassPriorRecord | None = None
     labels_name: str = ""
     repeats: int = 0
+    labels_summary: str = ""
 
     @property
     def tables(self) -> list[str]:

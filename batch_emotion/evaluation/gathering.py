@@ -17,7 +17,7 @@ from batch_emotion.images.decode import DECODER
 from batch_emotion.images.pipeline import stream
 from batch_emotion.labels.reading import LabelReader, label_column_hint
 from batch_emotion.labels.repeats import absolute_locations, check_repeats
-from batch_emotion.labels.results import find_labels, refuse_predicted
+from batch_emotion.labels.results import Labels, find_labels, refuse_predicted
 from batch_emotion.labels.training import evaluation_folder, other_votes, read_labelled
 from batch_emotion.model.bundle import Bundle
 from batch_emotion.model.kept_classes import kept_classes
@@ -147,7 +147,7 @@ def gather_result(
     table, class_names = result.read(), result.class_names
     if not len(table):
         raise SourceError(f"{result.path} has no rows")
-    labels_of_rows, columns, labels_name = _labels_of_rows(result, table, options, reader)
+    labels_of_rows, columns, labels = _labels_of_rows(result, table, options, reader)
     plan = plan_paths(table["path"], options.root or Path(), table, image_column=options.image_column)
     bundle, unknown = maker
     repeats = 0 if result.has_faces else _repeats(result, plan, labels_of_rows)
@@ -182,8 +182,9 @@ def gather_result(
         labels_of_rows.count(""),
         _model_record(bundle, runtime, class_names) if bundle else unloaded,
         prior,
-        labels_name,
+        labels.origin if labels.more else "",
         repeats,
+        labels.summary,
     )
 
 
@@ -195,8 +196,8 @@ def _repeats(result: StoredResult, plan: Plan, labels: list[str]) -> int:
 
 def _labels_of_rows(
     result: StoredResult, table: pa.Table, options: LabelSource, reader: LabelReader
-) -> tuple[list[str], pa.Table, str]:
-    """The label of each row, the columns that the rows have, those beside the labels included, and whose these are."""
+) -> tuple[list[str], pa.Table, Labels]:
+    """The label of each row, the columns that the rows have, those beside the labels included, and these labels."""
     batches = table.to_batches()
     labels = find_labels(result, options, reader, batches, needed=True)
     if labels is None:
@@ -210,7 +211,7 @@ def _labels_of_rows(
         if name not in table.column_names:
             columns = columns.append_column(name, pa.chunked_array([labels.values(batch, name) for batch in batches]))
     texts = [label or "" for batch in batches for label in labels.of(batch).to_pylist()]
-    return texts, columns, labels.origin if labels.more else ""
+    return texts, columns, labels
 
 
 def _read_again(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.frames import GivenTable
+from batch_emotion.labels.matching import PathMatcher, matches_line
 from batch_emotion.labels.reading import LabelReader, label_column_hint
 from batch_emotion.labels.repeats import absolute_locations, check_repeats
 from batch_emotion.options.labels import LABEL, LabelSource
@@ -35,6 +36,11 @@ class Labels(Protocol):
     """The result's column that is needed."""
     more: Sequence[str]
     """Other columns that come with the labels, which the result need not have."""
+
+    @property
+    def summary(self) -> str:
+        """Where the labels come from, and how many rows a manifest was matched with, and how."""
+        ...
 
     def of(self, table: pa.RecordBatch) -> pa.Array:
         """The label of each row, a class where it means one, else lower case; null where there is none."""
@@ -120,6 +126,12 @@ class _Alone:
     """Labels without other columns."""
 
     more: Sequence[str] = ()
+    origin: str
+
+    @property
+    def summary(self) -> str:
+        """Where the labels come from, in words."""
+        return self.origin
 
     def values(self, table: pa.RecordBatch, name: str) -> pa.Array:
         """The result's own column: there are no others."""
@@ -157,18 +169,25 @@ class ByFolder(_Alone):
 
 
 class ByManifest:
-    """Labels of a manifest, found by the path as written, else by what it points at."""
+    """Labels of a manifest, found by the path as written, else by what it points at, else by the end of the path."""
 
     column: str | None = None
 
     def __init__(
-        self, manifest: Path | GivenTable, paths: pa.Array, labels: pa.Array, columns: pa.Table, root: Place
+        self,
+        manifest: Path | GivenTable,
+        paths: pa.Array,
+        labels: pa.Array,
+        columns: pa.Table,
+        root: Place,
+        rows: Iterable[pa.RecordBatch],
     ) -> None:
         self.origin = manifest.name
         self.more: Sequence[str] = columns.column_names
-        self._root, self._columns = root, columns
-        self._paths, self._labels = paths, labels
-        self._locations = absolute_locations(paths, manifest.parent)
+        self._root, self._columns, self._labels = root, columns, labels
+        images = ((batch["path"], absolute_locations(batch["path"], root)) for batch in rows)
+        self.matcher = PathMatcher(paths, manifest.parent, images)
+        self.summary = f"{self.origin}, {matches_line(self.matcher.counts, self.matcher.images, 'rows')}"
 
     def of(self, table: pa.RecordBatch) -> pa.Array:
         """The label of each row, a class where it means one, else lower case; null where there is none."""
@@ -184,13 +203,30 @@ class ByManifest:
         Raises:
             UsageError: with how many images have them, and one of these.
         """
-        check_repeats(self.origin, self._paths, self._locations, self._labels)
+        check_repeats(self.origin, self.matcher.paths, self.matcher.locations, self._labels)
+
+    def check_some(self, manifest: Path | GivenTable, result: Place) -> None:
+        """Refuse labels that are those of no row.
+
+        Raises:
+            UsageError: with a path of each side.
+        """
+        matcher = self.matcher
+        if pc.any(pc.is_valid(self._labels).filter(pa.array(matcher.found))).as_py():
+            return
+        if matcher.found.any():
+            raise UsageError(f"{manifest} has no label beside any of the paths of {result}")
+        path = next(filter(None, matcher.paths.to_pylist()), "")
+        advice = "several have the same file name; give them the folders that tell them apart"
+        if not matcher.ambiguous:
+            advice = "they must be the same, end alike, or with `root`, where relative ones start, be the same file"
+        raise UsageError(
+            f"{manifest} has a label for none of the paths of {result}: its paths are like {path or '(empty)'}, "
+            f"those of the result like {matcher.example}: {advice}"
+        )
 
     def _rows(self, table: pa.RecordBatch) -> pa.Array:
-        found = pc.index_in(table["path"], self._paths)
-        if found.null_count:
-            found = pc.coalesce(found, pc.index_in(absolute_locations(table["path"], self._root), self._locations))
-        return found
+        return self.matcher.rows(table["path"], absolute_locations(table["path"], self._root))
 
 
 def _manifest(file: Path) -> Path:
@@ -216,15 +252,10 @@ def _by_manifest(
         )
     read = reader.read(columns[column], column)
     first = pc.array_sort_indices(pc.is_null(read))  # stable: of an image that is there twice, the row with a label
-    labels = ByManifest(
-        manifest, paths.combine_chunks().take(first), read.take(first), columns.take(first), options.root or Path()
-    )
+    taken = (paths.combine_chunks().take(first), read.take(first), columns.take(first))
+    labels = ByManifest(manifest, *taken, options.root or Path(), rows)
     labels.check_one_each()
-    if not any(len(found := labels.of(batch)) > found.null_count for batch in rows):
-        raise UsageError(
-            f"{manifest} has a label for none of the paths of {result.path}; "
-            "`root` names the folder that relative paths start in"
-        )
+    labels.check_some(manifest, result.path)
     return labels
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +16,6 @@ from batch_emotion.frames import GivenTable
 from batch_emotion.labels.reading import LabelReader
 from batch_emotion.sources.manifest import read_manifest
 
-_DEPTHS = (3, 2, 1)
-
 
 @dataclass(frozen=True)
 class Votes:
@@ -26,11 +23,13 @@ class Votes:
 
     Attributes:
         files: R paths.
+        folder: where relative ones start.
         choices: C names of what could be chosen: the classes, and others such as ``unknown``, lower case.
         counts: float64 (R, C).
     """
 
     files: list[str]
+    folder: Path
     choices: tuple[str, ...]
     counts: NDArray[np.float64]
 
@@ -76,7 +75,7 @@ def read_votes(
     counts = np.zeros((len(files), len(choices)))
     for name, written, column in zip(names, columns.column_names, columns.columns, strict=True):
         counts[:, choices.index(name)] += _numbers(column, written, path)
-    return Votes([name or "" for name in files.to_pylist()], choices, counts)
+    return Votes([name or "" for name in files.to_pylist()], path.parent, choices, counts)
 
 
 def _numbers(column: pa.ChunkedArray, name: str, path: Path | GivenTable) -> NDArray[np.float64]:
@@ -87,36 +86,3 @@ def _numbers(column: pa.ChunkedArray, name: str, path: Path | GivenTable) -> NDA
     if not (np.isfinite(numbers) & (numbers >= 0)).all():
         raise SourceError(f"the column {name!r} of {path} holds something that is not a count of votes")
     return numbers
-
-
-def match_tails(paths: Sequence[str], files: Sequence[str]) -> tuple[NDArray[np.int64], dict[int, int]]:
-    """Find each path among ``files`` by its end: its last three parts, else its last two, else its name.
-
-    An end that stands for more than one file, or for more than one path, matches nothing.
-
-    Returns:
-        for each path the row in ``files``, -1 where there is none, and how many were found by how many parts.
-    """
-    found = np.full(len(paths), -1, np.int64)
-    by_depth: dict[int, int] = {}
-    for depth in _DEPTHS:
-        tail = _tail(depth)
-        open_rows = np.flatnonzero(found < 0).tolist()
-        row_of = _unique_rows([tail(name) for name in files])
-        often = Counter(tail(path) for path in set(paths))
-        ends = [tail(paths[row]) for row in open_rows]
-        hits = [row_of[end] if often[end] == 1 and end in row_of else -1 for end in ends]
-        found[open_rows] = hits
-        count = sum(hit >= 0 for hit in hits)
-        if count:
-            by_depth[depth] = count
-    return found, by_depth
-
-
-def _tail(depth: int) -> Callable[[str], tuple[str, ...]]:
-    return lambda name: tuple(name.replace("\\", "/").lower().split("/")[-depth:])
-
-
-def _unique_rows(ends: list[tuple[str, ...]]) -> dict[tuple[str, ...], int]:
-    often = Counter(ends)
-    return {end: row for row, end in enumerate(ends) if often[end] == 1}

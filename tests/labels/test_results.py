@@ -109,3 +109,27 @@ def test_different_labels_of_one_image_are_refused_and_equal_ones_are_not(tmp_pa
     manifest.write_text(f"path,label\na.jpg,sad\nb.jpg,happy\nc.jpg,sad\nb.jpg,sad\n{tmp_path}/c.jpg,angry\n")
     with pytest.raises(UsageError, match=r"same image in 2 cases, such as happy and sad for b.jpg; leave one label"):
         _found(result, tmp_path, labels=str(manifest))
+
+
+def test_labels_of_bare_file_names_are_found_wherever_the_images_lie(tmp_path: Path) -> None:
+    paths = ["crops/a.jpg", "crops/b.jpg", "crops/c.jpg"]
+    result = open_result(write(result_table(paths, np.eye(3)), tmp_path / "r.parquet"))
+    (tmp_path / "l.csv").write_text("file,label,by\nA.jpg,sad,me\ncrops/b.jpg,happy,you\n")
+    found = _found(result, tmp_path, labels=str(tmp_path / "l.csv"), path_column="file")
+    assert _labels(result, found) == ["sad", "happy", None]
+    rows = pa.Table.from_batches(result.batches(result.schema.names)).combine_chunks().to_batches()[0]
+    assert found.values(rows, "by").to_pylist() == ["me", "you", None]
+    assert found.summary == "l.csv, 2 of 3 rows matched: 1 by path, 1 by file name alone"
+
+
+def test_labels_of_other_images_are_refused_with_a_path_of_each_side(tmp_path: Path) -> None:
+    result = open_result(write(result_table(["x/a.jpg", "y/a.jpg"], np.eye(3)[:2]), tmp_path / "r.parquet"))
+    manifest = tmp_path / "l.csv"
+    for paths, why in (("z/b.jpg,sad", "they must be the same"), ("a.jpg,sad", "several have the same file name")):
+        manifest.write_text(f"path,label\n{paths}\n")
+        like = f"a label for none of .*: its paths are like {paths[:-4]}, those of the result like x/a.jpg: {why}"
+        with pytest.raises(UsageError, match=like):
+            _found(result, tmp_path, labels=str(manifest))
+    manifest.write_text("path,label\nx/a.jpg,\n")
+    with pytest.raises(UsageError, match="no label beside any of the paths"):
+        _found(result, tmp_path, labels=str(manifest))

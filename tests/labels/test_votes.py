@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from batch_emotion.errors import SourceError
-from batch_emotion.labels.votes import match_tails, read_votes
+from batch_emotion.labels.votes import read_votes
 
 VOTES = """file,happy,sad,contempt,unknown
 test/happy/a.jpg,6,4,0,0
@@ -35,23 +35,6 @@ def test_senseless_votes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "v.csv").write_text("file,happy,sad\na.jpg,,1\n")
     with pytest.raises(SourceError, match="not a count"):
         read_votes(tmp_path / "v.csv", ("happy", "sad"))
-
-
-def test_paths_are_matched_by_their_ends() -> None:
-    files = ["test/happy/1.jpg", "test/sad/1.jpg", "train/sad/1.jpg", "test/sad/x.jpg", "test/sad/y.jpg"]
-    paths = ["/data/TEST/happy/1.JPG", "unpacked/sad/x.jpg", "y.jpg", "other/sad/1.jpg", "no.jpg"]
-    rows, by_parts = match_tails(paths, files)
-    assert rows.tolist() == [0, 3, 4, -1, -1]
-    assert by_parts == {3: 1, 2: 1, 1: 1}
-
-
-def test_what_has_more_than_one_meaning_matches_nothing() -> None:
-    rows, _ = match_tails(["a/x/1.jpg", "b/x/1.jpg", "c/y/2.jpg"], ["d/x/1.jpg", "e/y/2.jpg"])
-    assert rows.tolist() == [-1, -1, 1]
-
-
-def test_a_path_that_comes_twice_is_found_twice() -> None:
-    assert match_tails(["t/a/1.jpg", "t/a/1.jpg"], ["t/a/1.jpg"])[0].tolist() == [0, 0]
 
 
 def test_columns_of_votes_may_be_worded_in_any_way_and_those_of_one_meaning_are_added(tmp_path: Path) -> None:
