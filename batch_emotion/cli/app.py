@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from batch_emotion._version import __version__
 from batch_emotion.cli.logs import LOG
 from batch_emotion.cli.options import sections
-from batch_emotion.errors import BatchEmotionError, UsageError
+from batch_emotion.errors import BatchEmotionError, UsageError, spelled
 from batch_emotion.options.labels import ALARM
 from batch_emotion.signals import accept_signals
 from batch_emotion.storage.escaping import printable_lines
@@ -169,4 +169,4 @@ def line_printer(quiet: bool) -> Callable[[str], None]:
         if line.startswith(ALARM):
             LOG.warning(" ".join(line.split()))
 
-    return warn if quiet else (lambda line: typer.echo(printable_lines(line), err=True))
+    return warn if quiet else (lambda line: typer.echo(printable_lines(spelled(line)), err=True))

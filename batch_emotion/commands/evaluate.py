@@ -40,6 +40,7 @@ from batch_emotion.results.writer import write_result
 from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.runs.output import OnProgress, Progress
 from batch_emotion.runs.predict_result import PredictResult
+from batch_emotion.sources.missing import check_root
 from batch_emotion.storage.commits import check_folder, committing_folder, restore_output
 from batch_emotion.storage.locks import output_lock
 from batch_emotion.storage.places import Place
@@ -134,6 +135,7 @@ def evaluate(
 
 def _evaluate(options: EvaluateOptions, log: Callable[[str], None], on_progress: OnProgress) -> EvaluateResult:
     check_ranges(options)
+    check_root(options.root)
     out = options.out
     check_folder(out.absolute().parent)
     _check_target(out, options.overwrite)  # before there is a lock beside what is not ours

@@ -27,6 +27,7 @@ from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.sources.archives.finding import Finder
+from batch_emotion.sources.missing import check_root
 from batch_emotion.storage.commits import check_folder, commit_text, committing_folder, restore_output
 from batch_emotion.storage.places import Place
 from batch_emotion.visualization.html import GENERATOR, Picture
@@ -88,6 +89,7 @@ def report(
 
 
 def _report(options: ReportOptions, log: Callable[[str], None]) -> ReportDocument:
+    check_root(options.root)
     check_page_target(options.out)
     if options.json is not None:
         _check_json_target(options.json)

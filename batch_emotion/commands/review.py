@@ -28,6 +28,7 @@ from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.sources.archives.finding import Finder, absolute_path
+from batch_emotion.sources.missing import check_root
 from batch_emotion.storage.commits import check_folder, committing_folder, restore_output
 from batch_emotion.storage.places import Place
 from batch_emotion.visualization.boxes import png_bytes
@@ -100,6 +101,7 @@ def review(
 
 def _review(options: ReviewOptions, log: Callable[[str], None]) -> ReviewResult:
     check_ranges(options)
+    check_root(options.root)
     out = options.out
     _check_target(out, options.overwrite)
     result = open_result(options.result)

@@ -133,6 +133,8 @@ def evaluation_document(
     check_columns(gathered.columns, gathered.tables, group_by, cluster)
     names, predicted, labels = gathered.class_names, gathered.predicted, gathered.classes
     scored, judged = gathered.scored, gathered.judged
+    if not scored.any():
+        raise BatchEmotionError(f"none of {len(scored):,} images could be scored: {_counted(gathered.statuses)}")
     if not judged.any():
         raise BatchEmotionError(
             f"no image of the classes {', '.join(names)} could be scored; the labels are: {_shown(gathered.labels)}; "
@@ -228,6 +230,10 @@ def _shown(labels: Sequence[str]) -> str:
     counts = Counter(filter(None, labels)).most_common()
     shown = ", ".join(f"{label} ({count:,})" for label, count in counts[:_MOST_LABELS])
     return f"{shown}, …" if len(counts) > _MOST_LABELS else shown or "none"
+
+
+def _counted(statuses: Sequence[str]) -> str:
+    return ", ".join(f"{count:,} {status}" for status, count in Counter(statuses).most_common())
 
 
 def left_out_alarm(evaluation: Evaluation) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from batch_emotion.errors import SourceError, UsageError, spelled
+from batch_emotion.errors import BatchEmotionError, SourceError, UsageError, spelled
 from batch_emotion.evaluation.gathered import EvaluatedModel, Gathered
 from batch_emotion.frames import GivenTable
 from batch_emotion.images.decode import DECODER
@@ -31,6 +31,7 @@ from batch_emotion.records import Status, pixel_digests
 from batch_emotion.results.reader import StoredResult, open_result, result_probabilities
 from batch_emotion.results.schema import own_columns
 from batch_emotion.scoring import Scorer
+from batch_emotion.sources.missing import all_missing
 from batch_emotion.sources.planning import plan_paths
 from batch_emotion.storage.part_folders import part_files
 
@@ -78,6 +79,7 @@ def gather_images(
 
     Raises:
         SourceError: there are no images of the model's classes.
+        BatchEmotionError: all of them are missing.
     """
     class_names = bundle.card.class_names
     kept = kept_classes(class_names, only)
@@ -110,10 +112,13 @@ def gather_images(
         failures += rows.num_rows - pa.compute.sum(pa.compute.equal(rows["status"], Status.OK.value)).as_py()
         on_batch(done, len(plan), failures)
     table = pa.Table.from_batches(batches)
+    statuses = table["status"].to_pylist()
+    if statuses.count(Status.MISSING) == len(plan):
+        raise BatchEmotionError(all_missing(plan))
     return Gathered(
         plan,
         [names[number] for number in labelled.targets.argmax(axis=1)],
-        table["status"].to_pylist(),
+        statuses,
         class_names,
         np.nan_to_num(result_probabilities(table, class_names)),
         columns,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from importlib.util import find_spec
 from pathlib import Path
 
-from batch_emotion.errors import OutputMismatch, UsageError, one_line
+from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.images.detectors import check_detector
 from batch_emotion.options.declared import Leaf, check_ranges, leaves, values
 from batch_emotion.options.images import AnnotateOptions
@@ -18,6 +18,8 @@ from batch_emotion.records import Status
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.writer import output_kind
 from batch_emotion.runs.annotate import is_annotated
+from batch_emotion.sources.missing import all_missing as all_missing_line
+from batch_emotion.sources.missing import check_root
 from batch_emotion.sources.planning import is_manifest
 from batch_emotion.storage.commits import check_folder, check_parent, store_advice
 from batch_emotion.storage.places import Place
@@ -52,8 +54,7 @@ def check_options(options: PredictOptions, to_be_made: Path | None = None) -> No
         output_kind(options.out)
         if to_be_made is None or options.out.absolute().parent != to_be_made:
             check_parent(options.out)
-    if isinstance(options.source.root, Path) and not options.source.root.is_dir():
-        raise UsageError(f"`root`: there is no folder {options.source.root}")
+    check_root(options.source.root)
     if options.task is not None:
         if options.task.index >= options.task.count:
             raise UsageError(f"`task.index` must be from 0 to {options.task.count - 1}, one less than `task.count`")
@@ -176,9 +177,4 @@ def all_missing(plan: Plan, seen: Summary, made: Summary, *, updating: bool) -> 
     found = seen.images > seen.statuses[missing] or plan.images["size"].null_count < len(plan)
     if not len(plan) or found or made.statuses[missing] < len(plan):
         return ""
-    first = one_line(plan.images["location"][0].as_py()) or "an empty path"
-    missing_are = "the only image is missing," if len(plan) == 1 else f"all {len(plan)} images are missing, the first"
-    return (
-        f"{missing_are} at {first}: correct `root`, where relative paths start, or "
-        f"mount what is not mounted, and run again{'' if updating else ' with `overwrite`'}"
-    )
+    return all_missing_line(plan, f"run again{'' if updating else ' with `overwrite`'}")

@@ -20,6 +20,7 @@ from batch_emotion.labels.training import LabelledPlan, evaluation_folder, label
 from batch_emotion.options.images import Limits
 from batch_emotion.options.train import SplitOptions, TrainOptions
 from batch_emotion.records import InputSpec, pixel_digests
+from batch_emotion.sources.missing import check_root
 from batch_emotion.training.decoding import Decoded, decode_all
 from batch_emotion.training.near_duplicates import groups_of, near_duplicates
 from batch_emotion.training.pixels import LabelledPixels
@@ -153,8 +154,8 @@ class TrainingData:
         """
         plans = [self.training, *([self.validation] if self.validation is not None else [])]
         decoded = decode_all([each.plan for each in plans], spec, limits, work / "pixels")
-        for path, reason in decoded.unusable:
-            log(f"unusable: {path}: {reason}")
+        for line in decoded.unusable_lines():
+            log(line)
         targets = np.concatenate([each.targets[rows] for each, rows in zip(plans, decoded.rows, strict=True)])
         images = LabelledPixels(decoded.pixels, targets)
         pairs = near_duplicates(decoded.pixels)
@@ -249,6 +250,7 @@ def read_training_data(options: TrainOptions) -> TrainingData:
     Raises:
         UsageError: the data make no sense, or do not go with the options.
     """
+    check_root(options.labels.source.root)
     training, validation = labelled_splits(options.data, options.class_names, options.labels)
     if options.validation is not None:
         validation = read_labelled(options.validation, training.class_names, options.labels, absent_ok=True)

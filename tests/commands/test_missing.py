@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,13 @@ import pytest
 from batch_emotion import PredictOptions, predict
 from batch_emotion.cli import main
 from batch_emotion.errors import ExitCode
-from batch_emotion.options.images import SourceOptions
+from batch_emotion.labels.training import read_labelled
+from batch_emotion.model.architectures import ARCHITECTURES
+from batch_emotion.options.images import Limits, ManifestOptions, SourceOptions
 from batch_emotion.options.runs import UpdateOptions
+from batch_emotion.options.train import LabelOptions
 from batch_emotion.results.reader import read_result
+from batch_emotion.training.decoding import decode_all
 
 
 @pytest.fixture
@@ -86,3 +91,89 @@ def test_a_list_and_rows_in_memory_are_held_to_it_too() -> None:
     assert "`root`" in found.complaints[0]
     assert found.table is not None
     assert found.table["status"].to_pylist() == ["missing"]
+
+
+def _write_labels(manifest: Path, faces: Path, change: Callable[[str], str] = str) -> list[str]:
+    """A manifest of eight happy and eight sad images by their paths below ``faces``, changed; and these paths."""
+    names = [f"{name}/{path.name}" for name in ("happy", "sad") for path in sorted((faces / name).iterdir())[:8]]
+    manifest.write_text("path,label\n" + "".join(f"{change(name)},{name.split('/')[0]}\n" for name in names))
+    return names
+
+
+def _commands(manifest: Path, out: Path, result: Path) -> list[list[str]]:
+    return [
+        ["predict", str(manifest), "--out", f"{out}.parquet"],
+        ["evaluate", str(manifest), "--out", str(out)],
+        ["train", str(manifest), "--out", str(out)],
+        ["evaluate", str(result), "--out", str(out), "--labels", str(manifest)],
+        ["report", str(result), "--out", f"{out}.html"],
+        ["review", str(result), "--out", str(out)],
+    ]
+
+
+def test_every_command_refuses_a_root_that_is_no_folder(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _write_labels(tmp_path / "m.csv", faces)
+    predict(PredictOptions((str(faces),), tmp_path / "r.parquet"))
+    for command in _commands(tmp_path / "m.csv", tmp_path / "out", tmp_path / "r.parquet"):
+        assert main([*command, "--root", str(tmp_path / "gone"), "--quiet"]) == 2
+        assert f"--root: there is no folder {tmp_path}/gone" in capsys.readouterr().err
+
+
+def test_evaluate_and_train_say_of_a_wrong_root_what_predict_says(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _write_labels(tmp_path / "m.csv", faces)
+    for command in _commands(tmp_path / "m.csv", tmp_path / "out", tmp_path / "r.parquet")[:3]:
+        assert main([*command, "--quiet"]) == 1
+        said = capsys.readouterr().err
+        assert f"all 16 images are missing, the first at {tmp_path}/happy/" in said
+        assert ": correct --root, where relative paths start, or mount what is not mounted, and run again" in said
+        assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda name: name.replace("/", "\\"),
+        lambda name: f"{name} ",
+        lambda name: name.removesuffix(".png"),
+        lambda name: name.replace(".png", ".PNG"),
+        lambda name: name.replace(".png", ".jpg"),
+        lambda name: name.replace("/", "\\").replace(".png", ".PNG"),
+    ],
+)
+def test_a_file_whose_path_is_nearly_the_first_is_named(
+    faces: Path, tmp_path: Path, change: Callable[[str], str]
+) -> None:
+    names = _write_labels(tmp_path / "m.csv", faces, change)
+    found = predict(PredictOptions((str(tmp_path / "m.csv"),), source=SourceOptions(root=faces)))
+    first = f"{faces}/{change(names[0])}".strip()
+    wanted = f"all 16 images are missing, the first at {first}, but there is {faces}/{names[0]}: write the paths as"
+    assert found.complaints[0].startswith(wanted)
+
+
+def test_paths_that_start_in_the_working_directory_are_noticed(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = _write_labels(tmp_path / "m.csv", faces)
+    monkeypatch.chdir(faces)
+    (complaint,) = predict(PredictOptions((str(tmp_path / "m.csv"),))).complaints
+    assert f"{tmp_path}/{names[0]}, but there is {names[0]} from here: give `root` ., and run again" in complaint
+    assert not predict(PredictOptions((str(tmp_path / "m.csv"),), source=SourceOptions(root=Path()))).complaints
+
+
+def test_of_many_images_that_cannot_be_used_a_few_are_named_and_all_counted(faces: Path, tmp_path: Path) -> None:
+    names = _write_labels(tmp_path / "m.csv", faces)
+    (tmp_path / "bad.png").write_bytes(b"bad")
+    others = [*(f"gone/{number}.png" for number in range(8)), f"{tmp_path}/bad.png"]
+    with (tmp_path / "m.csv").open("a") as manifest:
+        manifest.writelines(f"{path},sad\n" for path in others)
+    source = ManifestOptions(root=faces)
+    plan = read_labelled(tmp_path / "m.csv", None, LabelOptions(source)).plan
+    decoded = decode_all([plan], ARCHITECTURES["seed-cnn"].spec, Limits(), tmp_path / "pixels")
+    assert len(decoded.rows[0]) == len(names)
+    lines = decoded.unusable_lines()
+    assert lines[:5] == [f"unusable: gone/{number}.png: missing" for number in range(5)]
+    assert lines[5:] == ["unusable: 9 images: 8 missing, 1 unsupported"]
