@@ -20,6 +20,7 @@ from batch_emotion.options.labels import LABEL, LabelSource
 from batch_emotion.results.reader import StoredResult
 from batch_emotion.results.schema import own_columns, predicted_columns
 from batch_emotion.sources.manifest import MANIFEST_SUFFIXES, read_manifest
+from batch_emotion.sources.workbooks import refuse_workbook
 from batch_emotion.storage.places import Place
 
 FOLDERS = "folders"
@@ -230,6 +231,8 @@ class ByManifest:
 
 
 def _manifest(file: Path) -> Path:
+    if file.is_file():
+        refuse_workbook(str(file))
     if file.suffix.lower() not in MANIFEST_SUFFIXES or not file.is_file():
         raise UsageError(f"`labels`: there is no .csv, .tsv or .parquet file {file}; give one with path and label")
     return file

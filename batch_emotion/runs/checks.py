@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,7 @@ from batch_emotion.runs.annotate import is_annotated
 from batch_emotion.sources.missing import all_missing as all_missing_line
 from batch_emotion.sources.missing import check_root
 from batch_emotion.sources.planning import is_manifest
+from batch_emotion.sources.workbooks import refuse_workbook
 from batch_emotion.storage.commits import check_folder, check_parent, store_advice
 from batch_emotion.storage.places import Place
 from batch_emotion.storage.remote import RemotePath
@@ -49,6 +51,8 @@ def check_options(options: PredictOptions, to_be_made: Path | None = None) -> No
         UsageError: naming the option.
     """
     check_ranges(options)
+    if len(options.sources) == 1 and os.path.isfile(options.sources[0]):
+        refuse_workbook(options.sources[0])  # before `path_column` is refused for want of a manifest
     _check_needs(options, _changed(options) if options.caller.given is None else options.caller.given)
     if options.out is not None:
         output_kind(options.out)

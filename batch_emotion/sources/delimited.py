@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import pyarrow as pa
 
 from batch_emotion.errors import SourceError, UsageError, one_line
+from batch_emotion.sources.workbooks import refuse_workbook
 from batch_emotion.storage.escaping import escape_name
 from batch_emotion.storage.places import Place
 from batch_emotion.storage.remote import RemotePath
@@ -21,6 +22,7 @@ from batch_emotion.storage.spool import Spool
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SAMPLE = 65_536
+_EXCELS_LINE = re.compile(r'"?sep=([^"\r\n])"?\1*(?:[\r\n]|$)', re.IGNORECASE)
 _FOREIGN = re.compile("[\udc80-\udcff]")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -45,8 +47,9 @@ def read_delimited(
         wanted: a column it should have, by which its separator is found.
         encoding: of the text; what its byte order mark says, else UTF-8, where None. Bytes that are not UTF-8 are kept,
             escaped, only where ``utf-8`` is given.
-        delimiter: what separates the cells; where None, that of the file's extension, or comma, semicolon or tab, if
-            the header has the wanted column only so.
+        delimiter: what separates the cells; where None, what a first line such as ``sep=;`` says, which is none of the
+            rows, else that of the file's extension, or comma, semicolon or tab, if the header has the wanted column
+            only so.
         folder: where a long table is kept on disk; that for temporary files where None.
 
     Raises:
@@ -55,6 +58,7 @@ def read_delimited(
     """
     with _open(file) as stream:
         sample = stream.read(_SAMPLE)
+    refuse_workbook(str(file), sample)
     encoding = _known_encoding(encoding) if encoding else _detected_encoding(file, sample)
     strict = encoding != "utf-8"
     if not strict:
@@ -62,10 +66,15 @@ def read_delimited(
     if delimiter is not None:
         delimiter = _one_character(delimiter)
     try:
-        if delimiter is None:
-            header = codecs.getincrementaldecoder(encoding)("replace").decode(sample)
+        header = codecs.getincrementaldecoder(encoding)("replace").decode(sample)
+        named = _EXCELS_LINE.match(header)
+        if delimiter is None and named:
+            delimiter = named[1]
+        elif delimiter is None:
             delimiter = find_delimiter(header, wanted, SEPARATORS.get(file.suffix.lower(), ","))
         with io.TextIOWrapper(_open(file), encoding, "strict" if strict else "surrogateescape", newline="") as opened:
+            if named:
+                opened.readline()
             return _read(opened, delimiter, folder)
     except UnicodeError as error:
         raise SourceError(_not_of_encoding(file, encoding, error)) from None

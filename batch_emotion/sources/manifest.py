@@ -12,6 +12,7 @@ from batch_emotion.errors import SourceError, one_line
 from batch_emotion.frames import GivenTable
 from batch_emotion.sources.delimited import SEPARATORS, read_delimited
 from batch_emotion.sources.folder import is_image
+from batch_emotion.sources.workbooks import refuse_workbook
 from batch_emotion.storage.escaping import escape_name
 from batch_emotion.storage.places import Place, readable
 from batch_emotion.storage.tables import TABLE_SUFFIXES, open_table
@@ -50,6 +51,7 @@ def read_manifest(
     if isinstance(manifest, GivenTable):
         plain = repacked(plain_columns(manifest.table.replace_schema_metadata(None)))
         return path_and_others(plain, path_column, manifest.kind)
+    refuse_workbook(str(manifest))
     try:
         if manifest.suffix.lower() in SEPARATORS:
             table = read_delimited(manifest, path_column, encoding, delimiter, folder)

@@ -28,6 +28,7 @@ from batch_emotion.sources.named import listed, located
 from batch_emotion.sources.names import Names
 from batch_emotion.sources.overlaps import overlaps
 from batch_emotion.sources.plan_table import plan_table
+from batch_emotion.sources.workbooks import refuse_workbook
 from batch_emotion.storage.escaping import escape_name, unescape_name
 from batch_emotion.storage.members import Refused, find_member
 from batch_emotion.storage.places import Place, is_uri, place
@@ -53,6 +54,8 @@ def make_plan(sources: Sequence[str], options: SourceOptions | None = None, fold
             cannot be read.
     """
     options = options or SourceOptions()
+    if len(sources) == 1 and (is_uri(sources[0]) or os.path.isfile(sources[0])):
+        refuse_workbook(sources[0])
     manifests = [source for source in sources if is_manifest(source, options)]
     if manifests:
         if len(sources) > 1:
@@ -82,6 +85,8 @@ def plan_file(file: Path | GivenTable, options: ManifestOptions) -> Plan:
     Raises:
         SourceError: nothing was found, or it makes no sense.
     """
+    if isinstance(file, Path):
+        refuse_workbook(str(file))
     if isinstance(file, GivenTable) or is_manifest(str(file), options):
         return plan_manifest(file, options)
     return _planned([local_entry(str(file))], options, escape_name(str(file)), _Walks())

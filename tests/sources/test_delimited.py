@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +19,7 @@ from batch_emotion.labels.votes import read_votes
 from batch_emotion.options.images import SourceOptions
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.reading import read_file
+from tests.support.made_results import result_table, write
 
 ROWS = [["id", "path", "label"], ["007", "ä, b.jpg", "Glück"], ["", "c.jpg", "0,5"]]
 
@@ -160,3 +163,47 @@ def test_every_command_that_reads_a_manifest_takes_the_options(
             assert words in capsys.readouterr().err
     assert main(["predict", "m.csv", "--out", "r.csv", "--dry-run", "--encoding", "cp1252", "--delimiter", "|"]) == 0
     assert capsys.readouterr().out.startswith("1 image, ")
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;", "sep=;;;"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_the_line_by_which_excel_knows_the_separator_is_honoured(tmp_path: Path, first: str, encoding: str) -> None:
+    _check(_write(tmp_path / "m.csv", f"{first}\r\n{_text(';')}", encoding))
+    _check(_write(tmp_path / "m.csv", f"{first.replace(';', '|')}\n{_text('|')}", encoding))
+    _check(_write(tmp_path / "m.csv", f"{first}\n{_text('|')}", encoding), SourceOptions(delimiter="|"))
+
+
+@pytest.mark.parametrize("name", ["l.xlsx", "l.XLS", "l.ods", "l.numbers"])
+def test_a_spreadsheets_own_file_is_refused_wherever_a_manifest_is_expected(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(b"PK\x03\x04\x00\x00")
+    write(result_table(["happy/a.jpg"], np.eye(3)[:1]), tmp_path / "r.parquet")
+    for command in (
+        ["predict", name, "--path-column", "file"],
+        ["predict", name, "--out", "o.csv"],
+        ["predict", name, "--out", "o.csv", "--dry-run"],
+        ["evaluate", name, "--out", "o"],
+        ["train", name, "--out", "o"],
+        ["explain", name, "--out", "o"],
+        ["evaluate", "r.parquet", "--labels", name, "--out", "o"],
+        ["report", "r.parquet", "--labels", name, "--out", "o.html"],
+        ["review", "r.parquet", "--labels", name, "--out", "o"],
+        ["evaluate", "r.parquet", "--labels", "folders", "--votes", name, "--out", "o"],
+    ):
+        assert main(command) == 2, command
+        said = capsys.readouterr().err
+        assert re.search(rf"error: {name} is an? .*; save it as CSV UTF-8", said), (command, said)
+
+
+@pytest.mark.parametrize("beginning", [b"PK\x03\x04\x14\x00", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00"])
+def test_a_workbook_that_is_called_csv_is_known_by_its_bytes(tmp_path: Path, beginning: bytes) -> None:
+    (tmp_path / "m.csv").write_bytes(beginning)
+    with pytest.raises(SourceError, match=r"m\.csv is an Excel workbook under another name; save it as CSV"):
+        make_plan([str(tmp_path / "m.csv")])
+
+
+def test_a_workbook_among_images_is_a_row_like_any_file(tmp_path: Path) -> None:
+    names = [_write(tmp_path / name, "") for name in ("a.jpg", "l.xlsx")]
+    assert make_plan(names).images["path"].to_pylist() == names
