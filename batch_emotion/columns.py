@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import io
+import shlex
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -26,6 +27,14 @@ def check_once(names: Sequence[str], shown: str) -> None:
         raise SourceError(f"{shown} has a column more than once: {', '.join(name or '(no name)' for name in twice)}")
 
 
+def find_column(names: Sequence[str], wanted: str) -> str | None:
+    """The column of this name, else the only one that has it with white space around it; None where there is none."""
+    if wanted in names:
+        return wanted
+    padded = [name for name in names if name.strip() == wanted.strip()]
+    return padded[0] if len(padded) == 1 else None
+
+
 def lacks_column(tables: Sequence[str], column: str, names: Sequence[str]) -> str:
     """What to say of a column that none of some tables has: which they have, and which of these may be meant.
 
@@ -36,9 +45,9 @@ def lacks_column(tables: Sequence[str], column: str, names: Sequence[str]) -> st
     """
     has, they = ("has no", "it has") if len(tables) == 1 else ("has a", "they have")
     near = difflib.get_close_matches(column, names, 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = f"; did you mean {shlex.quote(near[0])}?" if near else ""
     subject = tables[0] if len(tables) == 1 else f"neither {' nor '.join(tables)}"
-    return f"{subject} {has} column {column!r}; {they}: {', '.join(names)}{hint}"
+    return f"{subject} {has} column {column!r}; {they}: {', '.join(names) or 'none'}{hint}"
 
 
 def plain_columns(table: pa.Table) -> pa.Table:

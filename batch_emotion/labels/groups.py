@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_emotion.columns import find_column, lacks_column
 from batch_emotion.errors import UsageError
 from batch_emotion.labels.text import texts_of
 from batch_emotion.labels.training import LabelledPlan
@@ -60,10 +61,15 @@ def groups_of_images(data: LabelledPlan, options: SplitOptions) -> Groups | None
 
 def _by_column(data: LabelledPlan, column: str) -> Groups:
     there = data.plan.attributes.column_names
-    if column not in there:
-        found = f"it has: {', '.join(there)}" if there else "the data are folders, which `group_regex` is for"
-        raise UsageError(f"`group_column`: there is no column {column!r} of a manifest; {found}")
-    return Groups(texts_of(data.plan.attributes[column], column, "group_column").to_pylist())
+    if not there:
+        raise UsageError(
+            f"`group_column`: there is no column {column!r} of a manifest; "
+            "the data are folders, which `group_regex` is for"
+        )
+    found = find_column(there, column)
+    if found is None:
+        raise UsageError(f"`group_column`: {lacks_column(['the manifest'], column, there)}")
+    return Groups(texts_of(data.plan.attributes[found], found, "group_column").to_pylist())
 
 
 def _by_path(data: LabelledPlan, expression: str) -> Groups:

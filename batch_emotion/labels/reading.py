@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -114,7 +115,7 @@ def label_column_hint(columns: pa.Table, reader: LabelReader) -> str:
     names = columns.column_names
     shares = {name: reader.share(columns[name]) for name in names if name not in predicted_columns(names)}
     best = max(shares, key=lambda name: shares[name], default="")
-    return f"; did you mean `label_column` {best}?" if shares.get(best, 0.0) >= 0.5 else ""
+    return f"; did you mean `label_column` {shlex.quote(best)}?" if shares.get(best, 0.0) >= 0.5 else ""
 
 
 def left_out_line(left_out: Mapping[str, int], images: int, class_names: Sequence[str], *, unit: str = "images") -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from batch_emotion.columns import find_column
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.frames import GivenTable
 from batch_emotion.labels.matching import PathMatcher, matches_line
@@ -83,11 +84,13 @@ def find_labels(
         return _by_manifest(result, manifest, options, reader, rows)
     if wanted is None:
         refuse_predicted(column, result.schema.names)
-        if column in result.schema.names:
-            return ByColumn(column, reader)
+        if (own := find_column(result.schema.names, column)) is not None:
+            return ByColumn(own, reader)
         if options.label_column is not None:
-            own = ", ".join(own_columns(result.schema)) or "none"
-            raise UsageError(f"`label_column`: {result.path} has no column {column!r}; those of its manifest: {own}")
+            carried = ", ".join(own_columns(result.schema)) or "none"
+            raise UsageError(
+                f"`label_column`: {result.path} has no column {column!r}; those of its manifest: {carried}"
+            )
     level, share = _best_level(rows, reader)
     if wanted == FOLDERS and not share:
         raise UsageError(
@@ -246,11 +249,12 @@ def _by_manifest(
     rows: Iterable[pa.RecordBatch],
 ) -> ByManifest:
     paths, columns = read_manifest(manifest, options.path_column, options.encoding, options.delimiter)
-    column, names = options.label_column or LABEL, columns.column_names
-    refuse_predicted(column, names)
-    if column not in names:
+    wanted, names = options.label_column or LABEL, columns.column_names
+    refuse_predicted(wanted, names)
+    column = find_column(names, wanted)
+    if column is None:
         raise SourceError(
-            f"{manifest} has no column {column!r}; `labels` takes a manifest with the columns path and label; beside "
+            f"{manifest} has no column {wanted!r}; `labels` takes a manifest with the columns path and label; beside "
             f"the path it has: {', '.join(names) or 'none'}{label_column_hint(columns, reader)}"
         )
     read = reader.read(columns[column], column)

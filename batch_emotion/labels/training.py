@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from batch_emotion.columns import find_column, lacks_column
 from batch_emotion.errors import SourceError
 from batch_emotion.frames import GivenTable
 from batch_emotion.labels.class_names import NEUTRAL, SIX_EMOTIONS, folders_below, in_class_order, system_folder
@@ -292,13 +293,10 @@ def _label_column(manifest: Path | GivenTable, attributes: pa.Table, wanted: str
     """The column of labels: the one that is wanted, else ``label`` in any case; None where there is none."""
     if wanted is None:
         found = [name for name in attributes.column_names if name.strip().lower() == "label"]
-    elif wanted in attributes.column_names:
-        found = [wanted]
+    elif (named := find_column(attributes.column_names, wanted)) is not None:
+        found = [named]
     else:
-        columns = ", ".join(attributes.column_names) or "none"
-        raise SourceError(
-            f"`label_column`: {_named(manifest)} has no column {wanted!r}; beside the path it has: {columns}"
-        )
+        raise SourceError(f"`label_column`: {lacks_column([_named(manifest)], wanted, attributes.column_names)}")
     return attributes[found[0]] if found else None
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from pathlib import Path
 
 import pyarrow as pa
 
-from batch_emotion.columns import check_once, plain_columns, repacked
+from batch_emotion.columns import check_once, find_column, plain_columns, repacked
 from batch_emotion.errors import SourceError, one_line
 from batch_emotion.frames import GivenTable
 from batch_emotion.sources.delimited import SEPARATORS, read_delimited
@@ -82,18 +83,20 @@ def path_and_others(
     """
     names = table.column_names
     check_once(names, f"the {kind}")
-    if path_column not in names:
+    found = find_column(names, path_column)
+    if found is None:
         near = _columns_of_images(table) or difflib.get_close_matches(path_column, names, 1, 0.3)
-        hint = f"; did you mean `path_column` {near[0]}?" if near and kind in _CHOOSABLE else ""
+        hint = f"; did you mean `path_column` {shlex.quote(near[0])}?" if near and kind in _CHOOSABLE else ""
         if len(names) == 1 and is_text and kind in _CHOOSABLE:
             hint = "; `delimiter` says what separates its columns, `path_column` which one holds the paths"
         raise SourceError(f"the {kind} has no column {path_column!r}, only: {', '.join(names) or 'none'}{hint}")
-    return _paths(table[path_column], path_column, kind), table.drop_columns([path_column])
+    return _paths(table[found], found, kind), table.drop_columns([found])
 
 
 def _columns_of_images(table: pa.Table) -> list[str]:
     """The columns of text whose first values all end like images."""
-    texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    types = pa.types
+    texts = [field.name for field in table.schema if types.is_string(field.type) or types.is_large_string(field.type)]
     found = []
     for name in texts:
         values = [value for value in table[name].slice(0, 100).to_pylist() if value]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from batch_emotion.columns import find_column, lacks_column
 from batch_emotion.errors import SourceError
 from batch_emotion.frames import GivenTable
 from batch_emotion.options.images import ManifestOptions, SourceOptions
@@ -239,14 +240,15 @@ def with_labels(attributes: pa.Table, column: str) -> pa.Table:
         SourceError: it has no such column, or another of that name.
     """
     names = attributes.column_names
-    if column not in names:
-        raise SourceError(f"`label_column`: there is no column {column!r}, only: {', '.join(names) or 'none'}")
-    if LABEL in names and column != LABEL:
+    found = find_column(names, column)
+    if found is None:
+        raise SourceError(f"`label_column`: {lacks_column(['the manifest'], column, names)}")
+    if LABEL in names and found != LABEL:
         raise SourceError(
             f"the manifest has a column label beside {column}, which is to be carried as label; leave `label_column` "
             "out to carry both as they are, and give it when the result is evaluated"
         )
-    return attributes.rename_columns([LABEL if name == column else name for name in names])
+    return attributes.rename_columns([LABEL if name == found else name for name in names])
 
 
 def plan_paths(

@@ -14,9 +14,15 @@ import pytest
 
 from batch_emotion.cli import main
 from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.labels.groups import groups_of_images
+from batch_emotion.labels.reading import LabelReader
+from batch_emotion.labels.results import find_labels
 from batch_emotion.labels.training import read_labelled
 from batch_emotion.labels.votes import read_votes
-from batch_emotion.options.images import SourceOptions
+from batch_emotion.options.images import ManifestOptions, SourceOptions
+from batch_emotion.options.report import ReportOptions
+from batch_emotion.options.train import LabelOptions, SplitOptions
+from batch_emotion.results.reader import open_result
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.reading import read_file
 from tests.support.made_results import result_table, write
@@ -207,3 +213,35 @@ def test_a_workbook_that_is_called_csv_is_known_by_its_bytes(tmp_path: Path, beg
 def test_a_workbook_among_images_is_a_row_like_any_file(tmp_path: Path) -> None:
     names = [_write(tmp_path / name, "") for name in ("a.jpg", "l.xlsx")]
     assert make_plan(names).images["path"].to_pylist() == names
+
+
+def test_columns_with_white_space_around_their_names_are_found(tmp_path: Path) -> None:
+    manifest = Path(_write(tmp_path / "m.csv", "path , label ,person \nhappy/a.jpg,happy,x\nsad/b.jpg,sad,y\n"))
+    plan = make_plan([str(manifest)])
+    assert plan.images["path"].to_pylist() == ["happy/a.jpg", "sad/b.jpg"]
+    assert plan.attributes.column_names == [" label ", "person "]
+    labelled = read_labelled(manifest, None, LabelOptions(ManifestOptions(label_column="label")))
+    assert labelled.class_names == ("happy", "sad")
+    groups = groups_of_images(labelled, SplitOptions(group_column="person"))
+    assert groups is not None
+    assert groups.names == ["x", "y"]
+    assert make_plan([str(manifest)], SourceOptions(label_column="label")).attributes.column_names[0] == "label"
+    result = open_result(write(result_table(["happy/a.jpg"], np.eye(3)[:1]), tmp_path / "r.parquet"))
+    asked = ReportOptions(result.path, tmp_path / "o.html", labels=str(manifest))
+    labels = find_labels(result, asked, LabelReader(result.class_names))
+    assert labels is not None
+    assert labels.summary == "m.csv, 1 of 1 rows matched: 1 by path"
+
+
+def test_a_column_that_may_be_meant_is_quoted_as_a_shell_takes_it(tmp_path: Path) -> None:
+    manifest = _write(tmp_path / "m.csv", "my file;my label;person\na.jpg;happy;x\nb.jpg;sad;y\n")
+    with pytest.raises(SourceError, match="did you mean `path_column` 'my file'"):
+        make_plan([manifest])
+    source = ManifestOptions("my file")
+    with pytest.raises(SourceError, match="did you mean `label_column` 'my label'"):
+        read_labelled(Path(manifest), ("happy", "sad"), LabelOptions(source))
+    with pytest.raises(SourceError, match=r"`label_column`: .* no column 'my labels'; .* did you mean 'my label'"):
+        read_labelled(Path(manifest), None, LabelOptions(ManifestOptions("my file", label_column="my labels")))
+    labelled = read_labelled(Path(manifest), None, LabelOptions(ManifestOptions("my file", label_column="my label")))
+    with pytest.raises(UsageError, match=r"`group_column`: the manifest has no column 'persn'.*did you mean person\?"):
+        groups_of_images(labelled, SplitOptions(group_column="persn"))

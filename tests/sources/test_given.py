@@ -167,6 +167,7 @@ def test_what_is_no_source_is_refused_by_its_type(source: object, words: str) ->
         ([], "the list is empty"),
         (np.zeros((0, 48, 48), np.uint8), "there are no images"),
         (pd.DataFrame({"file": ["a"]}), "the table has no column 'path', only: file"),
+        (pd.DataFrame({"n": ["1"], "photo": ["a.jpg"]}), "only: n, photo; did you mean `path_column` photo?"),
         (pd.DataFrame({"path": ["a"], "odd": [object()]}), "the table has a column that a result cannot hold"),
     ],
 )
