@@ -25,12 +25,12 @@ from batch_emotion.evaluation.page import evaluation_page, listed_columns
 from batch_emotion.evaluation.reviewed import reviewed_accuracy
 from batch_emotion.evaluation.rows import ListedRows
 from batch_emotion.frames import Frame
+from batch_emotion.labels.class_names import kept_classes, stated_prior
 from batch_emotion.labels.matching import matches_line
 from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.repeats import repeats_remark
 from batch_emotion.labels.votes import Votes, read_votes
 from batch_emotion.model.bundle import Bundle, load_bundle
-from batch_emotion.model.kept_classes import kept_classes
 from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.evaluate import EvaluateOptions
 from batch_emotion.options.images import ManifestOptions
@@ -213,7 +213,7 @@ def _check(options: EvaluateOptions, bundle: Bundle, columns: pa.Table, data_nam
     names = kept_classes(bundle.card.class_names, options.only)
     _votes(options, names)
     if options.class_prior is not None:
-        ClassPrior.asked_for(options.class_prior, names, bundle.card.class_prior)
+        ClassPrior.asked_for(stated_prior(options.class_prior, names), names, bundle.card.class_prior)
 
 
 def _votes(options: EvaluateOptions, class_names: Sequence[str]) -> Votes | None:

@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from batch_emotion.labels.class_names import kept_classes, stated_prior
 from batch_emotion.labels.results import classes_of
 from batch_emotion.metrics.class_mix import with_mix
-from batch_emotion.model.kept_classes import keep_classes, kept_classes
+from batch_emotion.model.kept_classes import keep_classes
 from batch_emotion.plan import Plan
 from batch_emotion.records import Status
 from batch_emotion.results.class_prior import ClassPrior
@@ -116,7 +117,7 @@ def under_prior(gathered: Gathered, text: str | None) -> Gathered:
     if text is None:
         return gathered
     names, scored = gathered.class_names, gathered.scored
-    prior = ClassPrior.asked_for(text, names, gathered.training_mix)
+    prior = ClassPrior.asked_for(stated_prior(text, names), names, gathered.training_mix)
     if prior.training is None:
         return gathered
     before = np.array([gathered.held_mix[name] for name in names])

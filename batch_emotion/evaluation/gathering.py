@@ -15,12 +15,12 @@ from batch_emotion.evaluation.gathered import EvaluatedModel, Gathered
 from batch_emotion.frames import GivenTable
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.pipeline import stream
+from batch_emotion.labels.class_names import kept_classes
 from batch_emotion.labels.reading import LabelReader, label_column_hint
 from batch_emotion.labels.repeats import absolute_locations, check_repeats
 from batch_emotion.labels.results import Labels, find_labels, refuse_predicted
 from batch_emotion.labels.training import evaluation_folder, other_votes, read_labelled
 from batch_emotion.model.bundle import Bundle
-from batch_emotion.model.kept_classes import kept_classes
 from batch_emotion.model.runtime import open_runtime
 from batch_emotion.options.images import Limits
 from batch_emotion.options.labels import LabelSource

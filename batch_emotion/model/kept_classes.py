@@ -7,29 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_emotion.errors import UsageError
-
-
-def kept_classes(class_names: Sequence[str], only: Sequence[str] | None) -> tuple[str, ...]:
-    """The classes of a model that are asked for, in the model's order; all of them where ``only`` is None.
-
-    Raises:
-        UsageError: a class is not the model's, or fewer than two are left.
-
-    Example::
-
-        kept_classes(("happy", "sad", "neutral"), ["sad", "happy"])  # ("happy", "sad")
-    """
-    if only is None:
-        return tuple(class_names)
-    unknown = [name for name in only if name not in class_names]
-    if unknown:
-        raise UsageError(f"`only`: the model has no class {unknown[0]!r}; it has {', '.join(class_names)}")
-    kept = tuple(name for name in class_names if name in only)
-    if len(kept) < 2:
-        raise UsageError(f"`only` needs at least two classes, not {kept[0] if kept else 'none'} alone")
-    return kept
-
 
 def keep_classes(
     probabilities: NDArray[np.float32], class_names: Sequence[str], kept: Sequence[str]

@@ -11,9 +11,9 @@ from batch_emotion.columns import text_columns
 from batch_emotion.cores import available_cores
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.detectors import Detector, open_detector
+from batch_emotion.labels.class_names import kept_classes, stated_prior
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.catalogue import models_folder
-from batch_emotion.model.kept_classes import kept_classes
 from batch_emotion.model.runtime import ResolvedRuntime, resolve_runtime
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.plan import Plan, task_rows
@@ -102,7 +102,9 @@ def make_job(options: PredictOptions, profile: Profile) -> Job:
     if flat:
         plan = replace(plan, attributes=text_columns(plan.attributes))
     class_names = kept_classes(bundle.card.class_names, options.only)
-    class_prior = ClassPrior.asked_for(options.class_prior, class_names, bundle.card.class_prior)
+    class_prior = ClassPrior.asked_for(
+        stated_prior(options.class_prior, class_names), class_names, bundle.card.class_prior
+    )
     added = AddedColumns(options.columns, bundle.card.name, bundle.sha256, class_prior.assumed)
     attributes = plan.attributes.schema
     check_attributes(attributes, class_names, flat, faces=options.faces is not None, added=added.names)

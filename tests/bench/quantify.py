@@ -18,12 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from batch_emotion.images.pipeline import stream
+from batch_emotion.labels.class_names import kept_classes
 from batch_emotion.labels.votes import read_votes
 from batch_emotion.metrics.class_mix import estimate_mix
 from batch_emotion.metrics.quantification import Moments, estimate_shares
 from batch_emotion.model.bundle import Bundle, bundled_models, load_bundle
 from batch_emotion.model.held_out import FILE, HeldOut
-from batch_emotion.model.kept_classes import keep_classes, kept_classes
+from batch_emotion.model.kept_classes import keep_classes
 from batch_emotion.model.runtime import open_runtime
 from batch_emotion.options.images import Limits, SourceOptions
 from batch_emotion.records import pixel_digests

@@ -13,7 +13,7 @@ from batch_emotion import EvaluateOptions, PredictOptions, evaluate, predict
 from batch_emotion.cli import main
 from batch_emotion.errors import OutputMismatch
 from batch_emotion.options.runs import EngineOptions, Task, UpdateOptions
-from batch_emotion.results.reader import read_result
+from batch_emotion.results.reader import open_result, read_result
 from tests.support.stopping import failing_at
 
 KEPT = ["angry", "happy", "surprise"]
@@ -91,8 +91,21 @@ def test_the_engine_changes_nothing(tmp_path: Path, faces: Path) -> None:
     assert pq.read_table(tmp_path / "here.parquet").equals(pq.read_table(tmp_path / "ray.parquet"))
 
 
+def test_other_words_for_classes_choose_them_and_make_the_same_result(tmp_path: Path, faces: Path) -> None:
+    out = tmp_path / "r.parquet"
+    asked = {"only": "Anger,Happiness", "class_prior": "joy=0.75,Angry=0.25"}
+    assert predict(str(faces / "sad"), out=out, model="seed-cnn", **asked).outcome == "done"
+    assert open_result(out).class_names == ("angry", "happy")
+    again = predict(str(faces / "sad"), out=out, model="seed-cnn", only="angry,happy", class_prior="angry=1,happy=3")
+    assert again.outcome == "nothing to do"
+
+
 def test_bad_choices_are_one_line(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for names, words in (("happy", "at least two classes"), ("happy,joy", "no class 'joy'")):
+    for names, words in (
+        ("happy", "at least two classes"),
+        ("happy,joy", "at least two classes"),
+        ("happy,grief", "no class 'grief'"),
+    ):
         assert main(["predict", str(faces), "--out", str(tmp_path / "r.csv"), "--only", names]) == 2
         message = capsys.readouterr().err
         assert words in message

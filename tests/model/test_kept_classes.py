@@ -1,30 +1,11 @@
 import numpy as np
 import pytest
 
-from batch_emotion.errors import UsageError
 from batch_emotion.model.bundle import bundled_models
 from batch_emotion.model.catalogue import USES
-from batch_emotion.model.kept_classes import keep_classes, kept_classes
+from batch_emotion.model.kept_classes import keep_classes
 
 NAMES = ("angry", "happy", "sad")
-
-
-def test_the_order_stays_the_models() -> None:
-    assert kept_classes(NAMES, ["sad", "angry"]) == ("angry", "sad")
-    assert kept_classes(NAMES, None) == NAMES
-
-
-@pytest.mark.parametrize(
-    ("only", "words"),
-    [
-        (["sad", "hapy"], "no class 'hapy'; it has angry, happy, sad"),
-        (["sad", "sad"], "at least two classes, not sad alone"),
-        ([], "at least two classes, not none alone"),
-    ],
-)
-def test_other_choices_are_refused(only: list[str], words: str) -> None:
-    with pytest.raises(UsageError, match=words):
-        kept_classes(NAMES, only)
 
 
 def test_probabilities_are_those_given_that_it_is_one_of_the_kept() -> None:
