@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.detectors import check_detector
+from batch_emotion.images.framing import warn_of_photos
 from batch_emotion.images.loading import make_loader
+from batch_emotion.labels.reading import LabelReader
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.model.gradcam import GradCam
 from batch_emotion.options.explain import ExplainOptions
@@ -108,9 +110,8 @@ def _explained(options: ExplainOptions) -> list[Explanation]:
     if len(plan) > _FOLDER_MOST:
         raise UsageError(f"{len(plan)} images are too many; explain takes up to {_FOLDER_MOST}")
     bundle = load_bundle(options.model, options.class_names, options.trust_pickle)
-    options = replace(options, target=options.target and options.target.strip().lower())
-    if options.target is not None and options.target not in bundle.card.class_names:
-        raise UsageError(f"no class {options.target!r}: the model has {', '.join(bundle.card.class_names)}")
+    if options.target is not None:
+        options = replace(options, target=_class_of(options.target, bundle.card.class_names))
     paths = plan.images["path"].to_pylist()
     pictures = _names(paths, options.out)
     taken = [picture for picture in pictures if picture.exists() and not options.overwrite]
@@ -118,8 +119,17 @@ def _explained(options: ExplainOptions) -> list[Explanation]:
         raise OutputMismatch(_taken(taken[0]))
     locations = plan.images["location"].to_pylist()
     found = _explain_all(options, bundle, paths, locations, pictures)
+    if options.faces is None:
+        warn_of_photos([at for at, each in zip(locations, found, strict=True) if each.picture], options.limits)
     if not any(each.picture for each in found):
         raise BatchEmotionError(f"no image could be explained: {found[0].path} is {found[0].status}: {found[0].error}")
+    return found
+
+
+def _class_of(target: str, class_names: Sequence[str]) -> str:
+    found = LabelReader(class_names).class_of(target)
+    if found is None:
+        raise UsageError(f"`target`: there is no class {target!r}; the model has {', '.join(class_names)}")
     return found
 
 

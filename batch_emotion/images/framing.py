@@ -47,9 +47,8 @@ class PhotoWatch:
                     sample.photos.append(is_photo[row] is True)
             if rows.stop > max(sample.rows, default=-1):
                 self._samples.remove(sample)
-                if 2 * sum(sample.photos) > len(sample.photos):
+                if _warned(sample.photos):
                     self._samples.clear()
-                    _warn(len(sample.photos), sum(sample.photos))
                     return
 
 
@@ -61,12 +60,16 @@ class _Sample:
         self.photos: list[bool] = []
 
 
-def _warn(images: int, photos: int) -> None:
-    which = f"{photos} of {images} images looked at are photos" if images > 1 else "this is a photo"
+def _warned(photos: Sequence[bool]) -> bool:
+    """Whether most of the images looked at are photos, about which there is a warning then."""
+    if 2 * sum(photos) <= len(photos):
+        return False
+    which = f"{sum(photos)} of {len(photos)} images looked at are photos" if len(photos) > 1 else "this is a photo"
     _LOG.warning(
         f"{which}, not crops of faces: no face fills them. The model answers whatever it is shown; give `faces` to "
         "have the faces found and each one scored"
     )
+    return True
 
 
 class Framing:
@@ -89,6 +92,12 @@ class Framing:
         longer = max(height, width)
         faces = centerface().find(image.pixels, min(1.0, _LOOKED_AT / longer), _MIN_SCORE, longer / 5)
         return bool(faces[:, 2:4].prod(axis=1).max(initial=0.0) < _FILLED * height * width)
+
+
+def warn_of_photos(locations: Sequence[str], limits: Limits) -> None:
+    """Warn where most of some images, of which at most 8 are looked at, are photos; the unreadable do not count."""
+    framing = Framing(limits)
+    _warned([is_photo for is_photo in map(framing.is_photo, locations[:_EACH]) if is_photo is not None])
 
 
 def are_crops(locations: Sequence[str], limits: Limits) -> bool:

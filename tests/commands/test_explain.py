@@ -53,7 +53,7 @@ def test_images_in_memory_are_explained_too(faces: Path, tmp_path: Path) -> None
 def test_another_class_gives_another_picture(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     face = str(faces / "happy" / "happy-0001.png")
     pictures = []
-    for target in ("sad", "Happy"):
+    for target in ("sad", "Happiness"):
         assert main(["explain", face, "--out", str(tmp_path / f"{target}.png"), "--target", target]) == 0
         pictures.append((tmp_path / f"{target}.png").read_bytes())
     assert pictures[0] != pictures[1]
@@ -123,3 +123,16 @@ def test_names_of_strange_bytes_are_shown_as_text(
     shutil.copy(faces / "sad" / "sad-0001.png", odd)
     assert main(["explain", str(odd), "--out", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out.count(r"b\xff\x1b[1m.png") == 2
+
+
+def test_a_photo_that_is_explained_as_if_it_were_a_face_is_told(
+    faces: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    face = str(faces / "happy" / "happy-0001.png")
+    photograph = write_photo(tmp_path / "p.png", photo(900, 420, (70, 110))[0])
+    explain(photograph, out=tmp_path / "a.png", faces=True)
+    explain(face, out=tmp_path / "b")
+    assert caplog.messages == []
+    explain(photograph, out=tmp_path / "c.png")
+    assert "this is a photo, not crops of faces" in caplog.text
+    assert "give `faces`" in caplog.text
