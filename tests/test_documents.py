@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from batch_emotion import ExportOptions, PredictOptions, Status, export, predict
+from batch_emotion import ExportOptions, PredictOptions, Status, export, load_bundle, predict
 from batch_emotion.cli import main
 from batch_emotion.errors import ExitCode
 from batch_emotion.results.schema import result_schema
@@ -194,7 +194,7 @@ def test_the_python_example_runs(place: Path, capsys: pytest.CaptureFixture[str]
     assert counts == "Counter({'ok': 48})"
     assert 0 <= float(accuracy) <= 1
     assert faces.startswith("1 2 [")
-    assert shape == "(2, 7)"
+    assert shape == f"{load_bundle().class_names} (2, 7)"
     assert len(scope["rows"]) == 8  # type: ignore[arg-type]
     assert (place / "report.html").is_file()
 

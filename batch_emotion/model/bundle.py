@@ -70,6 +70,11 @@ class Bundle:
         return self.card.identity(networks, *told)
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """The K classes, in the order of the probabilities that ``predict`` gives."""
+        return self.card.class_names
+
+    @property
     def version(self) -> Version | None:
         """Which version of a bundled model it is, by its sha256; None where it is of none."""
         return version_of(self.sha256)
@@ -124,7 +129,7 @@ class Bundle:
         return load_keras(self.checked(self.keras_file))
 
     def predict(self, images: object, runtime: RuntimeName = "auto") -> NDArray[np.float32]:
-        """Probabilities of images in memory, each taken whole: float32 (N, K), in the order of ``card.class_names``.
+        """Probabilities of images in memory, each taken whole: float32 (N, K), in the order of ``class_names``.
 
         Args:
             images: one or several, as ``batch_emotion.predict`` takes them: uint8 arrays (H, W), (H, W, 3) in the order
@@ -141,7 +146,7 @@ class Bundle:
             >>> bundle = load_bundle()
             >>> bundle.predict(np.zeros((2, 48, 48), np.uint8)).shape
             (2, 7)
-            >>> bundle.card.class_names[:3]
+            >>> bundle.class_names[:3]
             ('angry', 'disgust', 'fear')
         """
         from batch_emotion.model.direct import probabilities_of

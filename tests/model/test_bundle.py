@@ -37,6 +37,14 @@ def test_every_bundled_model_is_whole_and_says_what_it_said(name: str) -> None:
     assert set(outcome.deviations) == {"onnx", "tensorflow"}
 
 
+def test_the_classes_of_a_bundle_name_the_columns_of_what_it_predicts(faces: Path) -> None:
+    bundle, images = load_bundle("seed-cnn"), sorted(map(str, faces.rglob("*.png")))[:6]
+    rows = predict(images, model="seed-cnn").table
+    columns = np.column_stack([rows[f"p_{name}"].to_numpy() for name in bundle.class_names])
+    assert bundle.class_names == bundle.card.class_names
+    assert bundle.predict([Path(image).read_bytes() for image in images]) == pytest.approx(columns, abs=1e-6)
+
+
 def test_the_seed_network_is_the_seeds_layer_by_layer() -> None:
     bundle = load_bundle("seed-cnn")
     assert bundle.card.parameters == 637_862
