@@ -186,6 +186,10 @@ def open_result(path: Place | GivenTable) -> StoredResult:
             raise SourceError(f"the directory {path} holds no part-*.parquet; give a result of predict")
         escaped = is_csv(path) and _is_escaped(read_run(path))
         schema = csv_schema(path, escaped) if is_csv(path) else pq.read_schema(readable(files[0]))
+    except pa.ArrowInvalid as error:
+        if is_csv(path) or _begins_as_parquet(files[0]):
+            raise _unreadable(path, error) from None
+        raise SourceError(f"{path} is no result of predict; give its .parquet or .csv file, or its directory") from None
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         raise _unreadable(path, error) from None
     return StoredResult(
@@ -251,6 +255,13 @@ def result_probabilities(rows: pa.Table | pa.RecordBatch, class_names: Sequence[
             for name in class_names
         ]
     )
+
+
+def _begins_as_parquet(file: Place) -> bool:
+    if not isinstance(file, Path):
+        return file.suffix.lower() == ".parquet"
+    with file.open("rb") as opened:
+        return opened.read(4) == b"PAR1"
 
 
 def _unreadable(path: Place, error: Exception) -> SourceError:

@@ -106,3 +106,13 @@ def test_a_header_that_goes_on_and_on_is_no_result(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text('path,status,"' + "x" * 200_000)
     with pytest.raises(SourceError, match=r"r\.csv cannot be read: field larger than field limit"):
         open_result(tmp_path / "r.csv")
+
+
+def test_another_file_is_told_from_a_damaged_result(tmp_path: Path) -> None:
+    for name, content in (("m.html", b"<!doctype html>"), ("m.json", b"{}"), ("m.parquet", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(SourceError, match=f"{name} is no result of predict; give its .parquet or .csv file"):
+            open_result(tmp_path / name)
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(SourceError, match=r"cut\.parquet cannot be read: "):
+        open_result(tmp_path / "cut.parquet")
