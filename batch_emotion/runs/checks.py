@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from batch_emotion.errors import OutputMismatch, UsageError
+from batch_emotion.errors import OutputMismatch, SourceError, UsageError
 from batch_emotion.images.detectors import check_detector
 from batch_emotion.options.declared import Leaf, check_ranges, leaves, values
 from batch_emotion.options.images import AnnotateOptions
@@ -19,12 +19,14 @@ from batch_emotion.records import Status
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.writer import output_kind
 from batch_emotion.runs.annotate import is_annotated
+from batch_emotion.sources.delimited import SEPARATORS
 from batch_emotion.sources.missing import all_missing as all_missing_line
 from batch_emotion.sources.missing import check_root
 from batch_emotion.sources.planning import is_manifest
 from batch_emotion.sources.workbooks import refuse_workbook
 from batch_emotion.storage.commits import check_folder, check_parent, store_advice
-from batch_emotion.storage.places import Place
+from batch_emotion.storage.escaping import escape_name
+from batch_emotion.storage.places import Place, is_uri
 from batch_emotion.storage.remote import RemotePath
 
 CONDITIONS: dict[str, tuple[str, Callable[[PredictOptions], bool]]] = {
@@ -38,6 +40,14 @@ CONDITIONS: dict[str, tuple[str, Callable[[PredictOptions], bool]]] = {
     "local": ("`engine.name` local", lambda o: o.engine.name == "local"),
 }
 """What an option may need beside other options: in words, and how it is found out."""
+
+
+def _check_out_is_named(sources: Sequence[str]) -> None:
+    """Refuse a last source that is not there and has the name of a result to be."""
+    last = sources[-1] if len(sources) > 1 else ""
+    if Path(last).suffix.lower() in (".parquet", *SEPARATORS) and not is_uri(last) and not os.path.lexists(last):
+        name = escape_name(last)
+        raise SourceError(f"no such file or directory: {name}; for the result give `out` {name}")
 
 
 def check_options(options: PredictOptions, to_be_made: Path | None = None) -> None:
@@ -54,7 +64,9 @@ def check_options(options: PredictOptions, to_be_made: Path | None = None) -> No
     if len(options.sources) == 1 and os.path.isfile(options.sources[0]):
         refuse_workbook(options.sources[0])  # before `path_column` is refused for want of a manifest
     _check_needs(options, _changed(options) if options.caller.given is None else options.caller.given)
-    if options.out is not None:
+    if options.out is None:
+        _check_out_is_named(options.sources)
+    else:
         output_kind(options.out)
         if to_be_made is None or options.out.absolute().parent != to_be_made:
             check_parent(options.out)

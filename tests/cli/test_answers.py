@@ -123,5 +123,9 @@ def test_crops_are_answered_whole_and_many_ask_for_an_output(
     assert "--out is needed for more than 50 images, and there are 54" in capsys.readouterr().err
     assert main(["predict", str(tmp_path / "gone")]) == 2
     assert f"no such file or directory: {tmp_path / 'gone'}" in capsys.readouterr().err
+    for name in ("r.parquet", "r.csv"):
+        assert main(["predict", str(tmp_path / "faces"), str(tmp_path / name)]) == 2
+        wanted = f"no such file or directory: {tmp_path / name}; for the result give --out {tmp_path / name}\n"
+        assert capsys.readouterr().err.endswith(wanted)
     assert main(["predict", "-"]) == 2
     assert "--out is needed for a list or manifest of images" in capsys.readouterr().err

@@ -28,7 +28,7 @@ def test_senseless_votes_are_refused(tmp_path: Path) -> None:
         read_votes(tmp_path / "gone.csv", ("happy",))
     (tmp_path / "v.csv").write_text("file,happy,sad\na.jpg,many,1\n")
     (tmp_path / "p.csv").write_text("path,happy\na.jpg,1\n")
-    with pytest.raises(SourceError, match="the table of votes has no column 'file', only: path, happy$"):
+    with pytest.raises(SourceError, match=r"the table of votes has no column 'file', only: path, happy$"):
         read_votes(tmp_path / "p.csv", ("happy",))
     with pytest.raises(SourceError, match=r"'happy' of .* not a count"):
         read_votes(tmp_path / "v.csv", ("happy", "sad"))
