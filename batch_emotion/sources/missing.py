@@ -35,9 +35,8 @@ def all_missing(plan: Plan, again: str = "run again") -> str:
     first = one_line(location) or "an empty path"
     images = "the only image is missing," if len(plan) == 1 else f"all {len(plan):,} images are missing, the first"
     if similar := _similar_file(location):
-        return (
-            f"{images} at {first}, but there is {escape_name(similar)}: write the paths as the files are, and {again}"
-        )
+        there = escape_name(similar)
+        return f"{images} at {first}, but there is {there}: write the paths as the files are called, and {again}"
     path = plan.images["path"][0].as_py()
     if not is_uri(path) and path and os.path.lexists(unescape_name(path)):
         return f"{images} at {first}, but there is {path} from here: give `root` ., and {again}"
