@@ -164,7 +164,7 @@ def test_where_no_image_is_found_the_option_that_finds_them_is_named(
     assert f"no sample is shown, nor where the model looks: {hint}" in capsys.readouterr().err
     text = _Page(tmp_path / "r.html").text
     assert hint in text
-    assert "Images of the model's training data were not looked for" in text
+    assert "images of the model's training data too, which were not looked for" in text
     assert main(["evaluate", str(tmp_path / "r.parquet"), "--out", str(tmp_path / "e")]) == 0
     lost = "8 images of the result were not found; --root names the folder that its paths start in"
     assert lost in capsys.readouterr().err
