@@ -28,7 +28,7 @@ from batch_emotion.frames import Frame
 from batch_emotion.labels.class_names import kept_classes, stated_prior
 from batch_emotion.labels.matching import matches_line
 from batch_emotion.labels.reading import LabelReader
-from batch_emotion.labels.repeats import repeats_remark
+from batch_emotion.labels.repeats import disputed_remarks, repeats_remarks
 from batch_emotion.labels.votes import Votes, read_votes
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.options.declared import check_ranges
@@ -258,8 +258,9 @@ def _remarks(evaluation: Evaluation) -> list[str]:
         remarks.append("not scored: " + ", ".join(f"{count} {status}" for status, count in not_scored.items()))
     if evaluation["data"]["unlabelled"]:
         remarks.append(f"left out: {evaluation['data']['unlabelled']} images with no label")
-    if repeats := repeats_remark(evaluation["data"].get("repeats", 0)):
-        remarks.append(repeats)
+    data = evaluation["data"]
+    remarks += disputed_remarks(data.get("disputed", 0), data.get("disputed_example", ""))
+    remarks += repeats_remarks(data.get("repeats", 0))
     if evaluation["in_training"]["images"] is None:
         remarks.append(
             f"duplicates of the training data were not looked for: {evaluation['in_training'].get('reason')}"

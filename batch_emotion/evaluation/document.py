@@ -37,7 +37,8 @@ _MOST_LABELS = 10
 class EvaluatedData(TypedDict):
     """What was evaluated on: ``judged`` are the images of the model's classes that could be scored.
 
-    ``repeats`` is how many rows list an image again; evaluations of earlier versions do not say.
+    ``repeats`` is how many rows list an image again, ``disputed`` how many images have different labels and are left
+    out, with an example; evaluations of earlier versions do not say.
     """
 
     name: str
@@ -48,6 +49,8 @@ class EvaluatedData(TypedDict):
     unlabelled: int
     not_scored: dict[str, int]
     repeats: NotRequired[int]
+    disputed: NotRequired[int]
+    disputed_example: NotRequired[str]
 
 
 class Method(TypedDict):
@@ -176,7 +179,9 @@ def evaluation_document(
             "judged": int(judged.sum()),
             "unlabelled": gathered.unlabelled,
             "not_scored": dict(not_scored.most_common()),
-            "repeats": gathered.repeats,
+            "repeats": gathered.repeats.rows,
+            "disputed": gathered.repeats.images,
+            "disputed_example": gathered.repeats.example,
         },
         "model": gathered.model,
         "method": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, NotRequired, TypedDict
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from batch_emotion.labels.class_names import kept_classes, stated_prior
+from batch_emotion.labels.repeats import Repeats
 from batch_emotion.labels.results import classes_of
 from batch_emotion.metrics.class_mix import with_mix
 from batch_emotion.model.kept_classes import keep_classes
@@ -58,7 +59,7 @@ class Gathered:
         model: the model, for the record.
         class_prior: the mix of classes that the probabilities hold for; None where nobody asked for one.
         labels_name: the manifest whose columns are among the others; empty where there is none.
-        repeats: how many rows list an image again.
+        repeats: which rows list an image again; those with different labels have none.
         labels_summary: where the labels of a result come from, in words; empty where they come with the images.
     """
 
@@ -78,7 +79,7 @@ class Gathered:
     model: EvaluatedModel
     class_prior: ClassPriorRecord | None = None
     labels_name: str = ""
-    repeats: int = 0
+    repeats: Repeats = field(default_factory=Repeats)
     labels_summary: str = ""
 
     @property

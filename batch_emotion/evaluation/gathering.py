@@ -17,7 +17,7 @@ from batch_emotion.images.decode import DECODER
 from batch_emotion.images.pipeline import stream
 from batch_emotion.labels.class_names import kept_classes
 from batch_emotion.labels.reading import LabelReader, label_column_hint
-from batch_emotion.labels.repeats import absolute_locations, check_repeats
+from batch_emotion.labels.repeats import Repeats, absolute_locations, find_repeats
 from batch_emotion.labels.results import Labels, find_labels, refuse_predicted
 from batch_emotion.labels.training import evaluation_folder, other_votes, read_labelled
 from batch_emotion.model.bundle import Bundle
@@ -155,7 +155,10 @@ def gather_result(
     labels_of_rows, columns, labels = _labels_of_rows(result, table, options, reader)
     plan = plan_paths(table["path"], options.root or Path(), table, image_column=options.image_column)
     bundle, unknown = maker
-    repeats = 0 if result.has_faces else _repeats(result, plan, labels_of_rows)
+    unlabelled = labels_of_rows.count("")
+    repeats = Repeats() if result.has_faces else _repeats(plan, labels_of_rows)
+    for row in np.flatnonzero(repeats.disputed):
+        labels_of_rows[row] = ""
     statuses = table["status"].to_pylist()
     in_training = None
     if result.has_faces:
@@ -184,7 +187,7 @@ def gather_result(
         unknown,
         result.path.name,
         "result",
-        labels_of_rows.count(""),
+        unlabelled,
         _model_record(bundle, runtime, class_names) if bundle else unloaded,
         prior,
         labels.origin if labels.more else "",
@@ -193,10 +196,10 @@ def gather_result(
     )
 
 
-def _repeats(result: StoredResult, plan: Plan, labels: list[str]) -> int:
+def _repeats(plan: Plan, labels: list[str]) -> Repeats:
     paths, locations = (plan.images[name].combine_chunks() for name in ("path", "location"))
     texts = pa.array([label or None for label in labels], pa.string())
-    return check_repeats(result.path.name, paths, absolute_locations(locations, Path()), texts)
+    return find_repeats(paths, absolute_locations(locations, Path()), texts)
 
 
 def _labels_of_rows(

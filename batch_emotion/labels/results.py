@@ -16,7 +16,7 @@ from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.frames import GivenTable
 from batch_emotion.labels.matching import PathMatcher, matches_line
 from batch_emotion.labels.reading import LabelReader, label_column_hint
-from batch_emotion.labels.repeats import absolute_locations, check_repeats
+from batch_emotion.labels.repeats import absolute_locations, disputed_remarks, find_repeats
 from batch_emotion.options.labels import LABEL, LabelSource
 from batch_emotion.results.reader import StoredResult
 from batch_emotion.results.schema import own_columns, predicted_columns
@@ -173,7 +173,10 @@ class ByFolder(_Alone):
 
 
 class ByManifest:
-    """Labels of a manifest, found by the path as written, else by what it points at, else by the end of the path."""
+    """Labels of a manifest, found by the path as written, else by what it points at, else by the end of the path.
+
+    An image with different labels has none.
+    """
 
     column: str | None = None
 
@@ -188,10 +191,13 @@ class ByManifest:
     ) -> None:
         self.origin = manifest.name
         self.more: Sequence[str] = columns.column_names
-        self._root, self._columns, self._labels = root, columns, labels
+        self._root, self._columns = root, columns
         images = ((batch["path"], absolute_locations(batch["path"], root)) for batch in rows)
         self.matcher = PathMatcher(paths, manifest.parent, images)
-        self.summary = f"{self.origin}, {matches_line(self.matcher.counts, self.matcher.images, 'rows')}"
+        repeats = find_repeats(paths, self.matcher.locations, labels)
+        self._labels = pc.if_else(pa.array(repeats.disputed), pa.scalar(None, pa.string()), labels)
+        matches = matches_line(self.matcher.counts, self.matcher.images, "rows")
+        self.summary = "; ".join([f"{self.origin}, {matches}", *disputed_remarks(repeats.images, repeats.example)])
 
     def of(self, table: pa.RecordBatch) -> pa.Array:
         """The label of each row, a class where it means one, else lower case; null where there is none."""
@@ -200,14 +206,6 @@ class ByManifest:
     def values(self, table: pa.RecordBatch, name: str) -> pa.Array:
         """The value that each row has in one of ``more``, null where it has none."""
         return self._columns[name].combine_chunks().take(self._rows(table))
-
-    def check_one_each(self) -> None:
-        """Refuse several labels of one image, of which only the first would count.
-
-        Raises:
-            UsageError: with how many images have them, and one of these.
-        """
-        check_repeats(self.origin, self.matcher.paths, self.matcher.locations, self._labels)
 
     def check_some(self, manifest: Path | GivenTable, result: Place) -> None:
         """Refuse labels that are those of no row.
@@ -261,7 +259,6 @@ def _by_manifest(
     first = pc.array_sort_indices(pc.is_null(read))  # stable: of an image that is there twice, the row with a label
     taken = (paths.combine_chunks().take(first), read.take(first), columns.take(first))
     labels = ByManifest(manifest, *taken, options.root or Path(), rows)
-    labels.check_one_each()
     labels.check_some(manifest, result.path)
     return labels
 

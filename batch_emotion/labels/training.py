@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from batch_emotion.columns import find_column, lacks_column
@@ -18,7 +17,7 @@ from batch_emotion.errors import SourceError
 from batch_emotion.frames import GivenTable
 from batch_emotion.labels.class_names import NEUTRAL, SIX_EMOTIONS, folders_below, in_class_order, system_folder
 from batch_emotion.labels.reading import LabelReader, label_column_hint, left_out_line
-from batch_emotion.labels.repeats import absolute_locations, check_repeats, repeats_remark
+from batch_emotion.labels.repeats import Repeats, absolute_locations, find_repeats
 from batch_emotion.labels.text import clean_labels
 from batch_emotion.options.train import LabelOptions
 from batch_emotion.plan import Plan
@@ -42,7 +41,7 @@ class LabelledPlan:
         in_system_folders: how many images lay in folders of systems and programs, by the folder's name.
         empty_folders: folders, in lower case, that could be a class and hold no images.
         voted: whether the targets are of a manifest's votes.
-        repeats: how many rows list an image again; each of them is one of the N.
+        repeats: which of its rows list an image again; those with different labels are none of the N.
     """
 
     plan: Plan
@@ -52,7 +51,7 @@ class LabelledPlan:
     in_system_folders: dict[str, int] = field(default_factory=dict)
     empty_folders: tuple[str, ...] = ()
     voted: bool = False
-    repeats: int = 0
+    repeats: Repeats = field(default_factory=Repeats)
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -80,7 +79,7 @@ class LabelledPlan:
         count = self.plan.left_out
         other = [f"{count:,} file{' that is no image' if count == 1 else 's that are no images'}"] if count else []
         left_out = [f"left out: {each}" for each in [*unlabelled, *system, *empty, *other]]
-        return [*filter(None, [labels, repeats_remark(self.repeats)]), *left_out]
+        return [*filter(None, [labels]), *left_out, *self.repeats.remarks()]
 
 
 def labelled_splits(
@@ -151,6 +150,8 @@ def read_labelled(
     else:
         raise SourceError(f"no such file or directory: {data}")
     labelled = labelled.take(np.flatnonzero(labelled.targets.sum(axis=1) > 0))
+    if not (isinstance(data, Path) and data.is_dir()):
+        labelled = _without_disputed(labelled)
     names = labelled.class_names
     absent = [name for name, total in zip(names, labelled.targets.sum(axis=0), strict=True) if not total]
     if not names:
@@ -163,16 +164,15 @@ def read_labelled(
         if absent_ok:
             advice = "give the folder that has a folder for each class, or a manifest with labels"
         raise SourceError(f"{data} has no images of: {', '.join(absent)}; {advice}{_hint_on_labels(labelled.ignored)}")
-    is_folder = isinstance(data, Path) and data.is_dir()
-    return labelled if is_folder else replace(labelled, repeats=_repeats(data, labelled))
+    return labelled
 
 
-def _repeats(manifest: Path | GivenTable, labelled: LabelledPlan) -> int:
+def _without_disputed(labelled: LabelledPlan) -> LabelledPlan:
+    """Those alone that have one label each; but on an image people may vote in several rows."""
     paths, locations = (labelled.plan.images[name].combine_chunks() for name in ("path", "location"))
-    if labelled.voted:  # people may have voted on an image in several rows
-        return len(locations) - int(pc.count_distinct(absolute_locations(locations, Path())).as_py())
-    labels = pa.array(labelled.class_names, pa.string()).take(pa.array(labelled.targets.argmax(axis=1)))
-    return check_repeats(manifest.name, paths, absolute_locations(locations, Path()), labels)
+    labels = pa.array(["" if labelled.voted else labelled.class_names[at] for at in labelled.targets.argmax(axis=1)])
+    repeats = find_repeats(paths, absolute_locations(locations, Path()), labels)
+    return replace(labelled.take(np.flatnonzero(~repeats.disputed)), repeats=repeats)
 
 
 def other_votes(columns: Sequence[str], kept: Sequence[str], class_names: Sequence[str]) -> list[str]:

@@ -422,7 +422,7 @@ def test_a_result_of_a_network_of_anothers_making_is_measured_by_naming_it(faces
     assert "name it with" not in (tmp_path / "r.html").read_text()
 
 
-def test_an_image_that_is_listed_again_is_told_and_with_another_label_refused(
+def test_an_image_that_is_listed_again_is_told_and_with_another_label_left_out(
     faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     happy, sad = (next((faces / name).iterdir()) for name in ("happy", "sad"))
@@ -432,10 +432,14 @@ def test_an_image_that_is_listed_again_is_told_and_with_another_label_refused(
     assert "1 row lists an image again; every row counts" in capsys.readouterr().err
     manifest.write_text(f"path,label\n{happy},happy\n{sad},sad\n{happy.parent}/../happy/{happy.name},sad\n")
     predict(PredictOptions((str(manifest),), tmp_path / "r.parquet"))
-    for data in (manifest, tmp_path / "r.parquet"):
-        with pytest.raises(UsageError, match=r"same image in 1 case, such as happy and sad for .*; leave one label"):
-            evaluate(EvaluateOptions(data, tmp_path / "f"))
-    assert not (tmp_path / "f").exists()
+    for number, data in enumerate((manifest, tmp_path / "r.parquet")):
+        assert main(["evaluate", str(data), "--out", str(tmp_path / f"f{number}")]) == 0
+        told = " ".join(capsys.readouterr().err.split())
+        assert f"left out: 1 image with different labels, such as happy and sad for {happy}" in told
+        evaluation = json.loads((tmp_path / f"f{number}" / "evaluation.json").read_text())
+        assert evaluation["all"]["images"] == 1
+        assert (evaluation["data"]["disputed"], evaluation["data"]["unlabelled"]) == (1, 0)
+        assert "1 with different labels left out" in (tmp_path / f"f{number}" / "evaluation.html").read_text()
 
 
 def test_labels_are_read_as_people_write_them_and_what_is_left_out_is_said_first(faces: Path, tmp_path: Path) -> None:

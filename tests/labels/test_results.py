@@ -99,7 +99,7 @@ def test_a_column_of_labels_may_have_been_added_to_a_result_at_its_end(tmp_path:
     assert _labels(result, _found(result, tmp_path, label_column="checked")) == ["sad"]
 
 
-def test_different_labels_of_one_image_are_refused_and_equal_ones_are_not(tmp_path: Path) -> None:
+def test_an_image_with_different_labels_has_none_and_equal_ones_are_one(tmp_path: Path) -> None:
     result = open_result(write(result_table(["a.jpg", "b.jpg", "c.jpg"], np.eye(3)), tmp_path / "r.parquet"))
     manifest = tmp_path / "l.csv"
     manifest.write_text("path,label\na.jpg,sad\nb.jpg,Anger\na.jpg,Sadness\nb.jpg,\nb.jpg,angry\n")
@@ -107,8 +107,9 @@ def test_different_labels_of_one_image_are_refused_and_equal_ones_are_not(tmp_pa
     manifest.write_text("path,label\na.jpg,\nb.jpg,\nb.jpg,angry\na.jpg,sad\n")  # the rounds of two labellers
     assert _labels(result, _found(result, tmp_path, labels=str(manifest))) == ["sad", "angry", None]
     manifest.write_text(f"path,label\na.jpg,sad\nb.jpg,happy\nc.jpg,sad\nb.jpg,sad\n{tmp_path}/c.jpg,angry\n")
-    with pytest.raises(UsageError, match=r"same image in 2 cases, such as happy and sad for b.jpg; leave one label"):
-        _found(result, tmp_path, labels=str(manifest))
+    found = _found(result, tmp_path, labels=str(manifest))
+    assert _labels(result, found) == ["sad", None, None]
+    assert found.summary.endswith("; left out: 2 images with different labels, such as happy and sad for b.jpg")
 
 
 def test_labels_of_bare_file_names_are_found_wherever_the_images_lie(tmp_path: Path) -> None:

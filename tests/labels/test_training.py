@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from batch_emotion.errors import SourceError, UsageError
+from batch_emotion.errors import SourceError
 from batch_emotion.labels.training import labelled_splits, read_labelled
 from batch_emotion.options.images import ManifestOptions
 from batch_emotion.options.train import LabelOptions
@@ -50,17 +50,22 @@ def test_a_manifest_with_labels(tmp_path: Path) -> None:
     assert data.plan.images["path"].to_pylist() == ["1.jpg", "2.jpg"]
 
 
-def test_images_listed_again_are_told_and_with_another_label_refused(tmp_path: Path) -> None:
+def test_images_listed_again_are_told_and_with_another_label_left_out(tmp_path: Path) -> None:
     manifest = tmp_path / "m.csv"
     manifest.write_text("path,label\n1.png,a\n2.png,b\n./1.png,A\n1.png,a\n2.png,\n")
     data = read_labelled(manifest, ("a", "b"))
     assert data.counts == {"a": 3, "b": 1}
-    assert data.remarks()[0] == "2 rows list an image again; every row counts"
-    manifest.write_text("path,label\n1.png,a\n2.png,b\n./1.png,b\n")
-    with pytest.raises(UsageError, match=r"m\.csv has different labels for the same image in 1 case, such as a and b"):
-        read_labelled(manifest, ("a", "b"))
+    assert data.remarks()[-1] == "2 rows list an image again; every row counts"
+    manifest.write_text("path,label\n1.png,a\n2.png,b\n./1.png,b\n3.png,a\n3.png,a\n")
+    data = read_labelled(manifest, ("a", "b"))
+    assert data.plan.images["path"].to_pylist() == ["2.png", "3.png", "3.png"]
+    assert data.counts == {"a": 2, "b": 1}
+    assert data.remarks() == [
+        "left out: 1 image with different labels, such as a and b for 1.png",
+        "1 row lists an image again; every row counts",
+    ]
     manifest.write_text("path,a,b\n1.png,3,2\n2.png,0,1\n1.png,2,3\n")
-    assert read_labelled(manifest, ("a", "b")).repeats == 1  # some people voted here, some there
+    assert read_labelled(manifest, ("a", "b")).repeats.rows == 1  # some people voted here, some there
 
 
 def test_labels_folders_and_votes_are_read_as_people_write_them(tmp_path: Path) -> None:
