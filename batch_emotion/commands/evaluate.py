@@ -30,6 +30,7 @@ from batch_emotion.labels.matching import matches_line
 from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.repeats import disputed_remarks, repeats_remarks
 from batch_emotion.labels.votes import Votes, read_votes
+from batch_emotion.metrics.groups import GroupedScores
 from batch_emotion.model.bundle import Bundle, load_bundle
 from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.evaluate import EvaluateOptions
@@ -47,7 +48,6 @@ from batch_emotion.storage.places import Place
 from batch_emotion.visualization.charts import confusion_chart, reliability_chart
 from batch_emotion.visualization.groups import group_chart
 from batch_emotion.visualization.html import Picture
-from batch_emotion.visualization.palette import DARK, LIGHT
 
 FILES = (
     "evaluation.json",
@@ -227,12 +227,9 @@ def _write(out: Path, evaluation: Evaluation, rows: ListedRows, options: Evaluat
     thumbnails = images.thumbnails([mistake["index"] for mistake in evaluation["mistakes"]])
     best = evaluation[head_side(evaluation)] or evaluation["all"]
     names, matrix = rows.gathered.class_names, best["confusion_matrix"]
-    confusion = Picture(*(confusion_chart(matrix, names, scheme) for scheme in (LIGHT, DARK)))
-    bins = Picture(*(reliability_chart(evaluation["reliability"], scheme) for scheme in (LIGHT, DARK)))
-    groups = [
-        Picture(*(group_chart([grouped], best["accuracy"], scheme) for scheme in (LIGHT, DARK)))
-        for grouped in evaluation["groups"]
-    ]
+    confusion = Picture.drawn(lambda scheme, narrow: confusion_chart(matrix, names, scheme, narrow=narrow))
+    bins = Picture.drawn(lambda scheme, narrow: reliability_chart(evaluation["reliability"], scheme, narrow=narrow))
+    groups = [_group_picture(grouped, best["accuracy"]) for grouped in evaluation["groups"]]
     tables = {"mistakes": rows.mistakes_table(), "doubts": rows.doubts_table()}
     with committing_folder(out) as folder:
         (folder / "evaluation.json").write_text(
@@ -249,6 +246,10 @@ def _write(out: Path, evaluation: Evaluation, rows: ListedRows, options: Evaluat
             write_result(folder / f"{name}.csv", [text], text.schema, {}, csv=options.csv)
         page = evaluation_page(evaluation, confusion, bins, groups, thumbnails, listed_lines(rows, images))
         (folder / "evaluation.html").write_text(page, encoding="utf-8")
+
+
+def _group_picture(grouped: GroupedScores, accuracy: float) -> Picture:
+    return Picture.drawn(lambda scheme, narrow: group_chart([grouped], accuracy, scheme, narrow=narrow))
 
 
 def _remarks(evaluation: Evaluation) -> list[str]:

@@ -116,14 +116,15 @@ def _report(options: ReportOptions, log: Callable[[str], None]) -> ReportDocumen
         log(f"no sample is shown, nor where the model looks: {spelled(NOT_FOUND)}")
     elif saliency.by_heading is None:
         log(f"where the model looks is not shown: {saliency.reason}")
-    charts = [report_charts(document, scheme) for scheme in (LIGHT, DARK)]
-    pairs = {name: Picture(charts[0][name], charts[1][name]) for name in charts[0]}
+    light, dark = (report_charts(document, scheme) for scheme in (LIGHT, DARK))
+    narrow_light, narrow_dark = (report_charts(document, scheme, narrow=True) for scheme in (LIGHT, DARK))
+    pictures = {name: Picture(light[name], dark[name], narrow_light[name], narrow_dark[name]) for name in narrow_light}
     link = images.linked_from(options.out.parent)
-    commit_text(options.out, report_page(document, samples, thumbnails, pairs, saliency, photos, link))
+    commit_text(options.out, report_page(document, samples, thumbnails, pictures, saliency, photos, link))
     if options.json is not None:
         commit_text(options.json, _as_json(document, samples))
     if options.figures is not None:
-        drawn = charts[0] if options.figure_format == "png" else report_charts(document, LIGHT, options.figure_format)
+        drawn = light if options.figure_format == "png" else report_charts(document, LIGHT, options.figure_format)
         with committing_folder(options.figures) as folder:
             for name, data in drawn.items():
                 (folder / f"{name}.{options.figure_format}").write_bytes(data)

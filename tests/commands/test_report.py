@@ -216,8 +216,16 @@ def test_the_page_works_in_a_browser(made: Path, browser) -> None:
             assert browser.run("document.documentElement.scrollWidth") <= width
             images = "[...document.images].every((image) => image.complete && image.naturalWidth > 0)"
             assert browser.run(images)
+            charts = "[...document.querySelectorAll('.chart img')]"
+            assert browser.run(f"{charts}.every((each) => each.offsetWidth <= {width} - 32)")
+            assert browser.run(f"{charts}.every((each) => each.naturalWidth <= 700)") == (width == 390)
             paper = browser.run("getComputedStyle(document.body).backgroundColor")
             assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(24, 27, 32)"}[scheme]
+    for media, cue in (("screen", "linear-gradient"), ("print", "none")):
+        browser.open(made.with_name("r.html"), 390, media=media)
+        edges = browser.run("getComputedStyle(document.querySelector('.scroll')).backgroundImage")
+        assert edges.startswith(cue)
+    browser.open(made.with_name("r.html"), 390)
     shown = "[...document.querySelectorAll('#samples tbody tr')].filter((row) => !row.hidden)"
     total = browser.run(f"{shown}.length")
     assert total > 20
