@@ -42,9 +42,9 @@ from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.runs.output import OnProgress, Progress
 from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.sources.missing import check_root
-from batch_emotion.storage.commits import check_folder, committing_folder, restore_output
-from batch_emotion.storage.locks import output_lock
+from batch_emotion.storage.commits import committing_folder
 from batch_emotion.storage.places import Place
+from batch_emotion.storage.targets import check_named, check_replaceable, check_spared, replacing_folder
 from batch_emotion.visualization.charts import confusion_chart, reliability_chart
 from batch_emotion.visualization.groups import group_chart
 from batch_emotion.visualization.html import Picture
@@ -137,11 +137,9 @@ def _evaluate(options: EvaluateOptions, log: Callable[[str], None], on_progress:
     check_ranges(options)
     check_root(options.root)
     out = options.out
-    check_folder(out.absolute().parent)
-    _check_target(out, options.overwrite)  # before there is a lock beside what is not ours
-    with output_lock(out.with_name(out.name + ".lock")):
-        restore_output(out)
-        _check_target(out, options.overwrite)
+    check_named(out, "folder, such as evaluation")
+    check_spared(out, (options.data, options.model, options.labels, options.votes))
+    with replacing_folder(out, lambda: _check_target(out, options.overwrite)):
         gathered = under_prior(keep_gathered(_gather(options, on_progress), options.only), options.class_prior)
         votes = _votes(options, gathered.class_names)
         if gathered.labels_summary:
@@ -159,14 +157,8 @@ def _evaluate(options: EvaluateOptions, log: Callable[[str], None], on_progress:
 
 
 def _check_target(out: Path, overwrite: bool) -> None:
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise OutputMismatch(f"{out} is a file; `out` is a folder")
-    foreign = sorted(child.name for child in out.iterdir() if child.name not in (*FILES, GROUPS_CHART))
-    if foreign:
-        raise OutputMismatch(f"the folder {out} holds other things ({foreign[0]}, …); choose a new one")
-    if any(out.iterdir()) and not overwrite:
+    check_replaceable(out, (*FILES, GROUPS_CHART).__contains__)
+    if out.exists() and any(out.iterdir()) and not overwrite:
         raise OutputMismatch(f"{out} holds an evaluation already; choose another `out` or give `overwrite`")
 
 

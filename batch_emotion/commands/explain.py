@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,8 +106,10 @@ def _explained(options: ExplainOptions) -> list[Explanation]:
     if options.given is not None:
         plan = options.given.plan
     else:
-        read = SourceOptions(encoding=options.encoding, delimiter=options.delimiter, image_column=options.image_column)
-        plan = make_plan(options.sources, read)
+        source = SourceOptions(
+            encoding=options.encoding, delimiter=options.delimiter, image_column=options.image_column
+        )
+        plan = make_plan(options.sources, source)
     if len(plan) > _FOLDER_MOST:
         raise UsageError(f"{len(plan)} images are too many; explain takes up to {_FOLDER_MOST}")
     bundle = load_bundle(options.model, options.class_names, options.trust_pickle)
@@ -114,11 +117,11 @@ def _explained(options: ExplainOptions) -> list[Explanation]:
         options = replace(options, target=_class_of(options.target, bundle.card.class_names))
     paths = plan.images["path"].to_pylist()
     pictures = _names(paths, options.out)
-    taken = [picture for picture in pictures if picture.exists() and not options.overwrite]
-    if taken:
-        raise OutputMismatch(_taken(taken[0]))
     locations = plan.images["location"].to_pylist()
-    found = _explain_all(options, bundle, paths, locations, pictures)
+    read = frozenset(os.path.realpath(unescape_name(location)) for location in locations)
+    for picture in pictures:
+        _check_free(picture, options.overwrite, read)
+    found = _explain_all(options, bundle, paths, locations, pictures, read)
     if options.faces is None:
         warn_of_photos([at for at, each in zip(locations, found, strict=True) if each.picture], options.limits)
     if not any(each.picture for each in found):
@@ -133,8 +136,13 @@ def _class_of(target: str, class_names: Sequence[str]) -> str:
     return found
 
 
-def _taken(picture: Path) -> str:
-    return f"{picture} is there already; choose another `out` or give `overwrite`"
+def _check_free(picture: Path, overwrite: bool, read: frozenset[str]) -> None:
+    if not picture.exists():
+        return
+    if not overwrite:
+        raise OutputMismatch(f"{picture} is there already; choose another `out` or give `overwrite`")
+    if os.path.realpath(picture) in read:
+        raise UsageError(f"{picture} is itself to be explained, and would be lost; choose another `out`")
 
 
 def _names(paths: Sequence[str], out: Path) -> list[Path]:
@@ -153,7 +161,12 @@ def _names(paths: Sequence[str], out: Path) -> list[Path]:
 
 
 def _explain_all(
-    options: ExplainOptions, bundle: Bundle, paths: Sequence[str], locations: Sequence[str], pictures: Sequence[Path]
+    options: ExplainOptions,
+    bundle: Bundle,
+    paths: Sequence[str],
+    locations: Sequence[str],
+    pictures: Sequence[Path],
+    read: frozenset[str],
 ) -> list[Explanation]:
     card = bundle.card
     cam = GradCam(bundle.keras_model(), options.layer)
@@ -163,8 +176,7 @@ def _explain_all(
         images = load(location)
         for number, image in enumerate(images):
             file = picture if len(images) == 1 else picture.with_stem(f"{picture.stem}-face-{number}")
-            if file.exists() and not options.overwrite:
-                raise OutputMismatch(_taken(file))
+            _check_free(file, options.overwrite, read)
             if image.pixels is None:
                 error = "no face was found" if image.status is Status.NO_FACE else image.error
                 found.append(Explanation(path, image.status, error))

@@ -14,19 +14,20 @@ from numpy.typing import NDArray
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.pipeline import stream
 from batch_emotion.model.architectures import is_mirrored
-from batch_emotion.model.bundle import INT8_FILE, Bundle, load_bundle
+from batch_emotion.model.bundle import INT8_FILE, Bundle, bundle_names, load_bundle
 from batch_emotion.model.exported_card import add_to_h5, add_to_zip, exported_texts, write_beside
 from batch_emotion.model.litert import LiteRtRuntime
 from batch_emotion.model.onnx_file import named_onnx
 from batch_emotion.model.quantization import CALIBRATION_IMAGES, COMPARED_IMAGES, FEWEST_IMAGES, int8_network
 from batch_emotion.model.runtime import open_runtime, serving_function
-from batch_emotion.model.savedmodel import save_savedmodel
+from batch_emotion.model.savedmodel import save_savedmodel, savedmodel_names
 from batch_emotion.options.export import ExportFormat, ExportOptions
 from batch_emotion.options.images import Limits
 from batch_emotion.records import Status
 from batch_emotion.sources.plan_table import part_of
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.commits import check_folder, committing, committing_folder
+from batch_emotion.storage.targets import check_named, check_replaceable, check_spared
 
 EXTENSIONS: dict[ExportFormat, tuple[str, ...]] = {
     "h5": (".h5", ".hdf5"),
@@ -73,6 +74,7 @@ def export(options: ExportOptions) -> Exported:
     bundle, out = load_bundle(options.model), options.out
     if bundle.folder is None:
         raise UsageError(f"{bundle.card.name} is no bundle, and export needs one: a bundled model's name or its folder")
+    _check_spared(options, bundle)
     texts = exported_texts(bundle)
     if options.format == "savedmodel":
         model = bundle.keras_model()
@@ -112,6 +114,7 @@ def export(options: ExportOptions) -> Exported:
 
 def _check(options: ExportOptions) -> None:
     out, form = options.out, options.format
+    check_named(out, f"file or folder, such as exported{EXTENSIONS[form][0]}")
     extensions = EXTENSIONS[form]
     others = {each for ends in EXTENSIONS.values() for each in ends} - {*extensions, ""}
     if out.suffix.lower() in others or (form != "savedmodel" and out.suffix.lower() not in extensions):
@@ -126,8 +129,17 @@ def _check(options: ExportOptions) -> None:
     check_folder(out.absolute().parent)
     if out.exists() and not options.overwrite:
         raise OutputMismatch(f"{out} is there already; choose another `out` or give `overwrite`")
-    if out.is_dir() != (form == "savedmodel") and out.exists():
-        raise OutputMismatch(f"{out} is {'a directory' if out.is_dir() else 'a file'}; choose another `out`")
+    if form == "savedmodel":
+        check_replaceable(out, savedmodel_names(out).__contains__)
+    elif out.is_dir():
+        raise OutputMismatch(f"{out} is a folder, and {form} is a file; choose another `out`")
+
+
+def _check_spared(options: ExportOptions, bundle: Bundle) -> None:
+    """Refuse to write over the bundle itself, or over the faces that its network is calibrated with."""
+    is_folder = options.format == "savedmodel"
+    own = [] if is_folder or bundle.folder is None else [bundle.folder / name for name in bundle_names(bundle.folder)]
+    check_spared(options.out, (bundle.folder, *own, options.calibration), inside=is_folder)
 
 
 def _int8(bundle: Bundle, calibration: Path | None) -> bytes:

@@ -26,6 +26,7 @@ from batch_emotion.runs.recorder import Recorder
 from batch_emotion.storage.commits import check_parent
 from batch_emotion.storage.part_folders import restore_parts
 from batch_emotion.storage.places import Place
+from batch_emotion.storage.targets import check_spared
 
 
 def merge(options: MergeOptions) -> Summary:
@@ -38,6 +39,7 @@ def merge(options: MergeOptions) -> Summary:
     """
     check_parent(options.out)
     check_target(options.out)
+    check_spared(options.out, options.parts, inside=True)
     if (options.csv.bom or options.csv.escape_formulas) and output_kind(options.out) != "csv":
         raise UsageError("`csv.bom` and `csv.escape_formulas` go with an output that ends in .csv or .tsv")
     recorder = Recorder(options.out, MonitoringOptions(), options.caller)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,9 @@ from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.sources.archives.finding import Finder
 from batch_emotion.sources.missing import check_root
-from batch_emotion.storage.commits import check_folder, commit_text, committing_folder, restore_output
+from batch_emotion.storage.commits import check_folder, commit_text, committing_folder
 from batch_emotion.storage.places import Place
+from batch_emotion.storage.targets import check_apart, check_named, check_replaceable, replacing_folder
 from batch_emotion.visualization.html import GENERATOR, Picture
 from batch_emotion.visualization.palette import DARK, LIGHT, class_colours
 
@@ -94,7 +95,10 @@ def _report(options: ReportOptions, log: Callable[[str], None]) -> ReportDocumen
     if options.json is not None:
         _check_json_target(options.json)
     if options.figures is not None:
-        _check_figures_target(options.figures)
+        check_named(options.figures, "folder, such as charts", "figures")
+        check_folder(options.figures.absolute().parent)
+        _check_figures(options.figures)
+    check_apart({"out": options.out, "json": options.json, "figures": options.figures})
     result = open_result(options.result)
     other = open_result(options.compare) if options.compare else None
     root = options.root or Path()
@@ -125,10 +129,14 @@ def _report(options: ReportOptions, log: Callable[[str], None]) -> ReportDocumen
         commit_text(options.json, _as_json(document, samples))
     if options.figures is not None:
         drawn = light if options.figure_format == "png" else report_charts(document, LIGHT, options.figure_format)
-        with committing_folder(options.figures) as folder:
-            for name, data in drawn.items():
-                (folder / f"{name}.{options.figure_format}").write_bytes(data)
+        _write_figures(options.figures, {f"{name}.{options.figure_format}": data for name, data in drawn.items()})
     return document
+
+
+def _write_figures(figures: Path, drawn: Mapping[str, bytes]) -> None:
+    with replacing_folder(figures, lambda: _check_figures(figures)), committing_folder(figures) as folder:
+        for name, data in drawn.items():
+            (folder / name).write_bytes(data)
 
 
 def check_page_target(out: Path) -> None:
@@ -150,15 +158,10 @@ def _check_json_target(path: Path) -> None:
         raise OutputMismatch(f"{path} exists and does not hold a report's numbers; choose another name")
 
 
-def _check_figures_target(folder: Path) -> None:
-    check_folder(folder.absolute().parent)
-    restore_output(folder)
-    if folder.exists() and not folder.is_dir():
-        raise OutputMismatch(f"{folder} is a file; `figures` is a folder")
-    names = {f"{name}.{kind}" for name in CHART_NAMES for kind in ("png", "svg")}
-    foreign = sorted(child.name for child in folder.iterdir() if child.name not in names) if folder.exists() else []
-    if foreign:
-        raise OutputMismatch(f"the folder {folder} holds other things ({foreign[0]}, …); choose a new one")
+def _check_figures(folder: Path) -> None:
+    check_replaceable(
+        folder, {f"{name}.{kind}" for name in CHART_NAMES for kind in ("png", "svg")}.__contains__, "figures"
+    )
 
 
 def _beginning(path: Path) -> str:

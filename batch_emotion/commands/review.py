@@ -29,8 +29,9 @@ from batch_emotion.runs.asked import asked, called_back
 from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.sources.archives.finding import Finder, absolute_path
 from batch_emotion.sources.missing import check_root
-from batch_emotion.storage.commits import check_folder, committing_folder, restore_output
+from batch_emotion.storage.commits import committing_folder
 from batch_emotion.storage.places import Place
+from batch_emotion.storage.targets import check_named, check_replaceable, check_spared, replacing_folder
 from batch_emotion.visualization.boxes import png_bytes
 from batch_emotion.visualization.html import GENERATOR, thumbnail_uri
 
@@ -103,7 +104,14 @@ def _review(options: ReviewOptions, log: Callable[[str], None]) -> ReviewResult:
     check_ranges(options)
     check_root(options.root)
     out = options.out
-    _check_target(out, options.overwrite)
+    check_named(out, "folder, such as review")
+    check_spared(out, (options.result, options.compare, options.labels))
+    with replacing_folder(out, lambda: _check_target(out, options.overwrite)):
+        return _reviewed(options, log)
+
+
+def _reviewed(options: ReviewOptions, log: Callable[[str], None]) -> ReviewResult:
+    out = options.out
     result = open_result(options.result)
     other = open_result(options.compare) if options.compare else None
     labels = find_labels(result, options, LabelReader(result.class_names, options.map_labels))
@@ -149,16 +157,8 @@ def _shown(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _check_target(out: Path, overwrite: bool) -> None:
-    check_folder(out.absolute().parent)
-    restore_output(out)
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise OutputMismatch(f"{out} is a file; `out` is a folder")
-    foreign = sorted(child.name for child in out.iterdir() if child.name not in (PAGE, FACES))
-    if foreign or not _is_ours(out / PAGE):
-        raise OutputMismatch(f"the folder {out} holds other things ({(foreign or ['…'])[0]}, …); choose a new one")
-    if not overwrite:
+    check_replaceable(out, lambda name: name in (PAGE, FACES) and _is_ours(out / PAGE))
+    if out.exists() and any(out.iterdir()) and not overwrite:
         raise OutputMismatch(f"{out} holds a review already; choose another `out` or give `overwrite`")
 
 

@@ -17,7 +17,7 @@ from batch_emotion.labels.class_names import NEUTRAL, SIX_EMOTIONS, matched_name
 from batch_emotion.model.about import About, read_about
 from batch_emotion.model.ancestry import inherited_digests, lineage
 from batch_emotion.model.architectures import ARCHITECTURES
-from batch_emotion.model.bundle import Bundle, load_bundle
+from batch_emotion.model.bundle import Bundle, bundle_names, load_bundle
 from batch_emotion.model.card import check_class_names
 from batch_emotion.model.card_metrics import CardMetrics
 from batch_emotion.options.declared import check_ranges
@@ -26,8 +26,13 @@ from batch_emotion.options.train import RecipeName, TrainOptions
 from batch_emotion.packages import require_packages
 from batch_emotion.records import pixel_digests
 from batch_emotion.runs.asked import asked, called_back
-from batch_emotion.storage.commits import check_folder
-from batch_emotion.storage.locks import output_lock
+from batch_emotion.storage.targets import (
+    check_apart,
+    check_named,
+    check_replaceable,
+    check_spared,
+    replacing_folder,
+)
 from batch_emotion.training.assessment import (
     answers,
     assess,
@@ -131,12 +136,20 @@ def _checked_and_trained(options: TrainOptions, log: Log) -> TrainResult:
     require_packages("train", "tensorflow", "keras", "tf2onnx", "scipy", "sklearn")
     about = read_about(options.about) if options.about is not None else About()
     _check_together(options)
-    check_folder(options.out.absolute().parent)
-    with output_lock(options.out.with_name(options.out.name + ".lock")):
-        if options.out.exists() and not options.overwrite:
-            raise OutputMismatch(f"{options.out} is there already; choose another `out` or give `overwrite`")
-        check_work(options.out, options.resume, options.overwrite)
+    check_named(options.out, "folder, such as my-model")
+    check_apart({"out": options.out, "tensorboard": options.tensorboard}, kept=("tensorboard",))
+    models = [load_bundle(each).place for each in (options.initial, *options.teachers) if each is not None]
+    check_spared(options.out, (options.data, options.validation, options.about, *models), inside=True)
+    with replacing_folder(options.out, lambda: _check_target(options)):
         return _train(options, about, lambda line: log(spelled(line)))
+
+
+def _check_target(options: TrainOptions) -> None:
+    out = options.out
+    if out.exists() and not options.overwrite:
+        raise OutputMismatch(f"{out} is there already; choose another `out` or give `overwrite`")
+    check_replaceable(out, bundle_names(out).__contains__)
+    check_work(out, options.resume, options.overwrite)
 
 
 def _check_together(options: TrainOptions) -> None:

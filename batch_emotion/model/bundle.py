@@ -27,6 +27,7 @@ from batch_emotion.storage.commits import file_sha256
 GOLDEN_TOLERANCE = 1e-4
 INT8_FILE = "model.int8.onnx"
 _NETWORKS = ("model.keras", "model.onnx", INT8_FILE)
+_BESIDE = ("card.json", "README.md", "history.csv", "curves.png", "train_hashes", "golden.csv", "held_out.csv")
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ class Bundle:
     def class_names(self) -> tuple[str, ...]:
         """The K classes, in the order of the probabilities that ``predict`` gives."""
         return self.card.class_names
+
+    @property
+    def place(self) -> Path | None:
+        """The bundle's folder, or the file of a network."""
+        return self.folder or self.keras_file or self.onnx_file or self.tflite_file or self.savedmodel
 
     @property
     def version(self) -> Version | None:
@@ -222,6 +228,15 @@ def load_bundle(
     _check_told(network, "a bundle")
     folder = bundle_folder(model)
     return _read_bundle(folder.absolute(), str(model), _stamps(sorted(folder.iterdir())))
+
+
+def bundle_names(folder: Path) -> frozenset[str]:
+    """The names of what the bundle in a folder may hold; none where there is no bundle."""
+    try:
+        card = Card.from_json((folder / "card.json").read_text(encoding="utf-8", errors="replace"))
+    except (OSError, BundleError):
+        return frozenset()
+    return frozenset((*_NETWORKS, *_BESIDE, *card.files))
 
 
 def _stamps(paths: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:

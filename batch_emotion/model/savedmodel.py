@@ -19,6 +19,9 @@ from batch_emotion.model.slicing import Stopwatch
 from batch_emotion.packages import load_tensorflow, require_packages
 from batch_emotion.storage.commits import file_sha256
 
+_GRAPH = "saved_model.pb"
+_NAMES = frozenset((_GRAPH, "variables", "assets", "assets.extra", "fingerprint.pb", "keras_metadata.pb"))
+
 
 class OpenSavedModel(NamedTuple):
     """A loaded SavedModel: what it takes, the name of its input, and the function to call with that."""
@@ -83,6 +86,11 @@ class SavedModelRuntime(Stopwatch):
                 (outputs,) = function(**{name: tf.constant(images)}).values()
                 found.append(self._adaptation.probabilities(outputs.numpy()))
         return np.concatenate(found)
+
+
+def savedmodel_names(folder: Path) -> frozenset[str]:
+    """The names of what a SavedModel in a folder may hold; none where there is no SavedModel."""
+    return _NAMES if (folder / _GRAPH).is_file() else frozenset()
 
 
 def savedmodel_sha256(folder: Path) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
@@ -21,7 +23,9 @@ from batch_emotion.results.schema import with_rolls
 from batch_emotion.storage.commits import commit_text, committing, remove_folder, rename_file
 from batch_emotion.storage.places import Place, readable
 from batch_emotion.storage.spool import open_table
+from batch_emotion.storage.targets import check_work_folder
 
+_OURS = re.compile(r"(plan|attributes)\.arrow|(fingerprint|announced)\.json|(part|left)-\d+\.parquet|begun-\d+")
 _NO_PATHS = pa.nulls(0, pa.string())
 
 
@@ -172,6 +176,15 @@ class Workspace:
             return (self.folder / "fingerprint.json").read_text(encoding="utf-8")
         except FileNotFoundError:
             return ""
+
+    def check_own(self) -> None:
+        """Refuse to use what is no folder of a run, on this machine.
+
+        Raises:
+            OutputMismatch: it is a file, or a folder of other things.
+        """
+        if isinstance(self.folder, Path):
+            check_work_folder(self.folder, lambda name: _OURS.fullmatch(name) is not None)
 
     @property
     def is_there(self) -> bool:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from batch_emotion.errors import BatchEmotionError
+from batch_emotion.errors import BatchEmotionError, UsageError
 from batch_emotion.images.decode import decode_whole, load
 from batch_emotion.options.images import AnnotateOptions, Limits
 from batch_emotion.plan import Plan
 from batch_emotion.records import Face, Status
-from batch_emotion.storage.commits import committing_folder, restore_output
+from batch_emotion.storage.commits import committing_folder
+from batch_emotion.storage.escaping import escape_name
+from batch_emotion.storage.targets import check_replaceable, replacing_folder
 from batch_emotion.visualization.boxes import draw_faces, jpeg_bytes
 from batch_emotion.visualization.palette import class_colours
 
@@ -28,9 +32,28 @@ _NAME = re.compile(r"\d{6,}-.*\.jpg", re.DOTALL)
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 
 
-def is_annotated(name: str) -> bool:
-    """Whether a file's name is that of a copy."""
-    return _NAME.fullmatch(name) is not None
+def check_annotated(folder: Path) -> None:
+    """Refuse a folder for the copies that holds anything else.
+
+    Raises:
+        OutputMismatch: it does, or is a file.
+    """
+    check_replaceable(folder, lambda name: _NAME.fullmatch(name) is not None, "annotate.folder")
+
+
+def check_images_spared(folder: Path, plan: Plan) -> None:
+    """Refuse a folder for the copies that an image of the plan lies in: it would be gone.
+
+    Raises:
+        UsageError: naming the image.
+    """
+    if not folder.exists():
+        return
+    for name in {os.path.abspath(folder), os.path.realpath(folder)}:
+        lost = pc.starts_with(plan.images["location"], escape_name(f"{name}{os.sep}"))
+        if pc.any(lost).as_py():
+            first = plan.images["path"].filter(lost)[0].as_py()
+            raise UsageError(f"`annotate.folder` {folder} holds {first}, which is read; choose another place")
 
 
 def annotate(
@@ -59,8 +82,10 @@ def annotate(
     colours = class_colours(class_names)
     written = 0
     try:
-        restore_output(options.folder)
-        with committing_folder(options.folder) as folder:
+        with (
+            replacing_folder(options.folder, lambda: check_annotated(options.folder)),
+            committing_folder(options.folder) as folder,
+        ):
             for row, faces in _images(rows):
                 if row >= len(plan):
                     break

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from batch_emotion.errors import OutputMismatch, SourceError, UsageError
+from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.images.detectors import check_detector
 from batch_emotion.options.declared import Leaf, check_ranges, leaves, values
 from batch_emotion.options.images import AnnotateOptions
@@ -17,8 +17,9 @@ from batch_emotion.packages import distribution
 from batch_emotion.plan import Plan
 from batch_emotion.records import Status
 from batch_emotion.results.summary import Summary
+from batch_emotion.results.workspace import Workspace
 from batch_emotion.results.writer import output_kind
-from batch_emotion.runs.annotate import is_annotated
+from batch_emotion.runs.annotate import check_annotated
 from batch_emotion.sources.delimited import SEPARATORS
 from batch_emotion.sources.missing import all_missing as all_missing_line
 from batch_emotion.sources.missing import check_root
@@ -28,6 +29,7 @@ from batch_emotion.storage.commits import check_folder, check_parent, store_advi
 from batch_emotion.storage.escaping import escape_name
 from batch_emotion.storage.places import Place, is_uri
 from batch_emotion.storage.remote import RemotePath
+from batch_emotion.storage.targets import check_apart, check_named, check_spared
 
 CONDITIONS: dict[str, tuple[str, Callable[[PredictOptions], bool]]] = {
     "manifest": (
@@ -70,6 +72,7 @@ def check_options(options: PredictOptions, to_be_made: Path | None = None) -> No
         output_kind(options.out)
         if to_be_made is None or options.out.absolute().parent != to_be_made:
             check_parent(options.out)
+        Workspace(options.out).check_own()
     check_root(options.source.root)
     if options.task is not None:
         if options.task.index >= options.task.count:
@@ -83,6 +86,7 @@ def check_options(options: PredictOptions, to_be_made: Path | None = None) -> No
         check_detector(options.faces)
     if options.annotate is not None:
         _check_annotate(options.annotate, to_be_made)
+    _check_targets(options)
     check_monitoring(options.monitoring)
 
 
@@ -138,15 +142,21 @@ def _check_engine(engine: EngineOptions, has_out: bool) -> None:
 
 def _check_annotate(options: AnnotateOptions, to_be_made: Path | None) -> None:
     folder = options.folder
+    check_named(folder, "folder, such as marked", "annotate.folder")
     if folder.absolute().parent != to_be_made:
         check_folder(folder.absolute().parent, "`annotate.folder`: ")
-    if folder.exists() and not folder.is_dir():
-        raise OutputMismatch(f"`annotate.folder`: {folder} is a file; name a folder")
-    foreign = [child.name for child in folder.iterdir() if not is_annotated(child.name)] if folder.is_dir() else []
-    if foreign:
-        raise OutputMismatch(
-            f"`annotate.folder`: {folder} holds other things ({foreign[0]}, …); choose an empty folder or a new one"
-        )
+    check_annotated(folder)
+
+
+def _check_targets(options: PredictOptions) -> None:
+    """Refuse outputs that would replace one another, or what is read."""
+    annotate, monitoring = options.annotate.folder if options.annotate else None, options.monitoring
+    targets = {"out": options.out, "report": options.report, "annotate.folder": annotate}
+    check_apart(targets | {"metrics_file": monitoring.metrics_file})
+    if options.out is not None:
+        check_spared(options.out, options.sources)
+    if annotate is not None:
+        check_spared(annotate, options.sources, "annotate.folder")
 
 
 def check_monitoring(options: MonitoringOptions) -> None:

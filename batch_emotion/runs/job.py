@@ -23,6 +23,7 @@ from batch_emotion.results.class_prior import ClassPrior
 from batch_emotion.results.fingerprint import Fingerprint, deciding_options
 from batch_emotion.results.schema import check_attributes, result_schema
 from batch_emotion.results.writer import output_kind
+from batch_emotion.runs.annotate import check_images_spared
 from batch_emotion.scoring import ScorerSpec
 from batch_emotion.sources.checksum import with_checksums
 from batch_emotion.sources.plan_table import part_of
@@ -91,6 +92,8 @@ def make_job(options: PredictOptions, profile: Profile) -> Job:
     with profile.timing("list"):
         listing = list_images(options)
         plan, bundle = listing.plan, listing.bundle
+        if options.annotate is not None:
+            check_images_spared(options.annotate.folder, plan)
         images, digest = len(plan), plan.digest
         if options.task is not None:
             rows = task_rows(images, options.task.index, options.task.count)

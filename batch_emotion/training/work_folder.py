@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,8 +13,10 @@ from typing import Any
 from batch_emotion.errors import OutputMismatch
 from batch_emotion.options.recipe import Recipe
 from batch_emotion.storage.commits import commit_text
+from batch_emotion.storage.targets import check_work_folder
 
 _SHOWN = 40
+_OURS = re.compile(r"fingerprint\.json|history\.csv|pixels|best\.weights\.h5|(checkpoint|answers|fold)-\d+(\..+)?")
 _DIGESTS = {
     "training": "the training images are others",
     "validation": "the validation images are others",
@@ -29,7 +32,7 @@ _UNTOLD = {"labels"}
 
 
 def check_work(out: Path, resume: bool, overwrite: bool) -> None:
-    """Refuse to lose the checkpoints of a training that was stopped.
+    """Refuse to lose the checkpoints of a training that was stopped, or what others put in their place.
 
     Args:
         out: the bundle's folder.
@@ -37,9 +40,11 @@ def check_work(out: Path, resume: bool, overwrite: bool) -> None:
         overwrite: start over without them.
 
     Raises:
-        OutputMismatch: neither is asked for, and an epoch of a network or of a fold is done.
+        OutputMismatch: neither is asked for, and an epoch of a network or of a fold is done; or the folder is a file
+            or holds other things.
     """
     work = _work(out)
+    check_work_folder(work, lambda name: _OURS.fullmatch(name) is not None)
     if not (resume or overwrite) and any((*work.glob("history.csv"), *work.glob("fold-*/history.csv"))):
         raise OutputMismatch(
             f"{work} holds the checkpoints of a training that was stopped; "
