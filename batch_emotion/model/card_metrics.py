@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from batch_emotion.metrics.scores import Agreement, Scores
 
@@ -52,12 +52,15 @@ class CarriedOver(TypedDict):
 
 
 class Calibration(TypedDict):
-    """The temperature, and the calibration error before it and, cross-fitted over so many folds, after it."""
+    """The temperature, and the calibration error before it and, cross-fitted over so many folds, after it.
+
+    There is no error after it where it was fitted to a single image.
+    """
 
     temperature: float
     ece_before: float
-    ece_after: float
-    folds: int
+    ece_after: NotRequired[float]
+    folds: NotRequired[int]
 
 
 class Speed(TypedDict, total=False):

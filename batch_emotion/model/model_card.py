@@ -176,9 +176,17 @@ def _calibration(card: Card) -> str:
     fitted = card.metrics.get("calibration")
     if not fitted:
         return "The probabilities were not calibrated: their confidence is not a chance of being right."
-    return (
+    folded = (
         f"A temperature of {fitted['temperature']:.3f}, fitted on the validation data, is folded into the last layer; "
-        f"every export carries it. Calibration error before: {percent(fitted['ece_before'])}; after, each image by a "
+        f"every export carries it. Calibration error before: {percent(fitted['ece_before'])}"
+    )
+    if "ece_after" not in fitted:
+        return (
+            f"{folded}; after it the error is not known, as there is only one validation image, so that the "
+            "confidence is not a chance of being right."
+        )
+    return (
+        f"{folded}; after, each image by a "
         f"temperature fitted on the other of {fitted['folds']} folds: {percent(fitted['ece_after'])}. Of the "
         "predictions with a confidence of 80 %, about 80 in 100 are right where pictures and mix of classes are like "
         "those of the validation data, and fewer where they are not."

@@ -63,19 +63,23 @@ def calibrate(model: Any, validation: Answers, shift: NDArray[np.float64]) -> Ca
         shift: (K,), what brings the logits to the mix of classes that the probabilities are to hold for.
 
     Returns:
-        ``temperature``, ``ece_before``, and ``ece_after``, which is cross-fitted in so many ``folds``.
+        ``temperature``, ``ece_before``, and ``ece_after``, which is cross-fitted in so many ``folds``; of a single
+        image there is none.
     """
     temperature = temperature_of(validation, shift)
     fold_temperature(model, temperature)
     if shift.any():
         shift_logits(model, shift)
     logits, labels = _logits(validation.probabilities), validation.labels
-    return {
+    fitted: Calibration = {
         "temperature": round(temperature, 4),
         "ece_before": round(calibration_bins(validation.probabilities, labels).error, 4),
-        "ece_after": round(cross_fitted_ece(logits, np.eye(logits.shape[1])[labels], _FOLDS, shift=shift), 4),
-        "folds": _FOLDS,
     }
+    folds = min(_FOLDS, len(labels))
+    if folds > 1:
+        after = cross_fitted_ece(logits, np.eye(logits.shape[1])[labels], folds, shift=shift)
+        fitted |= {"ece_after": round(after, 4), "folds": folds}
+    return fitted
 
 
 def temperature_of(found: Answers, shift: NDArray[np.float64]) -> float:

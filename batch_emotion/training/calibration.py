@@ -63,9 +63,9 @@ def cross_fitted_ece(
     """The calibration error after scaling, each image by a temperature fitted on the other folds only.
 
     Args:
-        log_probabilities: (N, K), or logits.
+        log_probabilities: (N, K), or logits; N must be at least 2.
         targets: (N, K), rows summing to 1; the right class is the highest.
-        folds: how many parts; drawn at random by the seed.
+        folds: how many parts, at most N; drawn at random by the seed.
         seed: of the parts.
         shift: (K,), added to the logits after scaling.
     """
@@ -73,9 +73,8 @@ def cross_fitted_ece(
     scaled = np.empty(np.shape(log_probabilities), np.float64)
     for number in range(folds):
         held = fold == number
-        if held.any():
-            temperature = fit_temperature(log_probabilities[~held], targets[~held], shift)
-            scaled[held] = apply_temperature(log_probabilities[held], temperature, shift)
+        temperature = fit_temperature(log_probabilities[~held], targets[~held], shift)
+        scaled[held] = apply_temperature(log_probabilities[held], temperature, shift)
     return calibration_bins(scaled, np.asarray(targets).argmax(axis=1)).error
 
 

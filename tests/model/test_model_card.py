@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from batch_emotion import load_bundle
 from batch_emotion.metrics.measuring import agreement, measure
 from batch_emotion.model.bundle import bundled_models
 from batch_emotion.model.card import Card
+from batch_emotion.model.card_metrics import Calibration
 from batch_emotion.model.model_card import human_card
 from batch_emotion.records import InputSpec
 
@@ -110,3 +113,11 @@ def test_the_readme_of_a_bundled_model_is_written_from_its_card(name: str) -> No
     bundle = load_bundle(name)
     assert bundle.folder is not None
     assert (bundle.folder / "README.md").read_text(encoding="utf-8") == human_card(bundle.card)
+
+
+def test_a_card_with_a_single_validation_image_claims_no_calibration() -> None:
+    card = _full_card()
+    alone: Calibration = {"temperature": 20.0, "ece_before": 0.3}
+    text = human_card(replace(card, metrics={**card.metrics, "calibration": alone}))
+    assert "as there is only one validation image" in text
+    assert "about 80 in 100" not in text

@@ -4,6 +4,7 @@ from scipy.special import log_softmax, softmax
 
 from batch_emotion.errors import BatchEmotionError
 from batch_emotion.metrics.calibration import calibration_bins
+from batch_emotion.training.assessment import Answers, calibrate
 from batch_emotion.training.calibration import (
     apply_temperature,
     cross_fitted_ece,
@@ -74,3 +75,16 @@ def test_a_folded_temperature_is_what_the_network_then_says() -> None:
         fold_temperature(model, 0)
     with pytest.raises(BatchEmotionError, match="no dense layer with a softmax"):
         fold_temperature(keras.Sequential([keras.Input((4,)), keras.layers.Dense(5)]), 2)
+
+
+def test_few_images_are_cross_fitted_in_fewer_folds_and_a_single_one_not_at_all() -> None:
+    import keras
+
+    found = Answers(np.float32([[0.7, 0.3], [0.4, 0.6], [0.9, 0.1]]), np.float32([[1, 0], [0, 1], [0, 1]]))
+    for images, folds in ((3, 3), (2, 2), (1, None)):
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, activation="softmax")])
+        few = Answers(found.probabilities[:images], found.targets[:images])
+        fitted = calibrate(model, few, np.zeros(2))
+        assert fitted.get("folds") == folds
+        assert ("ece_after" in fitted) is (images > 1)
+        assert 0.05 <= fitted["temperature"] <= 20
