@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion._version import DEFAULT_MODEL
-from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
+from batch_emotion.errors import BatchEmotionError, OutputMismatch, SourceError, UsageError
 from batch_emotion.images.detectors import check_detector
 from batch_emotion.images.framing import warn_of_photos
 from batch_emotion.images.loading import make_loader
@@ -27,7 +27,7 @@ from batch_emotion.runs.asked import asked
 from batch_emotion.sources.given import given, paths_of
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.commits import check_folder, committing
-from batch_emotion.storage.escaping import unescape_name
+from batch_emotion.storage.escaping import cut_name, escape_name, unescape_name
 from batch_emotion.visualization.heat_map import as_rgb, explanation_chart, heat_over
 
 _FOLDER_MOST = 1_000
@@ -110,6 +110,10 @@ def _explained(options: ExplainOptions) -> list[Explanation]:
             encoding=options.encoding, delimiter=options.delimiter, image_column=options.image_column
         )
         plan = make_plan(options.sources, source)
+    if not len(plan):
+        raise SourceError(
+            f"there is no image to explain in {', '.join(map(escape_name, options.sources)) or 'the list'}"
+        )
     if len(plan) > _FOLDER_MOST:
         raise UsageError(f"{len(plan)} images are too many; explain takes up to {_FOLDER_MOST}")
     bundle = load_bundle(options.model, options.class_names, options.trust_pickle)
@@ -156,8 +160,12 @@ def _names(paths: Sequence[str], out: Path) -> list[Path]:
         raise UsageError(f"`out` must be a folder (no extension), or end in .png for one image, and {out} is neither")
     out.mkdir(parents=True, exist_ok=True)
     if len(paths) == 1:
-        return [out / f"{Path(unescape_name(paths[0])).stem[:100]}.png"]
-    return [out / f"{at:04d}-{Path(unescape_name(path)).stem[:100]}.png" for at, path in enumerate(paths, 1)]
+        return [out / f"{_stem(paths[0])}.png"]
+    return [out / f"{at:04d}-{_stem(path)}.png" for at, path in enumerate(paths, 1)]
+
+
+def _stem(path: str) -> str:
+    return cut_name(Path(unescape_name(path)).stem, 100)
 
 
 def _explain_all(

@@ -226,6 +226,8 @@ class _Table:
 def _draws(images: GroupedImages, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
     """How often each image is drawn, (N,), as images or clusters are drawn with replacement."""
     rng = np.random.default_rng(seed)
+    if not len(images):
+        return
     if images.counts is not None:
         total = int(images.counts.sum())
         for _ in range(resamples):

@@ -151,10 +151,10 @@ class GroupCounter:
         """The values as text, dates cut to the day."""
         if pa.types.is_dictionary(values.type):
             values = values.dictionary_decode()
-        if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type):
-            self._dates = True
-            return pc.strftime(values, "%Y-%m-%d")
         try:
+            if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type):
+                self._dates = True
+                return pc.strftime(values, "%Y-%m-%d")
             texts = pc.cast(values, pa.string())
         except pa.ArrowException:
             raise UsageError(

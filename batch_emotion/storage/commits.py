@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from batch_emotion.errors import UsageError, one_line
+from batch_emotion.storage.escaping import cut_name
 from batch_emotion.storage.places import Place
 from batch_emotion.storage.remote import RemotePath
 
 _LONGEST = 100
-"""Characters of a name that its temporaries have too; some systems take no name of more than 255 bytes."""
+"""Bytes of a name that its temporaries have too; some systems take no name of more than 255."""
 
 
 def fsync_folder(folder: Path) -> None:
@@ -128,9 +129,9 @@ def restore_output(final: Path) -> None:
 
 def _prefix(name: str) -> str:
     """How the names of a file's temporaries begin; of a long name a hash tells it from others that begin alike."""
-    if len(name) <= _LONGEST:
+    if len(os.fsencode(name)) <= _LONGEST:
         return f".{name}."
-    return f".{name[: _LONGEST - 17]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}."
+    return f".{cut_name(name, _LONGEST - 17)}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}."
 
 
 def _previous(final: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 _UNDECODED = re.compile("[\udc80-\udcff]")
@@ -31,6 +32,13 @@ def unescape_name(text: str) -> str:
         return chr(value) if value < 0x80 else chr(0xDC00 + value)
 
     return _ESCAPE.sub(byte, text)
+
+
+def cut_name(name: str, most: int) -> str:
+    """As much of a file's name as that many bytes hold; systems take names of 255."""
+    while len(os.fsencode(name)) > most:
+        name = name[:-1]
+    return name
 
 
 def printable(text: str) -> str:

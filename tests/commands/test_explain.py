@@ -8,7 +8,7 @@ from PIL import Image
 
 from batch_emotion import ExplainOptions, PredictOptions, explain, predict
 from batch_emotion.cli import main
-from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
+from batch_emotion.errors import BatchEmotionError, OutputMismatch, SourceError, UsageError
 from batch_emotion.visualization.heat_map import heat_over
 from tests.support.composites import astronaut, backdrop, photo, write_photo
 from tests.support.lean import without_tensorflow
@@ -136,3 +136,21 @@ def test_a_photo_that_is_explained_as_if_it_were_a_face_is_told(
     explain(photograph, out=tmp_path / "c.png")
     assert "this is a photo, not crops of faces" in caplog.text
     assert "give `faces`" in caplog.text
+
+
+def test_long_names_of_many_bytes_are_cut_to_what_a_system_takes(faces: Path, tmp_path: Path) -> None:
+    image = tmp_path / f"{'顔' * 80}.png"
+    shutil.copy(faces / "happy" / "happy-0001.png", image)
+    (explained,) = explain(image, out=tmp_path / "out")
+    assert explained.picture is not None
+    assert explained.picture.name == f"{'顔' * 33}.png"
+    (alone,) = explain(image, out=tmp_path / f"{'感' * 80}.png")
+    assert alone.picture is not None
+    assert alone.picture.is_file()
+
+
+def test_an_empty_manifest_has_nothing_to_explain(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("path\n")
+    with pytest.raises(SourceError, match=r"there is no image to explain in .*empty\.csv"):
+        explain(tmp_path / "empty.csv", out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -205,3 +205,10 @@ def test_what_chance_does_is_found_among_the_images_that_are_judged() -> None:
         group_scores(images, "c", 3)["gaps"]["accuracy"]["by_chance"]
         == (group_scores(alone, "c", 3)["gaps"]["accuracy"]["by_chance"])
     )
+
+
+@pytest.mark.parametrize("counts", [None, np.empty(0, np.int64)])
+def test_of_no_images_there_are_no_groups(counts: np.ndarray | None) -> None:
+    none = np.empty(0, np.intp)
+    images = GroupedImages([], none, none, none, np.empty(0), np.empty(0, bool), np.empty(0, bool), counts)
+    assert group_scores(images, "camera", 3) == {"column": "camera", "groups": [], "others": 0, "gaps": {}}

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 import batch_emotion.results.reader as reader
+from batch_emotion.errors import UsageError
 from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.results import find_labels
 from batch_emotion.metrics.groups import GroupedScores
@@ -125,3 +126,28 @@ def test_without_labels_there_are_shares_of_failures_alone(tmp_path: Path) -> No
         assert each["accuracy"] is None
         assert each["failures"] == pytest.approx((mine.status == "missing").mean(), abs=1e-6)
         assert each["intervals"]["failures"] is not None
+
+
+@pytest.mark.parametrize(
+    ("values", "groups"),
+    [(pa.array([1, 1, 60], pa.duration("s")), {"1": 2, "60": 1}), (pa.array([1, 1, 60], pa.time32("s")), 2)],
+)
+def test_durations_and_times_of_day_are_values_like_others(values: pa.Array, groups: object, tmp_path: Path) -> None:
+    path = tmp_path / "r.parquet"
+    write(result_table(["a.jpg", "b.jpg", "c.jpg"], np.full((3, 3), 1 / 3), columns={"held": values}), path)
+    found = {each["value"]: each["images"] for each in _scores(path, "held")["groups"]}
+    assert (found if isinstance(groups, dict) else len(found)) == groups
+
+
+def test_a_time_zone_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.parquet"
+    when = pa.array([1], pa.timestamp("us", "Nowhere/City"))
+    write(result_table(["a.jpg"], np.full((1, 3), 1 / 3), columns={"when": when}), path)
+    with pytest.raises(UsageError, match="'when' holds timestamp"):
+        _scores(path, "when")
+
+
+def test_a_result_without_rows_has_no_groups(tmp_path: Path) -> None:
+    path = tmp_path / "r.parquet"
+    write(result_table([], np.empty((0, 3))), path)
+    assert _scores(path, "path")["groups"] == []

@@ -117,3 +117,11 @@ def test_a_file_system_without_locks_is_named_with_what_to_do(
     with pytest.raises(UsageError, match=rf"cannot lock {lock}: {os.strerror(code)}; .*copy the result") as raised:
         output_lock(lock).__enter__()
     assert "\n" not in str(raised.value)
+
+
+def test_a_name_of_many_bytes_is_committed(tmp_path: Path) -> None:
+    final = tmp_path / f"{'感' * 80}.csv"
+    with committing(final) as temporary:
+        assert len(os.fsencode(temporary.name)) < 255
+        temporary.write_text("whole")
+    assert final.read_text() == "whole"

@@ -35,10 +35,10 @@ def test_outputs_are_apart(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"`out` and `json` are both .*a\.html; give each a place of its own"):
         check_apart({"out": page, "json": tmp_path / "link" / "a.html"})
     for within in (charts / "a.html", charts / "deep" / "a.html"):
-        with pytest.raises(UsageError, match="`out` .*a.html lies in `figures` .*charts, which is replaced"):
+        with pytest.raises(UsageError, match=r"`out` .*a\.html lies in `figures` .*charts, which is replaced"):
             check_apart({"out": within, "figures": charts})
     check_apart({"out": tmp_path / "runs" / "m", "tensorboard": tmp_path / "runs"}, kept=("tensorboard",))
-    with pytest.raises(UsageError, match="`tensorboard` .* lies in `out`"):
+    with pytest.raises(UsageError, match=r"`tensorboard` .* lies in `out`"):
         check_apart({"out": tmp_path / "m", "tensorboard": tmp_path / "m" / "tb"}, kept=("tensorboard",))
 
 
