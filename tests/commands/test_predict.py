@@ -131,7 +131,7 @@ def test_nothing_is_left_beside_a_folder_that_no_run_can_replace(tmp_path: Path,
     photos = tmp_path / "photos"
     shutil.copytree(faces / "sad", photos)
     with pytest.raises(OutputMismatch, match="holds other things") as refused:
-        predict(_options(photos, photos))
+        predict(_options(faces, photos))
     assert "overwrite" not in str(refused.value)
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
