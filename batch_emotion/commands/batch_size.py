@@ -7,9 +7,9 @@ from functools import partial
 
 from batch_emotion.model.architectures import ARCHITECTURES
 from batch_emotion.model.bundle import load_bundle
-from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.train import TrainOptions
 from batch_emotion.packages import require_packages
+from batch_emotion.runs.needs import check_asked
 from batch_emotion.training.batch_size import BatchPace, advice, batch_paces
 from batch_emotion.training.data import read_training_data
 from batch_emotion.training.devices import prepare_devices
@@ -25,7 +25,7 @@ def find_batch_size(options: TrainOptions, log: Callable[[str], None] = lambda l
         options: as for ``train``.
         log: called with a line for each size, and one that says which to take.
     """
-    check_ranges(options)
+    check_asked(options)
     require_packages("train", "tensorflow", "keras")
     initial = load_bundle(options.initial) if options.initial is not None else None
     name = recipe_name_of(options, initial)

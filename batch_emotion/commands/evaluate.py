@@ -32,13 +32,13 @@ from batch_emotion.labels.repeats import disputed_remarks, repeats_remarks
 from batch_emotion.labels.votes import Votes, read_votes
 from batch_emotion.metrics.groups import GroupedScores
 from batch_emotion.model.bundle import Bundle, load_bundle
-from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.evaluate import EvaluateOptions
 from batch_emotion.options.images import ManifestOptions
 from batch_emotion.options.train import LabelOptions
 from batch_emotion.results.class_prior import ClassPrior
 from batch_emotion.results.writer import write_result
 from batch_emotion.runs.asked import asked, called_back
+from batch_emotion.runs.needs import check_asked
 from batch_emotion.runs.output import OnProgress, Progress
 from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.sources.missing import check_root
@@ -134,7 +134,7 @@ def evaluate(
 
 
 def _evaluate(options: EvaluateOptions, log: Callable[[str], None], on_progress: OnProgress) -> EvaluateResult:
-    check_ranges(options)
+    check_asked(options)
     check_root(options.root)
     out = options.out
     check_named(out, "folder, such as evaluation")

@@ -24,6 +24,7 @@ from batch_emotion.options.images import FaceOptions, SourceOptions
 from batch_emotion.packages import require_packages
 from batch_emotion.records import Status
 from batch_emotion.runs.asked import asked
+from batch_emotion.runs.needs import check_asked
 from batch_emotion.sources.given import given, paths_of
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.commits import check_folder, committing
@@ -100,6 +101,7 @@ def explain(
 
 
 def _explained(options: ExplainOptions) -> list[Explanation]:
+    check_asked(options)
     require_packages("explain", "tensorflow", "keras")
     if options.faces is not None:
         check_detector(options.faces)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from batch_emotion.columns import check_writable, plain_columns, text_columns
-from batch_emotion.errors import OutputMismatch, SourceError, UsageError
+from batch_emotion.errors import OutputMismatch, SourceError
 from batch_emotion.evaluation.maker import load_maker
 from batch_emotion.metrics.quantification import estimated_mix
 from batch_emotion.model.held_out import held_out_moments
@@ -21,6 +21,7 @@ from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.results.schema import first_rows
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.writer import check_target, output_kind, write_result
+from batch_emotion.runs.needs import check_asked
 from batch_emotion.runs.output import result_record
 from batch_emotion.runs.recorder import Recorder
 from batch_emotion.storage.commits import check_parent
@@ -37,11 +38,10 @@ def merge(options: MergeOptions) -> Summary:
             output cannot hold its columns.
         OutputMismatch: something is there already.
     """
+    check_asked(options)
     check_parent(options.out)
     check_target(options.out)
     check_spared(options.out, options.parts, inside=True)
-    if (options.csv.bom or options.csv.escape_formulas) and output_kind(options.out) != "csv":
-        raise UsageError("`csv.bom` and `csv.escape_formulas` go with an output that ends in .csv or .tsv")
     recorder = Recorder(options.out, MonitoringOptions(), options.caller)
     with recorder.recording_interruption():
         parts = _in_order([_open_part(part) for part in options.parts])

@@ -25,6 +25,7 @@ from batch_emotion.reporting.samples import Sample, Samples
 from batch_emotion.reporting.thumbnails import SampleImages
 from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.runs.asked import asked, called_back
+from batch_emotion.runs.needs import check_asked
 from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.sources.archives.finding import Finder
 from batch_emotion.sources.missing import check_root
@@ -90,6 +91,7 @@ def report(
 
 
 def _report(options: ReportOptions, log: Callable[[str], None]) -> ReportDocument:
+    check_asked(options)
     check_root(options.root)
     check_page_target(options.out)
     if options.json is not None:

@@ -17,7 +17,6 @@ from batch_emotion.frames import Frame
 from batch_emotion.images.decode import resize
 from batch_emotion.labels.reading import LabelReader
 from batch_emotion.labels.results import find_labels
-from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.review import ReviewOptions
 from batch_emotion.records import InputSpec
 from batch_emotion.reporting.review_page import ReviewImage, review_page
@@ -26,6 +25,7 @@ from batch_emotion.reporting.samples import Sample
 from batch_emotion.reporting.thumbnails import SampleImages
 from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.runs.asked import asked, called_back
+from batch_emotion.runs.needs import check_asked
 from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.sources.archives.finding import Finder, absolute_path
 from batch_emotion.sources.missing import check_root
@@ -101,7 +101,7 @@ def review(
 
 
 def _review(options: ReviewOptions, log: Callable[[str], None]) -> ReviewResult:
-    check_ranges(options)
+    check_asked(options)
     check_root(options.root)
     out = options.out
     check_named(out, "folder, such as review")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from batch_emotion.errors import OutputMismatch
 from batch_emotion.images.synthetic import write_samples
-from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.sample import SampleOptions
 from batch_emotion.runs.asked import asked
+from batch_emotion.runs.needs import check_asked
 from batch_emotion.storage.commits import committing_folder
 from batch_emotion.storage.targets import check_named
 
@@ -30,7 +30,7 @@ def sample(folder: SampleOptions | str | Path, *, count: int = 20, seed: int = 0
         12
     """
     options = asked(SampleOptions, "out", folder, {"count": count, "seed": seed})
-    check_ranges(options)
+    check_asked(options)
     check_named(options.out, "folder, such as faces", "folder")
     if options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
         raise OutputMismatch(f"{options.out} is there already and not empty; choose another folder")

@@ -20,14 +20,15 @@ from batch_emotion.model.architectures import ARCHITECTURES
 from batch_emotion.model.bundle import Bundle, bundle_names, load_bundle
 from batch_emotion.model.card import check_class_names
 from batch_emotion.model.card_metrics import CardMetrics
-from batch_emotion.options.declared import check_ranges
 from batch_emotion.options.recipe import Recipe
 from batch_emotion.options.train import RecipeName, TrainOptions
 from batch_emotion.packages import require_packages
 from batch_emotion.records import pixel_digests
 from batch_emotion.runs.asked import asked, called_back
+from batch_emotion.runs.needs import check_asked
 from batch_emotion.storage.targets import (
     check_apart,
+    check_makeable,
     check_named,
     check_replaceable,
     check_spared,
@@ -132,12 +133,14 @@ def train(
 
 
 def _checked_and_trained(options: TrainOptions, log: Log) -> TrainResult:
-    check_ranges(options)
+    check_asked(options)
     require_packages("train", "tensorflow", "keras", "tf2onnx", "scipy", "sklearn")
     about = read_about(options.about) if options.about is not None else About()
     _check_together(options)
     check_named(options.out, "folder, such as my-model")
     check_apart({"out": options.out, "tensorboard": options.tensorboard}, kept=("tensorboard",))
+    if options.tensorboard is not None:
+        check_makeable(options.tensorboard, "tensorboard")
     models = [load_bundle(each).place for each in (options.initial, *options.teachers) if each is not None]
     check_spared(options.out, (options.data, options.validation, options.about, *models), inside=True)
     with replacing_folder(options.out, lambda: _check_target(options)):
@@ -153,6 +156,8 @@ def _check_target(options: TrainOptions) -> None:
 
 
 def _check_together(options: TrainOptions) -> None:
+    if 0 < options.recipe.degradation.gamma < 1:
+        raise UsageError(f"`gamma` must be at least 1, or 0 for none, not {options.recipe.degradation.gamma:g}")
     if options.class_names is not None:
         check_class_names(options.class_names)
     if options.recipe.balance and options.recipe.class_weights:
@@ -190,6 +195,8 @@ def _train(options: TrainOptions, about: About, log: Log) -> TrainResult:
     if name is not None:
         recipe, chosen = named_recipe(name, recipe, options.given, data.images_to_train_on)
         log(wrapped(f"recipe {name}: {', '.join([f'`architecture` {architecture}', *chosen])}"))
+    if options.recipe.warm_up != Recipe().warm_up and recipe.schedule != "cosine":
+        raise UsageError("`warm_up` goes with `schedule` cosine; give that too")
     if recipe.frozen >= recipe.epochs:
         raise UsageError("`frozen` must be less than `epochs`, or nothing but the last layer is ever trained")
     work = open_work(options.out, _identity(options, recipe, architecture, data, initial, teachers), options.resume)

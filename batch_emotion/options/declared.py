@@ -46,8 +46,9 @@ class Declaration:
         argument: it is given by its place on the command line, not by a flag.
         written: how it is written as text.
         at_least, at_most: the smallest and the largest value.
+        above: what the value must be greater than.
         effect: what of a result it changes; None is nothing.
-        needs: what it goes with: flags, or conditions that ``runs/checks.py`` knows; one of them must hold.
+        needs: what it goes with: flags, or conditions that ``runs/needs.py`` knows; one of them must hold.
         group: for a field that holds options of its own, their dataclass.
         heading: the heading in help of this option and those after it, or of a group.
     """
@@ -60,6 +61,7 @@ class Declaration:
     written: Notation | None = None
     at_least: float | None = None
     at_most: float | None = None
+    above: float | None = None
     effect: Effect | None = None
     needs: tuple[str, ...] = ()
     group: type[Any] | None = None
@@ -171,7 +173,20 @@ def check_ranges(options: Any) -> None:
         value = found[leaf.key]
         if not isinstance(value, int | float) or isinstance(value, bool):
             continue
-        least, most = leaf.declaration.at_least, leaf.declaration.at_most
-        if math.isnan(value) or (least is not None and value < least) or (most is not None and value > most):
-            bounds = f"at least {least:g}" if most is None else f"between {least:g} and {most:g}"
-            raise UsageError(f"`{leaf.name}` must be {bounds}, not {value:g}")
+        least, most, above = leaf.declaration.at_least, leaf.declaration.at_most, leaf.declaration.above
+        is_inside = (least is None or value >= least) and (most is None or value <= most)
+        if not (math.isfinite(value) and is_inside and (above is None or value > above)):
+            raise UsageError(f"`{leaf.name}` must be {_bounds(leaf.declaration)}, not {_number(value)}")
+
+
+def _bounds(declaration: Declaration) -> str:
+    least, most = declaration.at_least, declaration.at_most
+    if declaration.above is not None:
+        return f"a number above {_number(declaration.above)}"
+    if least is not None and most is not None:
+        return f"between {_number(least)} and {_number(most)}"
+    return "a finite number" if least is None else f"at least {_number(least)}"
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"

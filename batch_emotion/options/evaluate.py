@@ -75,10 +75,10 @@ class EvaluateOptions(Checked):
         written="text",
         heading="Model",
     )
-    class_names: tuple[str, ...] | None = option(None, CLASSES_HELP, flag="classes", written="names")
-    trust_pickle: bool = option(False, PICKLE_HELP)
+    class_names: tuple[str, ...] | None = option(None, CLASSES_HELP, flag="classes", written="names", needs="images")
+    trust_pickle: bool = option(False, PICKLE_HELP, needs="images")
     network: NetworkOptions = group(NetworkOptions)
-    runtime: RuntimeName = option("auto", RUNTIME_HELP)
+    runtime: RuntimeName = option("auto", RUNTIME_HELP, needs="images")
     only: tuple[str, ...] | None = option(None, ONLY_HELP, written="names")
     class_prior: str | None = option(
         None, f"{CLASS_PRIOR_HELP} Default: that of the result, else training.", written="shares", metavar="MIX"
@@ -92,11 +92,12 @@ class EvaluateOptions(Checked):
     )
     label_column: str | None = option(None, LABEL_COLUMN_HELP, metavar="COLUMN")
     map_labels: LabelMap | None = option(None, MAP_LABELS_HELP, written="pairs")
-    path_column: str = option("path", PATH_COLUMN_HELP)
+    path_column: str = option("path", PATH_COLUMN_HELP, needs="manifest")
     root: Place | None = option(
         None,
         "The folder that relative paths start in. Default: the manifest's; for a result, the working directory.",
         written="place",
+        needs=("manifest", "result"),
     )
     votes: Path | GivenTable | None = option(
         None,
@@ -115,10 +116,10 @@ class EvaluateOptions(Checked):
         metavar="COLUMN",
     )
     image_column: str | None = option(None, IMAGE_COLUMN_HELP, metavar="COLUMN", heading="Labels")
-    encoding: str | None = option(None, ENCODING_HELP)
-    delimiter: str | None = option(None, DELIMITER_HELP)
+    encoding: str | None = option(None, ENCODING_HELP, needs=("manifest", "votes"))
+    delimiter: str | None = option(None, DELIMITER_HELP, needs=("manifest", "votes"))
     csv: CsvOptions = group(CsvOptions, "Output")
     limits: Limits = field(default_factory=Limits)
-    batch_size: int = option(256, "Images in a batch.", at_least=1, heading="Run")
+    batch_size: int = option(256, "Images in a batch.", at_least=1, needs="images", heading="Run")
     seed: int = option(0, "Random seed.", at_least=0)
     overwrite: bool = option(False, "Replace an existing evaluation.", heading="Output")

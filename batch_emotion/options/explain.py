@@ -58,6 +58,6 @@ class ExplainOptions(Checked):
         FaceOptions, "Faces", "faces", "Images are photos: find the faces, one picture for each."
     )
     image_column: str | None = option(None, IMAGE_COLUMN_HELP, metavar="COLUMN", heading="Manifests")
-    encoding: str | None = option(None, ENCODING_HELP)
-    delimiter: str | None = option(None, DELIMITER_HELP)
+    encoding: str | None = option(None, ENCODING_HELP, needs="manifest")
+    delimiter: str | None = option(None, DELIMITER_HELP, needs="manifest")
     given: Given | None = None

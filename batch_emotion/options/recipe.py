@@ -107,7 +107,7 @@ class Recipe(Checked):
     )
     batch_size: int = option(32, "Images in a step.", at_least=1)
     optimizer: Literal["adam", "sgd"] = option("adam", "Adam, or SGD with Nesterov momentum 0.9.")
-    learning_rate: float = option(1e-3, "Peak learning rate.")
+    learning_rate: float = option(1e-3, "Peak learning rate.", above=0)
     schedule: Literal["constant", "cosine"] = option(
         "constant", "Learning rate: constant, or up over --warm-up and down along a cosine."
     )
@@ -144,4 +144,4 @@ class Recipe(Checked):
         "loss", "What makes an epoch the best: least validation loss, highest mean recall, or highest accuracy."
     )
     patience: int | None = option(None, "Stop after this many epochs without a better one, and keep it.", at_least=1)
-    seed: int = option(0, "Random seed.", at_least=0)
+    seed: int = option(0, "Random seed.", at_least=0, at_most=2**32 - 1)

@@ -56,9 +56,9 @@ class ReportOptions(Checked):
         written="text",
         heading="Labels",
     )
-    label_column: str | None = option(None, LABEL_COLUMN_HELP, metavar="COLUMN")
-    map_labels: LabelMap | None = option(None, MAP_LABELS_HELP, written="pairs")
-    path_column: str = option("path", PATH_COLUMN_HELP)
+    label_column: str | None = option(None, LABEL_COLUMN_HELP, metavar="COLUMN", needs="labels")
+    map_labels: LabelMap | None = option(None, MAP_LABELS_HELP, written="pairs", needs="labels")
+    path_column: str = option("path", PATH_COLUMN_HELP, needs="manifest")
     root: Place | None = option(
         None, "The folder that relative paths start in. Default: the working directory.", written="place"
     )
@@ -72,7 +72,7 @@ class ReportOptions(Checked):
         metavar="COLUMN",
     )
     figures: Path | None = option(None, "Also write the charts to this folder.", heading="Output")
-    figure_format: Literal["png", "svg"] = option("png", "The format of these charts.")
+    figure_format: Literal["png", "svg"] = option("png", "The format of these charts.", needs="figures")
     json: Path | None = option(None, "Also write the numbers to this file.")
     model: str | Path | None = option(
         None,
@@ -83,5 +83,5 @@ class ReportOptions(Checked):
     explain: bool = option(True, "Show where the model looks (Grad-CAM).")
     limits: Limits = field(default_factory=Limits)
     image_column: str | None = option(None, IMAGE_COLUMN_HELP, metavar="COLUMN", heading="Labels")
-    encoding: str | None = option(None, ENCODING_HELP)
-    delimiter: str | None = option(None, DELIMITER_HELP)
+    encoding: str | None = option(None, ENCODING_HELP, needs="manifest")
+    delimiter: str | None = option(None, DELIMITER_HELP, needs="manifest")

@@ -57,9 +57,9 @@ class ReviewOptions(Checked):
         "label, else the folders in the paths where most are named like classes.",
         written="text",
     )
-    label_column: str | None = option(None, LABEL_COLUMN_HELP, metavar="COLUMN")
-    map_labels: LabelMap | None = option(None, MAP_LABELS_HELP, written="pairs")
-    path_column: str = option("path", PATH_COLUMN_HELP)
+    label_column: str | None = option(None, LABEL_COLUMN_HELP, metavar="COLUMN", needs="labels")
+    map_labels: LabelMap | None = option(None, MAP_LABELS_HELP, written="pairs", needs="labels")
+    path_column: str = option("path", PATH_COLUMN_HELP, needs="manifest")
     compare: Place | GivenTable | None = option(
         None, "Another result of the same images, to show what the two disagree on.", written="place"
     )
@@ -70,5 +70,5 @@ class ReviewOptions(Checked):
     overwrite: bool = option(False, "Replace an earlier page.")
     limits: Limits = field(default_factory=Limits)
     image_column: str | None = option(None, IMAGE_COLUMN_HELP, metavar="COLUMN")
-    encoding: str | None = option(None, ENCODING_HELP)
-    delimiter: str | None = option(None, DELIMITER_HELP)
+    encoding: str | None = option(None, ENCODING_HELP, needs="manifest")
+    delimiter: str | None = option(None, DELIMITER_HELP, needs="manifest")

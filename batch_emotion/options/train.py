@@ -28,7 +28,11 @@ class LabelOptions(Checked):
 
     source: ManifestOptions = group(ManifestOptions)
     label_weight: float = option(
-        0.0, "With both votes and labels: the part of a target that the label decides.", at_least=0, at_most=1
+        0.0,
+        "With both votes and labels: the part of a target that the label decides.",
+        at_least=0,
+        at_most=1,
+        needs="manifest",
     )
     map_labels: LabelMap | None = option(None, MAP_LABELS_HELP, written="pairs")
 

@@ -1,15 +1,14 @@
-"""Whether what ``predict`` is asked for makes sense, from the declarations of its options where they say so."""
+"""Whether what ``predict`` is asked for makes sense."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from batch_emotion.errors import SourceError, UsageError
 from batch_emotion.images.detectors import check_detector
-from batch_emotion.options.declared import Leaf, check_ranges, leaves, values
 from batch_emotion.options.images import AnnotateOptions
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.options.runs import EngineOptions, MonitoringOptions
@@ -20,28 +19,16 @@ from batch_emotion.results.summary import Summary
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.results.writer import output_kind
 from batch_emotion.runs.annotate import check_annotated
+from batch_emotion.runs.needs import check_asked
 from batch_emotion.sources.delimited import SEPARATORS
 from batch_emotion.sources.missing import all_missing as all_missing_line
 from batch_emotion.sources.missing import check_root
-from batch_emotion.sources.planning import is_manifest
 from batch_emotion.sources.workbooks import refuse_workbook
 from batch_emotion.storage.commits import check_folder, check_parent, store_advice
 from batch_emotion.storage.escaping import escape_name
 from batch_emotion.storage.places import Place, is_uri
 from batch_emotion.storage.remote import RemotePath
 from batch_emotion.storage.targets import check_apart, check_named, check_spared
-
-CONDITIONS: dict[str, tuple[str, Callable[[PredictOptions], bool]]] = {
-    "manifest": (
-        "a manifest (.csv, .tsv, .parquet or .arrow) as the source",
-        lambda o: o.source.given is not None or any(is_manifest(source, o.source) for source in o.sources),
-    ),
-    "csv": ("an output that ends in .csv or .tsv", lambda o: o.out is not None and output_kind(o.out) == "csv"),
-    "list": ("a list on standard input (the source -)", lambda o: "-" in o.sources),
-    "ray": ("`engine.name` ray", lambda o: o.engine.name == "ray"),
-    "local": ("`engine.name` local", lambda o: o.engine.name == "local"),
-}
-"""What an option may need beside other options: in words, and how it is found out."""
 
 
 def _check_out_is_named(sources: Sequence[str]) -> None:
@@ -62,10 +49,9 @@ def check_options(options: PredictOptions, to_be_made: Path | None = None) -> No
     Raises:
         UsageError: naming the option.
     """
-    check_ranges(options)
     if len(options.sources) == 1 and os.path.isfile(options.sources[0]):
         refuse_workbook(options.sources[0])  # before `path_column` is refused for want of a manifest
-    _check_needs(options, _changed(options) if options.caller.given is None else options.caller.given)
+    check_asked(options, options.caller.given)
     if options.out is None:
         _check_out_is_named(options.sources)
     else:
@@ -88,46 +74,6 @@ def check_options(options: PredictOptions, to_be_made: Path | None = None) -> No
         _check_annotate(options.annotate, to_be_made)
     _check_targets(options)
     check_monitoring(options.monitoring)
-
-
-def _check_needs(options: PredictOptions, given: Collection[str]) -> None:
-    """Refuse options that have no effect without others.
-
-    Args:
-        options: all of them.
-        given: the keys of those that were asked for.
-
-    Raises:
-        UsageError: naming the option and what it goes with.
-    """
-    by_flag = {leaf.flag: leaf for leaf in leaves(PredictOptions)}
-    switches = {leaf.path: leaf for leaf in by_flag.values() if leaf.is_switch}
-    found = values(options)
-
-    def holds(need: str) -> bool:
-        value = CONDITIONS[need][1](options) if need in CONDITIONS else found[by_flag[need].key]
-        return value is not None and value is not False
-
-    for leaf in by_flag.values():
-        if leaf.key not in given:
-            continue
-        switch = switches.get(leaf.path[:-1])
-        needs = (switch.flag,) if switch else leaf.declaration.needs
-        if switch and found[switch.key] and leaf.declaration.needs:
-            needs = leaf.declaration.needs
-        if needs and not any(map(holds, needs)):
-            named = [CONDITIONS[need][0] if need in CONDITIONS else f"`{by_flag[need].name}`" for need in needs]
-            raise UsageError(f"`{leaf.name}` goes with {' or '.join(named)}; give that too")
-
-
-def _changed(options: PredictOptions) -> frozenset[str]:
-    """The keys of the options that are not at their default."""
-    found = values(options)
-
-    def is_changed(leaf: Leaf) -> bool:
-        return found[leaf.key] is not None and found[leaf.key] != leaf.default
-
-    return frozenset(leaf.key for leaf in leaves(PredictOptions) if is_changed(leaf))
 
 
 def _check_engine(engine: EngineOptions, has_out: bool) -> None:

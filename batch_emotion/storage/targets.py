@@ -35,6 +35,17 @@ def check_named(out: Place, what: str, option: str = "out") -> None:
         raise UsageError(f"`{option}` must name a new {what}, not {str(out)!r}")
 
 
+def check_makeable(folder: Path, option: str) -> None:
+    """Refuse a folder to be made, with those above it, where a file is in the way.
+
+    Raises:
+        UsageError: naming the file.
+    """
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(each))
+    if not there.is_dir():
+        raise UsageError(f"`{option}` {folder} cannot be made a folder: {there} is a file; choose another place")
+
+
 def check_replaceable(folder: Path, is_ours: Callable[[str], bool], option: str = "out") -> None:
     """Refuse to replace a folder that holds what its command does not write.
 

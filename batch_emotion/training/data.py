@@ -256,9 +256,22 @@ def read_training_data(options: TrainOptions) -> TrainingData:
         validation = read_labelled(options.validation, training.class_names, options.labels, absent_ok=True)
     if validation is not None and options.split.folds is not None:
         raise UsageError(f"`folds` needs all images in one place, but {options.data} has a validation folder")
+    _check_split(options, has_validation=validation is not None)
     groups = groups_of_images(training, options.split)
     validation_groups = None if validation is None else groups_of_images(validation, options.split)
     return TrainingData(training, validation, options.split, options.recipe.seed, groups, validation_groups)
+
+
+def _check_split(options: TrainOptions, has_validation: bool) -> None:
+    """Refuse what is asked of a part put aside where none is."""
+    split = options.split
+    has_fraction = split.fraction != SplitOptions().fraction
+    if split.folds is not None and has_fraction:
+        raise UsageError("with `folds` every image is validated on once; leave `split.fraction` out")
+    for name, is_given in (("split.fraction", has_fraction), ("group_duplicates", split.group_duplicates)):
+        if has_validation and is_given:
+            where = "`validation` names" if options.validation is not None else f"{options.data} has a folder of"
+            raise UsageError(f"`{name}` is about images put aside, but {where} those to validate on; leave it out")
 
 
 def _repeated(images: LabelledPixels, side: NDArray[np.int64]) -> NDArray[np.bool_]:

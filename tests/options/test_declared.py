@@ -1,9 +1,11 @@
 """One declaration is all that an option needs: here some are added, and everything that knows options has them."""
 
-from dataclasses import dataclass, fields
+import shutil
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -13,10 +15,13 @@ from batch_emotion.cli import main
 from batch_emotion.cli.jobfile import read_job
 from batch_emotion.cli.options import kinds_of, takes
 from batch_emotion.errors import JobFileError, UsageError
+from batch_emotion.options.checked import options_from
 from batch_emotion.options.declared import check_ranges, leaves, option, optional_group
 from batch_emotion.options.runs import MessageOptions
 from batch_emotion.results.fingerprint import deciding_options
 from batch_emotion.runs.checks import check_options
+from batch_emotion.runs.needs import CONDITIONS, changed_keys
+from tests.support.made_results import CLASSES, result_table, write
 
 
 @dataclass(frozen=True)
@@ -75,11 +80,11 @@ def test_every_option_of_predict_is_declared_with_help_and_its_own_flag() -> Non
 
 
 def test_what_is_needed_is_an_option_or_a_known_condition() -> None:
-    from batch_emotion.runs.checks import CONDITIONS
-
-    flags = {leaf.flag for leaf in leaves(PredictOptions)}
-    for leaf in leaves(PredictOptions):
-        assert set(leaf.declaration.needs) <= flags | CONDITIONS.keys()
+    known = {name for conditions in CONDITIONS.values() for name in conditions}
+    for kind in CONDITIONS:
+        flags = {leaf.flag for leaf in leaves(kind)}
+        for leaf in leaves(kind):
+            assert set(leaf.declaration.needs) <= flags | known
 
 
 @pytest.mark.parametrize(
@@ -136,3 +141,85 @@ def test_options_for_python_are_checked_in_the_same_way(tmp_path: Path, faces: P
     with pytest.raises(UsageError, match="`path_column` goes with a manifest"):
         check_options(PredictOptions((str(faces),), source=type(PredictOptions(()).source)("file")))
     assert {each.name for each in fields(PredictOptions)} >= {"sources", "out", "faces", "update"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("train faces --out m --teacher-weight 0.3", "--teacher-weight goes with --teacher"),
+        ("train faces --out m --label-weight 0.3", "--label-weight goes with a manifest or table as the data"),
+        ("train faces --out m --path-column file", "--path-column goes with a manifest or table as the data"),
+        ("train faces --out m --warm-up 5", "--warm-up goes with --schedule cosine"),
+        ("train faces --out m --validation faces --group-duplicates", "--group-duplicates is about images put aside"),
+        (
+            "train faces --out m --validation faces --validation-split 0.7",
+            "--validation-split is about images put",
+        ),
+        ("train faces --out m --folds 2 --validation-split 0.7", "leave --validation-split out"),
+        ("evaluate r.parquet --out e --classes a,b", "--classes goes with images to score, not a result of predict"),
+        ("evaluate r.parquet --out e --runtime onnx", "--runtime goes with images to score"),
+        ("evaluate r.parquet --out e --image-size 64", "--image-size goes with images to score"),
+        ("evaluate r.parquet --out e --batch-size 3", "--batch-size goes with images to score"),
+        ("evaluate faces --out e --encoding cp1252", "--encoding goes with a manifest as the data or as --labels or "),
+        ("evaluate faces --out e --delimiter ;", "--delimiter goes with a manifest"),
+        ("evaluate faces --out e --path-column x", "--path-column goes with a manifest"),
+        ("evaluate faces --out e --root .", "--root goes with a manifest as the data or as --labels or a result"),
+        ("report r.parquet --out r.html --figure-format svg", "--figure-format goes with --figures"),
+        (
+            "report r.parquet --out r.html --labels none --map-labels a=happy",
+            "--map-labels goes with --labels",
+        ),
+        ("report r.parquet --out r.html --encoding cp1252", "--encoding goes with a manifest as --labels"),
+        ("review r.parquet --out v --labels folders --path-column x", "--path-column goes with a manifest as --labels"),
+        ("explain a.png --out x --min-face-size 20", "--min-face-size goes with --faces"),
+        ("explain a.png --out x --encoding cp1252", "--encoding goes with a manifest"),
+        ("explain a.png --out x --faces --min-face-score -5", "--min-face-score must be at least 0, not -5"),
+        ("explain a.png --out x --faces --face-margin 50", "--face-margin must be between -0.4 and 2, not 50"),
+        ("explain a.png --out x --faces --max-faces 0", "--max-faces must be at least 1, not 0"),
+        ("merge r.parquet --out s.parquet --csv-bom", "--csv-bom goes with an output that ends in .csv or .tsv"),
+        ("train faces --out m --seed 5000000000", "--seed must be between 0 and 4294967295, not 5000000000"),
+        ("train faces --out m --learning-rate nan", "--learning-rate must be a number above 0, not nan"),
+        ("train faces --out m --learning-rate -1", "--learning-rate must be a number above 0, not -1"),
+        ("train faces --out m --learning-rate 0", "--learning-rate must be a number above 0, not 0"),
+        ("train faces --out m --learning-rate inf", "--learning-rate must be a number above 0, not inf"),
+        ("train faces --out m --brightness inf", "--brightness must be at least 0, not inf"),
+        ("train faces --out m --gamma 0.5", "--gamma must be at least 1, or 0 for none, not 0.5"),
+        ("train faces --out m --tensorboard a.png", "--tensorboard a.png cannot be made a folder"),
+        ("train faces --out m --tensorboard a.png/b/c", "--tensorboard a.png/b/c cannot be made a folder"),
+    ],
+)
+def test_every_command_refuses_what_has_no_effect_or_no_meaning(
+    place: Path, capsys: pytest.CaptureFixture[str], arguments: str, words: str
+) -> None:
+    before = sorted(place.iterdir())
+    assert main(arguments.split(" ")) == 2
+    assert words in capsys.readouterr().err
+    assert [path for path in sorted(place.iterdir()) if path.suffix not in (".lock", ".work")] == before
+
+
+@pytest.fixture
+def place(tmp_path: Path, faces: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a folder of images, an image, and a result."""
+    (tmp_path / "faces").symlink_to(faces)
+    shutil.copy(faces / "happy" / "happy-0001.png", tmp_path / "a.png")
+    write(result_table(["a.png"], np.full((1, 3), 1 / 3), class_names=CLASSES), tmp_path / "r.parquet")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_options_at_their_defaults_need_nothing() -> None:
+    for kind in CONDITIONS:
+        required = {leaf.path[0]: "x" for leaf in leaves(kind) if leaf.default is MISSING and len(leaf.path) == 1}
+        made = options_from(kind, {name: value for name, value in required.items() if value})
+        assert all(not leaf.declaration.needs for leaf in leaves(kind) if leaf.key in changed_keys(made))
+
+
+def test_a_number_without_bounds_must_be_finite() -> None:
+    @dataclass(frozen=True)
+    class Bare:
+        shift: float = option(0.0, "How far.")
+
+    check_ranges(Bare(-3.5))
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="`shift` must be a finite number, not "):
+            check_ranges(Bare(value))
