@@ -139,7 +139,7 @@ def test_what_is_left_of_checkpoints_is_known(tmp_path: Path) -> None:
     (work / "fold-1").mkdir()
     (work / ".checkpoint-3.keras.abcd1234.tmp.keras").touch()
     with pytest.raises(UsageError, match="no such file"):
-        train(tmp_path / "gone", out=tmp_path / "m")
+        train(tmp_path / "gone", out=tmp_path / "m", overwrite=True)
 
 
 def test_another_run_on_the_same_folder_is_waited_for(place: Path) -> None:
