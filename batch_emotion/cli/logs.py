@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from batch_emotion.errors import UsageError, spelled
-from batch_emotion.storage.escaping import printable
+from batch_emotion.storage.escaping import json_text, printable
 
 LogFormat = Literal["text", "json"]
 
@@ -105,7 +104,7 @@ class _Errors(logging.Formatter):
 
 class _TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        fields = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in _fields(record).items())
+        fields = " ".join(f"{name}={json_text(value)}" for name, value in _fields(record).items())
         message = printable(spelled(record.getMessage()))
         return f"{_time(record)} {_run_id} {record.levelname} {message} {fields}".rstrip()
 
@@ -118,7 +117,7 @@ class _JsonLines(logging.Formatter):
             "run_id": _run_id,
             "message": spelled(record.getMessage()),
         }
-        return json.dumps(line | _fields(record), ensure_ascii=False)
+        return json_text(line | _fields(record))
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -42,9 +41,10 @@ from batch_emotion.runs.needs import check_asked
 from batch_emotion.runs.output import OnProgress, Progress
 from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.sources.missing import check_root
-from batch_emotion.storage.commits import committing_folder
+from batch_emotion.storage.commits import commit_text, committing_folder
+from batch_emotion.storage.escaping import json_text
 from batch_emotion.storage.places import Place
-from batch_emotion.storage.targets import check_named, check_replaceable, check_spared, replacing_folder
+from batch_emotion.storage.targets import check_named, check_parquet, check_replaceable, check_spared, replacing_folder
 from batch_emotion.visualization.charts import confusion_chart, reliability_chart
 from batch_emotion.visualization.groups import group_chart
 from batch_emotion.visualization.html import Picture
@@ -138,6 +138,7 @@ def _evaluate(options: EvaluateOptions, log: Callable[[str], None], on_progress:
     check_root(options.root)
     out = options.out
     check_named(out, "folder, such as evaluation")
+    check_parquet(out)
     check_spared(out, (options.data, options.model, options.labels, options.votes))
     with replacing_folder(out, lambda: _check_target(out, options.overwrite)):
         gathered = under_prior(keep_gathered(_gather(options, on_progress), options.only), options.class_prior)
@@ -224,9 +225,7 @@ def _write(out: Path, evaluation: Evaluation, rows: ListedRows, options: Evaluat
     groups = [_group_picture(grouped, best["accuracy"]) for grouped in evaluation["groups"]]
     tables = {"mistakes": rows.mistakes_table(), "doubts": rows.doubts_table()}
     with committing_folder(out) as folder:
-        (folder / "evaluation.json").write_text(
-            json.dumps(evaluation, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        commit_text(folder / "evaluation.json", json_text(evaluation, indent=2, allow_nan=False) + "\n")
         (folder / "confusion_matrix.png").write_bytes(confusion.light)
         (folder / "reliability.png").write_bytes(bins.light)
         if evaluation["groups"]:
@@ -237,7 +236,7 @@ def _write(out: Path, evaluation: Evaluation, rows: ListedRows, options: Evaluat
             text = text_columns(table)
             write_result(folder / f"{name}.csv", [text], text.schema, {}, csv=options.csv)
         page = evaluation_page(evaluation, confusion, bins, groups, thumbnails, listed_lines(rows, images))
-        (folder / "evaluation.html").write_text(page, encoding="utf-8")
+        commit_text(folder / "evaluation.html", page)
 
 
 def _group_picture(grouped: GroupedScores, accuracy: float) -> Picture:

@@ -27,7 +27,7 @@ from batch_emotion.runs.recorder import Recorder
 from batch_emotion.storage.commits import check_parent
 from batch_emotion.storage.part_folders import restore_parts
 from batch_emotion.storage.places import Place
-from batch_emotion.storage.targets import check_spared
+from batch_emotion.storage.targets import check_parquet, check_spared
 
 
 def merge(options: MergeOptions) -> Summary:
@@ -41,6 +41,7 @@ def merge(options: MergeOptions) -> Summary:
     check_asked(options)
     check_parent(options.out)
     check_target(options.out)
+    check_parquet(options.out)
     check_spared(options.out, options.parts, inside=True)
     recorder = Recorder(options.out, MonitoringOptions(), options.caller)
     with recorder.recording_interruption():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +29,7 @@ from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.sources.archives.finding import Finder
 from batch_emotion.sources.missing import check_root
 from batch_emotion.storage.commits import check_folder, commit_text, committing_folder
+from batch_emotion.storage.escaping import json_text
 from batch_emotion.storage.places import Place
 from batch_emotion.storage.targets import check_apart, check_named, check_replaceable, replacing_folder
 from batch_emotion.visualization.html import GENERATOR, Picture
@@ -206,4 +206,4 @@ def _as_json(document: ReportDocument, samples: Samples) -> str:
         "changed": [facts(each) for each in samples.changed],
         "failures": {status: [facts(each) for each in listed] for status, listed in samples.failures.items()},
     }
-    return json.dumps({**document, "samples": shown}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text({**document, "samples": shown}, indent=2, allow_nan=False) + "\n"

@@ -29,7 +29,7 @@ from batch_emotion.runs.needs import check_asked
 from batch_emotion.runs.predict_result import PredictResult
 from batch_emotion.sources.archives.finding import Finder, absolute_path
 from batch_emotion.sources.missing import check_root
-from batch_emotion.storage.commits import committing_folder
+from batch_emotion.storage.commits import commit_text, committing_folder
 from batch_emotion.storage.places import Place
 from batch_emotion.storage.targets import check_named, check_replaceable, check_spared, replacing_folder
 from batch_emotion.visualization.boxes import png_bytes
@@ -127,7 +127,7 @@ def _reviewed(options: ReviewOptions, log: Callable[[str], None]) -> ReviewResul
             raise SourceError("none of the images was found; `root` names the folder that relative paths start in")
         if gone:
             log(f"not found: {gone} of {len(images)} images")
-        (folder / PAGE).write_text(review_page(result.path.name, result.class_names, sample, images), encoding="utf-8")
+        commit_text(folder / PAGE, review_page(result.path.name, result.class_names, sample, images))
     return ReviewResult(out / PAGE, sample)
 
 

@@ -23,6 +23,7 @@ from batch_emotion.model.network_file import NetworkKind, card_inside, card_told
 from batch_emotion.model.savedmodel import savedmodel_sha256
 from batch_emotion.options.models import NetworkOptions, RuntimeName
 from batch_emotion.storage.commits import file_sha256
+from batch_emotion.storage.escaping import escape_name
 
 GOLDEN_TOLERANCE = 1e-4
 INT8_FILE = "model.int8.onnx"
@@ -277,7 +278,7 @@ def _network_file(
             names = ", ".join(own.class_names)
             raise BundleError(f"{path.name} names its own classes, {names}; leave out `class_names`")
         _check_told(network, path.name)
-        card = replace(own, name=path.name)
+        card = replace(own, name=escape_name(path.name))
     elif class_names:
         card = card_told(path, kind, class_names, network)
     elif path.name in _NETWORKS and (path.parent / "card.json").is_file():

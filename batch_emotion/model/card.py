@@ -12,6 +12,7 @@ from batch_emotion.errors import BundleError
 from batch_emotion.model.card_metrics import CardMetrics, rename_left_out
 from batch_emotion.model.catalogue import Version, version_of
 from batch_emotion.records import UNCERTAIN, InputSpec
+from batch_emotion.storage.escaping import json_text
 
 FORMAT_VERSION = 2
 """2 has ``predicted`` where 1 has ``said`` in ``metrics["left_out"]``."""
@@ -54,7 +55,7 @@ class Card:
 
     def to_json(self) -> str:
         """The content of ``card.json``."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+        return json_text(asdict(self), indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Card:

@@ -17,6 +17,7 @@ from batch_emotion.model.card import Card, check_class_names
 from batch_emotion.model.interface import check_probabilities, probe_pixels
 from batch_emotion.options.models import NetworkOptions
 from batch_emotion.packages import load_tensorflow, require_packages
+from batch_emotion.storage.escaping import escape_name
 
 NetworkKind = Literal["keras", "h5", "pickle", "onnx", "tflite", "savedmodel"]
 
@@ -133,7 +134,8 @@ def card_told(path: Path, kind: NetworkKind, class_names: tuple[str, ...], optio
         case _:
             return _keras_card(path, class_names, options)
     spec = taken.spec(options.image_size, path.name)
-    return Card(path.name, f"a network of another's making, {path.name}", "unknown", class_names, spec, 0)
+    name = escape_name(path.name)
+    return Card(name, f"a network of another's making, {name}", "unknown", class_names, spec, 0)
 
 
 def _keras_card(path: Path, class_names: tuple[str, ...], options: NetworkOptions) -> Card:
@@ -153,4 +155,4 @@ def _keras_card(path: Path, class_names: tuple[str, ...], options: NetworkOption
         )
     probabilities = adaptation.probabilities(np.asarray(outputs)) if adaptation.softmax else np.asarray(outputs)
     check_probabilities(probabilities, len(class_names), path.name)
-    return Card(path.name, "a bare Keras file", model.name, class_names, spec, model.count_params())
+    return Card(escape_name(path.name), "a bare Keras file", model.name, class_names, spec, model.count_params())

@@ -7,6 +7,7 @@ from typing import NotRequired, TypedDict, cast
 
 from batch_emotion.metrics.quantification import EstimatedMix
 from batch_emotion.storage.commits import commit_text
+from batch_emotion.storage.escaping import json_text
 from batch_emotion.storage.places import Place
 from batch_emotion.storage.remote import RemotePath
 
@@ -131,4 +132,4 @@ def write_run(out: Place, last_run: LastRun, result: ResultRecord | None = None)
     """Record how the last run went; ``result`` is kept from before where this run made none."""
     made = result if result is not None else read_run(out).get("result")
     document: RunDocument = {"result": made, "last_run": last_run}
-    commit_text(run_file(out), json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    commit_text(run_file(out), json_text(document, indent=2) + "\n")

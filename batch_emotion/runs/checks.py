@@ -28,7 +28,7 @@ from batch_emotion.storage.commits import check_folder, check_parent, store_advi
 from batch_emotion.storage.escaping import escape_name
 from batch_emotion.storage.places import Place, is_uri
 from batch_emotion.storage.remote import RemotePath
-from batch_emotion.storage.targets import check_apart, check_named, check_spared
+from batch_emotion.storage.targets import check_apart, check_named, check_parquet, check_spared
 
 
 def _check_out_is_named(sources: Sequence[str]) -> None:
@@ -58,6 +58,7 @@ def check_options(options: PredictOptions, to_be_made: Path | None = None) -> No
         output_kind(options.out)
         if to_be_made is None or options.out.absolute().parent != to_be_made:
             check_parent(options.out)
+        check_parquet(options.out)
         Workspace(options.out).check_own()
     check_root(options.source.root)
     if options.task is not None:

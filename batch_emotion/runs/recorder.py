@@ -18,6 +18,7 @@ from batch_emotion.runs.prometheus import write_metrics
 from batch_emotion.runs.record import RunRecord
 from batch_emotion.signals import accept_signals, last_words
 from batch_emotion.storage.commits import write_advice
+from batch_emotion.storage.escaping import escape_undecoded
 from batch_emotion.storage.locks import hold_output
 from batch_emotion.storage.places import Place
 
@@ -37,7 +38,9 @@ class Recorder:
         self._out, self._options = out, options
         self._baseline: Mix | None = None
         self._holds_output = False
-        self.record = RunRecord(options.job or out.stem, caller.arguments, caller.run_id or secrets.token_hex(8))
+        self.record = RunRecord(
+            escape_undecoded(options.job or out.stem), caller.arguments, caller.run_id or secrets.token_hex(8)
+        )
         self.seen = Summary()
 
     def read_baseline(self) -> None:

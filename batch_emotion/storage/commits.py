@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from batch_emotion.errors import UsageError, one_line
-from batch_emotion.storage.escaping import cut_name
+from batch_emotion.storage.escaping import cut_name, escape_undecoded
 from batch_emotion.storage.places import Place
 from batch_emotion.storage.remote import RemotePath
 
@@ -72,9 +72,9 @@ def _umask() -> int:
 
 
 def commit_text(final: Place, text: str) -> None:
-    """Write a small text file, UTF-8, whole or not at all."""
+    """Write a small text file, UTF-8, whole or not at all; see ``escape_undecoded`` for names in it that are not."""
     with committing(final) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_text(escape_undecoded(text), encoding="utf-8", newline="\n")
 
 
 @contextmanager

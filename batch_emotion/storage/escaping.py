@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from typing import Any
 
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\udc80-\udcff]")
@@ -20,6 +22,17 @@ def escape_name(name: str) -> str:
     if "\\x" in name:
         name = _LOOKS_ESCAPED.sub(r"\\x5c", name)
     return _UNDECODED.sub(lambda m: f"\\x{ord(m[0]) - 0xDC00:02x}", name)
+
+
+def escape_undecoded(text: str) -> str:
+    r"""Text for people in which names may stand, as valid UTF-8: a byte of a name that is not becomes ``\xNN``."""
+    return _UNDECODED.sub(lambda m: f"\\x{ord(m[0]) - 0xDC00:02x}", text)
+
+
+def json_text(document: Any, indent: int | None = None, *, allow_nan: bool = True) -> str:
+    """A document as ``json.dumps`` has it, in UTF-8, its strings as by ``escape_undecoded``."""
+    text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=allow_nan)
+    return _UNDECODED.sub(lambda m: f"\\\\x{ord(m[0]) - 0xDC00:02x}", text)
 
 
 def unescape_name(text: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from batch_emotion.errors import OutputMismatch, UsageError
 from batch_emotion.storage.commits import check_folder, restore_output
-from batch_emotion.storage.escaping import printable
+from batch_emotion.storage.escaping import escape_undecoded, printable
 from batch_emotion.storage.locks import lock_file, output_lock
 from batch_emotion.storage.places import Place
 
@@ -33,6 +33,17 @@ def check_named(out: Place, what: str, option: str = "out") -> None:
     """
     if out.name in ("", ".."):
         raise UsageError(f"`{option}` must name a new {what}, not {str(out)!r}")
+
+
+def check_parquet(out: Place) -> None:
+    """Refuse an output on this machine that Parquet files cannot be written to, for its path is not UTF-8.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if isinstance(out, Path) and escape_undecoded(str(out.absolute())) != str(out.absolute()):
+        path = printable(str(out.absolute()))
+        raise UsageError(f"`out` {path} is not UTF-8, and Parquet files cannot be written there; choose another name")
 
 
 def check_makeable(folder: Path, option: str) -> None:

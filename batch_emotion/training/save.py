@@ -23,7 +23,7 @@ from batch_emotion.model.held_out import FILE, HeldOut
 from batch_emotion.model.model_card import human_card
 from batch_emotion.model.runtime import OnnxRuntime, onnx_bytes
 from batch_emotion.records import InputSpec
-from batch_emotion.storage.commits import committing_folder, file_sha256
+from batch_emotion.storage.commits import commit_text, committing_folder, file_sha256
 from batch_emotion.training.checkpoints import Epoch, write_history
 
 
@@ -96,8 +96,8 @@ def write_bundle(
             | {name: version(name) for name in ("tensorflow", "keras", "onnx", "tf2onnx", "onnxruntime", "numpy")},
             files={path.name: file_sha256(path) for path in sorted(folder.iterdir())},
         )
-        (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
-        (folder / "README.md").write_text(human_card(card), encoding="utf-8")
+        commit_text(folder / "card.json", card.to_json())
+        commit_text(folder / "README.md", human_card(card))
 
 
 def _summary(architecture: str, metrics: CardMetrics) -> str:

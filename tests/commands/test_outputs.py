@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -169,3 +171,24 @@ def test_an_output_without_a_name_is_refused(
     assert main([*arguments, "."]) == 2
     assert "must name a new " in capsys.readouterr().err
     assert list((place / "empty").iterdir()) == []
+
+
+def test_names_that_are_not_utf8_are_escaped_or_refused_before_any_work(place: Path) -> None:
+    odd = Path(os.fsdecode(b"f\xff"))
+    shutil.copytree("faces/happy", odd / "happy")
+    shutil.copytree("faces/sad", odd / "sad")
+    made = evaluate(odd, out="e").evaluation
+    assert made["data"]["name"] == odd.name
+    assert json.loads((place / "e" / "evaluation.json").read_bytes())["data"]["name"] == "f\\xff"
+    assert "f\\xff" in (place / "e" / "evaluation.html").read_text("utf-8")
+    card = train(odd, out=odd.with_name(f"{odd}-model"), epochs=1).bundle.card
+    assert (card.name, card.training["data"]) == ("f\\xff-model", "f\\xff")
+    assert predict(odd, out="odd.parquet", job=odd.name).summary.statuses == {"ok": 16}
+    message = r"`out` .*f\\xff.* is not UTF-8, and Parquet files cannot be written there"
+    for call in (
+        lambda: predict("faces", out=f"{odd}.parquet"),
+        lambda: evaluate("faces", out=f"{odd}.evaluation"),
+        lambda: merge(MergeOptions((Path("r.parquet"),), Path(f"{odd}.csv"))),
+    ):
+        with pytest.raises(UsageError, match=message):
+            call()

@@ -1,5 +1,6 @@
 import errno
 import fcntl
+import json
 import os
 from pathlib import Path
 
@@ -8,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_emotion.errors import OutputBusy, UsageError
-from batch_emotion.storage.commits import committing, committing_folder, restore_output
-from batch_emotion.storage.escaping import escape_name, unescape_name
+from batch_emotion.storage.commits import commit_text, committing, committing_folder, restore_output
+from batch_emotion.storage.escaping import escape_name, json_text, unescape_name
 from batch_emotion.storage.locks import output_lock
 
 
@@ -125,3 +126,12 @@ def test_a_name_of_many_bytes_is_committed(tmp_path: Path) -> None:
         assert len(os.fsencode(temporary.name)) < 255
         temporary.write_text("whole")
     assert final.read_text() == "whole"
+
+
+def test_bytes_of_names_in_texts_and_documents_are_escaped(tmp_path: Path) -> None:
+    name = os.fsdecode(b"f\xff")
+    commit_text(tmp_path / "a.txt", f"{name}, ü\n")
+    assert (tmp_path / "a.txt").read_bytes() == "f\\xff, ü\n".encode()
+    assert json.loads(json_text({name: [name, "ü", "\\x41"]}).encode()) == {"f\\xff": ["f\\xff", "ü", "\\x41"]}
+    with pytest.raises(ValueError, match="JSON"):
+        json_text(float("nan"), allow_nan=False)
