@@ -8,8 +8,8 @@ All that a program needs is here, as ``__init__.pyi`` lists it; each name loads 
     result.to_pandas()
 
 The functions are ``predict``, ``report``, ``review``, ``evaluate``, ``explain``, ``train``, ``load_bundle``,
-``export``, ``merge``, ``sample`` and ``record_evaluation``. Each takes keywords, or an options class such as
-``PredictOptions`` that holds every option.
+``export``, ``merge``, ``sample`` and ``record_evaluation``. Each takes keywords; those with as many options as a
+command also take an options class, such as ``PredictOptions``, that holds all of them.
 """
 
 import lazy_loader

@@ -11,6 +11,7 @@ import batch_emotion
 
 NAMES = (
     *("predict", "report", "review", "evaluate", "explain", "train", "sample", "load_bundle"),
+    *("export", "merge"),
     *("PredictResult", "Bundle"),
 )
 

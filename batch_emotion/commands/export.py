@@ -24,6 +24,7 @@ from batch_emotion.model.savedmodel import save_savedmodel, savedmodel_names
 from batch_emotion.options.export import ExportFormat, ExportOptions
 from batch_emotion.options.images import Limits
 from batch_emotion.records import Status
+from batch_emotion.runs.asked import asked
 from batch_emotion.sources.plan_table import part_of
 from batch_emotion.sources.planning import make_plan
 from batch_emotion.storage.commits import check_folder, committing, committing_folder
@@ -59,17 +60,39 @@ class Exported:
     compared: int = 0
 
 
-def export(options: ExportOptions) -> Exported:
+def export(
+    model: ExportOptions | str | Path,
+    *,
+    format: ExportFormat | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    calibration: str | Path | None = None,
+) -> Exported:
     """Write the network; every format takes pixels of 0-255 and gives the bundle's probabilities.
 
+    Args:
+        model: a bundled model's name, or a bundle's folder; or ``ExportOptions``, which hold all that the keywords can
+            say.
+        format: ``onnx``, ``int8``, ``tflite``, ``tflite-int8``, ``savedmodel``, ``keras``, ``h5`` or ``joblib``.
+        out: the file, with the format's extension, or the folder of a SavedModel; needed.
+        overwrite: replace what is there.
+        calibration: a folder of faces to make ``int8`` or ``tflite-int8`` with.
+
     Raises:
-        UsageError: the format is unknown, does not go with the file's extension or cannot hold the network, the output
-            is there, or the bundle lacks it.
+        WrongType: a value is of another type, such as a format that there is not.
+        UsageError: the format does not go with the file's extension or cannot hold the network, the output is there, or
+            the bundle lacks it.
 
-    Example::
-
-        export(ExportOptions("emotion-7", "onnx", Path("emotion-7.onnx")))
+    Example:
+        >>> from batch_emotion import export
+        >>> export("emotion-7", format="onnx", out="emotion-7.onnx").out.name
+        'emotion-7.onnx'
     """
+    keywords = {"format": format, "out": out, "overwrite": overwrite, "calibration": calibration}
+    return _exported(asked(ExportOptions, "model", model, keywords))
+
+
+def _exported(options: ExportOptions) -> Exported:
     _check(options)
     bundle, out = load_bundle(options.model), options.out
     if bundle.folder is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -21,6 +22,7 @@ from batch_emotion.results.reader import StoredResult, open_result
 from batch_emotion.results.schema import first_rows
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.writer import check_target, output_kind, write_result
+from batch_emotion.runs.asked import asked
 from batch_emotion.runs.needs import check_asked
 from batch_emotion.runs.output import result_record
 from batch_emotion.runs.recorder import Recorder
@@ -30,14 +32,37 @@ from batch_emotion.storage.places import Place
 from batch_emotion.storage.targets import check_parquet, check_spared
 
 
-def merge(options: MergeOptions) -> Summary:
+def merge(
+    parts: MergeOptions | Sequence[str | Place] | str | Place,
+    *,
+    out: str | Place | None = None,
+    overwrite: bool = False,
+    **options: Any,
+) -> Summary:
     """Join the results of tasks in the order of their plan; the result is the one that a single run would have made.
+
+    Args:
+        parts: where the Parquet results of all tasks are, in any order; or ``MergeOptions``, which hold all that the
+            keywords can say.
+        out: ``.parquet``, ``.csv``, ``.tsv`` or a directory; needed.
+        overwrite: replace what is there.
+        options: any other option of ``batch-emotion merge --help``, with underscores.
 
     Raises:
         SourceError: a part is missing, there twice, not whole, or made from another plan, model or options, or the
             output cannot hold its columns.
         OutputMismatch: something is there already.
+
+    Example:
+        >>> from batch_emotion import merge, predict
+        >>> parts = [predict("faces", out=f"{at}.parquet", task_index=at, task_count=2).out for at in range(2)]
+        >>> merge(parts, out="whole.parquet").rows
+        48
     """
+    return _merged(asked(MergeOptions, "parts", parts, options | {"out": out, "overwrite": overwrite}))
+
+
+def _merged(options: MergeOptions) -> Summary:
     check_asked(options)
     check_parent(options.out)
     check_target(options.out)

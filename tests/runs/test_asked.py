@@ -9,7 +9,19 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from batch_emotion import PredictOptions, ReportOptions, UsageError, WrongType, evaluate, predict, report, train
+from batch_emotion import (
+    ExportOptions,
+    PredictOptions,
+    ReportOptions,
+    UsageError,
+    WrongType,
+    evaluate,
+    export,
+    merge,
+    predict,
+    report,
+    train,
+)
 from batch_emotion.labels.class_names import SIX_EMOTIONS
 from batch_emotion.options.train import TrainOptions
 from batch_emotion.runs.asked import asked
@@ -67,3 +79,16 @@ def test_a_result_stands_for_where_it_was_written(faces: Path, tmp_path: Path) -
     written = predict(faces, out=tmp_path / "r.parquet")
     assert report(written, out=tmp_path / "r.html", explain=False)["scored"] == 48
     assert evaluate(written, out=tmp_path / "e").evaluation["data"]["images"] == 48
+
+
+def test_export_and_merge_take_keywords_too(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="`format` is needed"):
+        export("seed-cnn", out=tmp_path / "m.onnx")
+    with pytest.raises(WrongType, match=r"`format` must be 'h5' or .*, not str 'exe'"):
+        export("seed-cnn", format="exe", out=tmp_path / "m.exe")  # type: ignore[arg-type]
+    with pytest.raises(WrongType, match="`out` is given beside ExportOptions"):
+        export(ExportOptions("seed-cnn", "onnx", tmp_path / "m.onnx"), out="n.onnx")
+    with pytest.raises(UsageError, match="`out` is needed"):
+        merge(["r.parquet"])
+    with pytest.raises(WrongType, match="there is no option 'csv_boom'; did you mean 'csv_bom'"):
+        merge("r.parquet", out="s.csv", csv_boom=True)
