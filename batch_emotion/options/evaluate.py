@@ -75,8 +75,10 @@ class EvaluateOptions(Checked):
         written="text",
         heading="Model",
     )
-    class_names: tuple[str, ...] | None = option(None, CLASSES_HELP, flag="classes", written="names", needs="images")
-    trust_pickle: bool = option(False, PICKLE_HELP, needs="images")
+    class_names: tuple[str, ...] | None = option(
+        None, CLASSES_HELP, flag="classes", written="names", needs=("images", "model")
+    )
+    trust_pickle: bool = option(False, PICKLE_HELP, needs=("images", "model"))
     network: NetworkOptions = group(NetworkOptions)
     runtime: RuntimeName = option("auto", RUNTIME_HELP, needs="images")
     only: tuple[str, ...] | None = option(None, ONLY_HELP, written="names")

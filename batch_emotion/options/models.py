@@ -46,12 +46,14 @@ class NetworkOptions(Checked):
         None,
         "Size of the images for a network's file that takes any: 64, or height and width as in 64x48.",
         written="size",
-        needs="images",
+        needs=("images", "model"),
     )
     scaling: Scaling = option(
         "none",
         "Pixels that a network's file takes: none (0 to 255), unit (0 to 1), symmetric (-1 to 1) or imagenet (its mean "
         "and deviation).",
-        needs="images",
+        needs=("images", "model"),
     )
-    softmax: bool = option(False, "The network's file gives logits: put a softmax behind it.", needs="images")
+    softmax: bool = option(
+        False, "The network's file gives logits: put a softmax behind it.", needs=("images", "model")
+    )

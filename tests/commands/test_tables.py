@@ -153,7 +153,7 @@ def test_merge_keeps_the_columns_and_writes_for_spreadsheets(visits: Path, tmp_p
     predict(PredictOptions((str(visits),), tmp_path / "one.csv", columns=columns, csv=options))
     assert (tmp_path / "m.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
     assert "model" in read_result(tmp_path / "m.csv").column_names
-    with pytest.raises(UsageError, match=r"go with an output that ends in .csv or .tsv"):
+    with pytest.raises(UsageError, match=r"`csv.bom` goes with an output that ends in .csv or .tsv"):
         merge(MergeOptions(tuple(parts), tmp_path / "m.parquet", CsvOptions(bom=True)))
 
 

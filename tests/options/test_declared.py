@@ -156,7 +156,10 @@ def test_options_for_python_are_checked_in_the_same_way(tmp_path: Path, faces: P
             "--validation-split is about images put",
         ),
         ("train faces --out m --folds 2 --validation-split 0.7", "leave --validation-split out"),
-        ("evaluate r.parquet --out e --classes a,b", "--classes goes with images to score, not a result of predict"),
+        (
+            "evaluate r.parquet --out e --classes a,b",
+            "--classes goes with images to score, not a result of predict or --model",
+        ),
         ("evaluate r.parquet --out e --runtime onnx", "--runtime goes with images to score"),
         ("evaluate r.parquet --out e --image-size 64", "--image-size goes with images to score"),
         ("evaluate r.parquet --out e --batch-size 3", "--batch-size goes with images to score"),
