@@ -17,7 +17,6 @@ from batch_emotion.options.report import ReportOptions
 from batch_emotion.options.review import ReviewOptions
 from batch_emotion.options.train import TrainOptions
 from batch_emotion.results.writer import output_kind
-from batch_emotion.sources.manifest import MANIFEST_SUFFIXES
 from batch_emotion.sources.planning import is_manifest
 
 Condition = tuple[str, Callable[[Any], bool]]
@@ -118,7 +117,7 @@ def changed_keys(options: Any) -> frozenset[str]:
 
 
 def _is_table(data: Path | GivenTable | None) -> bool:
-    return isinstance(data, GivenTable) or (data is not None and data.suffix.lower() in MANIFEST_SUFFIXES)
+    return isinstance(data, GivenTable) or (data is not None and not data.is_dir())
 
 
 def _is_file_of_labels(labels: str | GivenTable | None) -> bool:
