@@ -9,7 +9,8 @@ All that a program needs is here, as ``__init__.pyi`` lists it; each name loads 
 
 The functions are ``predict``, ``report``, ``review``, ``evaluate``, ``explain``, ``train``, ``load_bundle``,
 ``export``, ``merge``, ``sample`` and ``record_evaluation``. Each takes keywords; those with as many options as a
-command also take an options class, such as ``PredictOptions``, that holds all of them.
+command also take an options class, such as ``PredictOptions``, that holds all of them. The examples in their help are
+about the faces that ``sample("faces", count=8)`` draws.
 """
 
 import lazy_loader

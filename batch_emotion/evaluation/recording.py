@@ -19,7 +19,7 @@ from batch_emotion.storage.commits import commit_text
 _NEW_KEYS = {"truth": "label", "said": "predicted"}
 
 
-def record_evaluation(folder: Path, evaluation: Mapping[str, Any]) -> Card:
+def record_evaluation(folder: str | Path, evaluation: Mapping[str, Any]) -> Card:
     """Put an evaluation on a bundle's card, ``card.json`` and ``README.md``, beside the scores of its training.
 
     Args:
@@ -29,6 +29,7 @@ def record_evaluation(folder: Path, evaluation: Mapping[str, Any]) -> Card:
     Raises:
         UsageError: another network was evaluated, or the format is a later one.
     """
+    folder = Path(folder)
     bundle, current = load_bundle(folder), current_format(evaluation)
     if current["model"]["sha256"] != bundle.sha256:
         raise UsageError(f"the evaluation is of another network than that in {folder}; evaluate this one")

@@ -35,7 +35,7 @@ def _format_1(evaluation: Evaluation) -> dict:
 
 
 def test_an_evaluation_is_put_on_the_card_of_its_model_only(bundle: Path, evaluation: Evaluation) -> None:
-    card = record_evaluation(bundle, evaluation)
+    card = record_evaluation(str(bundle), evaluation)
     assert card.metrics["evaluation"]["accuracy"] == evaluation["all"]["accuracy"]
     assert card.metrics["validation"] == load_bundle("seed-cnn").card.metrics["validation"]
     assert f"{evaluation['all']['accuracy'] * 100:.1f} %" in (bundle / "README.md").read_text()
