@@ -71,18 +71,22 @@ class PathMatcher:
     def _by_ends(self, plain: pa.Array, remaining: list[pa.Array]) -> tuple[pa.StringArray, pa.Int32Array]:
         """The images that an end finds, each once, and their rows."""
         counted = pc.value_counts(pa.chunked_array(remaining, pa.string()))
-        images, often = counted.field("values"), counted.field("counts").to_pylist()
-        first = pc.unique(pc.index_in(self.locations, self.locations)).drop_null()
-        files = list(zip(first.to_pylist(), plain.take(first).to_pylist(), strict=True)) if often else []
-        plain_images = list(enumerate(_plain(images).to_pylist()))
-        rows: dict[int, int] = {}
+        images, often = counted.field("values"), counted.field("counts").to_numpy()
+        if not len(images):
+            return images, pa.array([], pa.int32())
+        files = pc.unique(pc.index_in(self.locations, self.locations)).drop_null()
+        plain_files, plain_images = plain.take(files), _plain(images)
+        rows = np.full(len(images), -1, np.int32)
         for depth in _DEPTHS:
-            row_of, image_of = _once(files, depth), _once(plain_images, depth)
-            ends = [end for end in image_of if end in row_of and not self.found[row_of[end]]]
-            new = {image_of[end]: row_of[end] for end in ends if image_of[end] not in rows}
-            self.counts[depth] += sum(often[image] for image in new)
-            rows |= new
-        return images.take(pa.array(rows.keys(), pa.int64())), pa.array(rows.values(), pa.int32())
+            of_files, of_images = _ends(plain_files, depth), _ends(plain_images, depth)
+            ends = _once(of_images)
+            ends = ends.filter(pc.is_in(ends, _once(of_files)))
+            image_at = pc.index_in(ends, of_images).to_numpy()
+            row = files.take(pc.index_in(ends, of_files)).to_numpy()
+            new = (rows[image_at] < 0) & ~self.found[row]
+            rows[image_at[new]] = row[new]
+            self.counts[depth] += int(often[image_at[new]].sum())
+        return images.filter(pa.array(rows >= 0)), pa.array(rows[rows >= 0])
 
 
 def matches_line(counts: Mapping[str, int], images: int, unit: str) -> str:
@@ -107,8 +111,13 @@ def _names(plain: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(plain, r"(?s)^.*/", "")
 
 
-def _once(numbered: Iterable[tuple[int, str]], depth: str) -> dict[str, int]:
-    """The numbers of paths by the ends that only one of them has."""
-    ends = [("/".join(path.split("/")[-int(depth) :]), number) for number, path in numbered]
-    often = Counter(end for end, _ in ends)
-    return {end: number for end, number in ends if end and often[end] == 1}
+def _ends(plain: pa.Array, depth: str) -> pa.Array:
+    """The last parts of each path; all of one that has no more."""
+    return pc.replace_substring_regex(plain, rf"(?s)^.*/([^/]*(?:/[^/]*){{{int(depth) - 1}}})$", r"\1")
+
+
+def _once(ends: pa.Array) -> pa.Array:
+    """Those that are there once."""
+    counted = pc.value_counts(ends)
+    values = counted.field("values").filter(pc.equal(counted.field("counts"), 1))
+    return values.filter(pc.not_equal(values, ""))
