@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 from batch_emotion.evaluation.gathered import Gathered
 from batch_emotion.frames import GivenTable
+from batch_emotion.labels.matching import PathMatcher
+from batch_emotion.labels.repeats import absolute_locations
 from batch_emotion.options.evaluate import EvaluateOptions
 from batch_emotion.sources.manifest import read_manifest
 from batch_emotion.visualization.html import percent, percent_range
@@ -60,7 +62,10 @@ def reviewed_accuracy(gathered: Gathered, options: EvaluateOptions) -> ReviewedA
         weights = columns["weight"].cast(pa.float64()).to_numpy()
     except pa.ArrowInvalid:
         return None
-    found = pc.index_in(paths, value_set=gathered.plan.images["location"].combine_chunks())
+    listed = paths.combine_chunks()
+    locations = absolute_locations(listed, manifest.parent)
+    images = gathered.plan.images["location"].combine_chunks()
+    found = PathMatcher(images, Path(), [(listed, locations)]).rows(listed, locations)
     rows = pc.fill_null(found, -1).to_numpy()
     judged = (rows >= 0) & gathered.judged[rows]
     right = judged & (gathered.predicted[rows] == gathered.classes[rows])

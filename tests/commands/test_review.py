@@ -264,6 +264,10 @@ def test_the_interval_is_as_wide_as_the_answers_are_far_apart(tmp_path: Path) ->
         proportion_interval(accuracy, accuracy * (1 - accuracy) / variance), abs=1e-4
     )
     assert found["interval"][0] < (shown == predicted).mean() < found["interval"][1]
+    moved = manifest.assign(path=[f"/elsewhere/{path.rsplit('/', 1)[1]}" for path in manifest["path"]])
+    moved.to_csv(tmp_path / "moved.csv", index=False)
+    again = evaluate(result, out=tmp_path / "f", labels=str(tmp_path / "moved.csv")).evaluation["reviewed"]
+    assert again["interval"] == found["interval"]
 
 
 def test_conflicts_with_labels_and_with_another_model_come_first(tmp_path: Path) -> None:
