@@ -13,7 +13,7 @@ from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError, 
 from batch_emotion.frames import Frame
 from batch_emotion.images.decode import DECODER
 from batch_emotion.images.synthetic import golden_pixels
-from batch_emotion.labels.class_names import NEUTRAL, SIX_EMOTIONS, matched_names
+from batch_emotion.labels.class_names import COMMON_EMOTIONS, matched_names
 from batch_emotion.model.about import About, read_about
 from batch_emotion.model.ancestry import inherited_digests, lineage
 from batch_emotion.model.architectures import ARCHITECTURES
@@ -262,7 +262,7 @@ def _train(options: TrainOptions, about: About, log: Log) -> TrainResult:
 def _hint(options: TrainOptions, data: TrainingData) -> str:
     """What to start from where few images of usual emotions are to make a network from nothing; else empty."""
     is_chosen = any((options.initial, options.recipe_name, options.architecture, options.teachers))
-    usual = set(data.class_names).intersection(matched_names((*SIX_EMOTIONS, NEUTRAL), data.class_names))
+    usual = set(data.class_names).intersection(matched_names(COMMON_EMOTIONS, data.class_names))
     if is_chosen or data.images_to_train_on >= _FEW_IMAGES or 2 * len(usual) <= len(data.class_names):
         return ""
     images = data.images_to_train_on

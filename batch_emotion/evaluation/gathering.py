@@ -19,7 +19,8 @@ from batch_emotion.labels.class_names import kept_classes
 from batch_emotion.labels.reading import LabelReader, label_column_hint
 from batch_emotion.labels.repeats import Repeats, absolute_locations, find_repeats
 from batch_emotion.labels.results import Labels, find_labels, refuse_predicted
-from batch_emotion.labels.training import evaluation_folder, other_votes, read_labelled
+from batch_emotion.labels.targets import other_votes
+from batch_emotion.labels.training import evaluation_folder, read_labelled
 from batch_emotion.model.bundle import Bundle
 from batch_emotion.model.runtime import open_runtime
 from batch_emotion.options.images import Limits

@@ -10,6 +10,7 @@ from batch_emotion.labels.reading import LabelReader
 
 SIX_EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise")
 NEUTRAL = "neutral"
+COMMON_EMOTIONS = (*SIX_EMOTIONS, NEUTRAL)
 SYSTEM_FOLDERS = frozenset(
     {
         *("@eadir", "__macosx", ".ipynb_checkpoints", "__pycache__", "lost+found"),
@@ -27,7 +28,7 @@ def in_class_order(names: Iterable[str]) -> tuple[str, ...]:
     Example:
         ``in_class_order({"neutral", "sad", "contempt", "angry"})`` is ``("angry", "sad", "contempt", "neutral")``.
     """
-    reader = LabelReader((*SIX_EMOTIONS, NEUTRAL))
+    reader = LabelReader(COMMON_EMOTIONS)
 
     def rank(name: str) -> tuple[int, str]:
         meaning = reader.class_of(name)

@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from batch_emotion.columns import find_column, lacks_column
 from batch_emotion.errors import SourceError
 from batch_emotion.frames import GivenTable
-from batch_emotion.labels.class_names import NEUTRAL, SIX_EMOTIONS, folders_below, in_class_order, system_folder
-from batch_emotion.labels.reading import LabelReader, label_column_hint, left_out_line
+from batch_emotion.labels.class_names import COMMON_EMOTIONS, folders_below, in_class_order, system_folder
+from batch_emotion.labels.reading import LabelReader, left_out_line
 from batch_emotion.labels.repeats import Repeats, absolute_locations, find_repeats
+from batch_emotion.labels.targets import label_column, label_texts, manifest_targets, one_hot
 from batch_emotion.labels.text import clean_labels
 from batch_emotion.options.train import LabelOptions
 from batch_emotion.plan import Plan
@@ -26,7 +26,6 @@ from batch_emotion.sources.planning import make_plan, plan_file
 
 TRAIN_FOLDERS = ("train", "training")
 VALIDATION_FOLDERS = ("val", "valid", "validation", "test")
-_COMMON = (*SIX_EMOTIONS, NEUTRAL)
 
 
 @dataclass(frozen=True)
@@ -175,20 +174,6 @@ def _without_disputed(labelled: LabelledPlan) -> LabelledPlan:
     return replace(labelled.take(np.flatnonzero(~repeats.disputed)), repeats=repeats)
 
 
-def other_votes(columns: Sequence[str], kept: Sequence[str], class_names: Sequence[str]) -> list[str]:
-    """The classes, beside those that are kept, that a manifest's columns may hold votes for, and so may win.
-
-    Args:
-        columns: the manifest's.
-        kept: the classes that are asked for.
-        class_names: those of the model; the seven common emotions and contempt are classes too.
-    """
-    known = LabelReader(kept)
-    others = [name for name in dict.fromkeys((*class_names, *_COMMON, "contempt")) if known.class_of(name) is None]
-    found = LabelReader((*kept, *others)).read_names(columns)
-    return [name for name in others if name in found]
-
-
 def _of_folders(
     plan: Plan,
     folders: Sequence[tuple[str, ...]],
@@ -202,7 +187,7 @@ def _of_folders(
     labels = pa.array([names[row] for row in kept], pa.string())
     reader = _reader(class_names, labels, options)
     targets = np.zeros((len(plan), len(reader.class_names)), np.float32)
-    targets[kept], ignored = _one_hot(_texts(labels, reader), reader.class_names)
+    targets[kept], ignored = one_hot(label_texts(labels, reader), reader.class_names)
     counted = dict(sorted(Counter(filter(None, of_system)).items()))
     return LabelledPlan(plan, targets, ignored, reader.class_names, counted)
 
@@ -220,14 +205,14 @@ def _of_file(data: Path | GivenTable, class_names: Sequence[str] | None, options
     if isinstance(data, Path) and is_archive(data.name) and not plan.attributes.column_names:
         folders = [folders_below(path, 0) for path in plan.images["path"].to_pylist()]
         return _of_folders(plan, folders, [each[-1] if each else None for each in folders], class_names, options)
-    labels = _label_column(data, plan.attributes, options.source.label_column)
+    labels = label_column(data, plan.attributes, options.source.label_column)
     if class_names is None and labels is None:
-        common = LabelReader(_COMMON, options.map_labels)
+        common = LabelReader(COMMON_EMOTIONS, options.map_labels)
         columns = set(common.read_names(plan.attributes.column_names))
         reader = LabelReader(in_class_order(columns.intersection(common.class_names)), options.map_labels)
     else:
         reader = _reader(class_names, labels, options)
-    targets, ignored, voted = _manifest_targets(data, plan.attributes, reader, options)
+    targets, ignored, voted = manifest_targets(data, plan.attributes, reader, options)
     return LabelledPlan(plan, targets, ignored, reader.class_names, voted=voted)
 
 
@@ -249,79 +234,6 @@ def _hint_on_labels(ignored: dict[str, int]) -> str:
         return ""
     shown = f"{', '.join(others[:8])}{', …' if len(others) > 8 else ''}"
     return f", or say with `map_labels` which class a label means; the others are: {shown}"
-
-
-def _manifest_targets(
-    manifest: Path | GivenTable, attributes: pa.Table, reader: LabelReader, options: LabelOptions
-) -> tuple[NDArray[np.float32], dict[str, int], bool]:
-    """The targets, how many images have no class by what they have for it, and whether the targets are of votes."""
-    class_names, label_weight = reader.class_names, options.label_weight
-    labels = _label_column(manifest, attributes, options.source.label_column)
-    has_votes = bool(class_names) and set(class_names) <= set(reader.read_names(attributes.column_names))
-    if labels is None and not has_votes:
-        found = ", ".join(attributes.column_names) or "none"
-        raise SourceError(
-            f"{_named(manifest)} has neither a column 'label' nor one for each class; "
-            f"beside the path it has: {found}{label_column_hint(attributes, reader)}"
-        )
-    if label_weight and not (has_votes and labels is not None):
-        raise SourceError(f"`label_weight` needs both votes and labels, but {manifest} has only one of them")
-    if labels is not None and (not has_votes or (options.source.label_column and not label_weight)):
-        return *_one_hot(_texts(labels, reader), class_names), False
-    try:
-        votes = _votes(attributes, reader)
-    except pa.ArrowException as error:
-        raise SourceError(f"the votes in {manifest} are not all numbers: {error}") from None
-    if not (np.isfinite(votes).all() and (votes >= 0).all()):
-        raise SourceError(f"the votes in {manifest} must be numbers of 0 and more, without gaps")
-    total = votes.sum(axis=1, keepdims=True)
-    targets = np.divide(votes, total, out=np.zeros_like(votes), where=total > 0).astype(np.float32)
-    if label_weight:
-        of_labels, _ = _one_hot(_texts(labels, reader), class_names)
-        label_share = label_weight * of_labels.sum(axis=1, keepdims=True)
-        label_share[(total == 0) & (label_share > 0)] = 1
-        targets = (1 - label_share) * targets + label_share * of_labels
-    unknown = int((targets.sum(axis=1) == 0).sum())
-    return targets, {"": unknown} if unknown else {}, True
-
-
-def _named(manifest: Path | GivenTable) -> str:
-    return str(manifest) if isinstance(manifest, GivenTable) else f"the manifest {manifest}"
-
-
-def _label_column(manifest: Path | GivenTable, attributes: pa.Table, wanted: str | None) -> pa.ChunkedArray | None:
-    """The column of labels: the one that is wanted, else ``label`` in any case; None where there is none."""
-    if wanted is None:
-        found = [name for name in attributes.column_names if name.strip().lower() == "label"]
-    elif (named := find_column(attributes.column_names, wanted)) is not None:
-        found = [named]
-    else:
-        raise SourceError(f"`label_column`: {lacks_column([_named(manifest)], wanted, attributes.column_names)}")
-    return attributes[found[0]] if found else None
-
-
-def _texts(labels: pa.ChunkedArray, reader: LabelReader) -> list[str]:
-    return [label or "" for label in reader.read(labels).to_pylist()]
-
-
-def _votes(attributes: pa.Table, reader: LabelReader) -> NDArray[np.float64]:
-    """The votes for each class, float64 (N, K): of the column named like it, else of those that mean it, added up."""
-    names = dict(zip(attributes.column_names, reader.read_names(attributes.column_names), strict=True))
-    votes = np.zeros((len(attributes), len(reader.class_names)))
-    for at, wanted in enumerate(reader.class_names):
-        columns = [column for column, name in names.items() if name == wanted]
-        exact = [column for column in columns if column.strip().lower() == wanted]
-        for column in exact or columns:
-            votes[:, at] += attributes[column].cast(pa.float64()).to_numpy()
-    return votes
-
-
-def _one_hot(labels: Sequence[str], class_names: Sequence[str]) -> tuple[NDArray[np.float32], dict[str, int]]:
-    """One-hot targets, zero for labels outside the classes, and how often each of those occurs."""
-    order = {name: number for number, name in enumerate(class_names)}
-    rows = np.vstack([np.eye(len(class_names), dtype=np.float32), np.zeros(len(class_names), np.float32)])
-    targets = rows[[order.get(label, len(class_names)) for label in labels]]
-    return targets, dict(Counter(label for label in labels if label not in order))
 
 
 def _images(count: int) -> str:
