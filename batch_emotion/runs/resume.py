@@ -97,9 +97,9 @@ def _finished(out: Place, fingerprint: Fingerprint) -> Finished:
         )
     differing = fingerprint.differences(with_version(record)["fingerprint"])
     if differing:
+        bring = "" if fingerprint.task.count > 1 else "`update` to bring it up to date or "
         raise OutputMismatch(
-            f"{out} is there already and differs in {'; '.join(differing)}; give `update` to bring it up to date or "
-            "`overwrite` to replace it"
+            f"{out} is there already and differs in {'; '.join(differing)}; give {bring}`overwrite` to replace it"
         )
     if output_digest(out) != record["sha256"]:
         raise OutputMismatch(f"{out} was changed after it was written; give `overwrite` to make it anew")

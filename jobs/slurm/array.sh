@@ -2,7 +2,7 @@
 #SBATCH --job-name=batch-emotion
 #SBATCH --array=0-15
 #SBATCH --cpus-per-task=4
-#SBATCH --mem=4G
+#SBATCH --mem=6G
 #SBATCH --time=08:00:00
 #SBATCH --requeue
 #SBATCH --signal=B:TERM@60
@@ -12,6 +12,7 @@
 #   job=$(sbatch --parsable jobs/slurm/array.sh)
 #   sbatch --dependency=afterok:"$job" --wrap 'sh jobs/slurm/merge.sh'
 # The folder must not change meanwhile: every part names the plan it was made from, and merge compares them.
+# A part is never brought up to date: for another night give RESULTS a new folder.
 set -eu
 : "${PHOTOS:?}" "${RESULTS:?}"
 

@@ -76,6 +76,13 @@ def test_gaps_overlaps_other_plans_and_other_files_are_refused(tmp_path: Path, f
     assert not (tmp_path / "r.parquet").exists()
 
 
+def test_a_part_of_other_images_is_not_advised_to_be_updated(tmp_path: Path, faces: Path) -> None:
+    options = PredictOptions((str(faces),), tmp_path / "t.parquet", task=Task(0, 2))
+    predict(options)
+    with pytest.raises(OutputMismatch, match=r"differs in the images .*; give `overwrite` to replace it"):
+        predict(replace(options, sources=(str(next(faces.iterdir())),)))
+
+
 @pytest.mark.parametrize(
     ("task", "flag"), [(Task(3, 3), "`task.index`"), (Task(-1, 3), "`task.index`"), (Task(0, 0), "`task.count`")]
 )
