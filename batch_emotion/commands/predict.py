@@ -27,7 +27,7 @@ from batch_emotion.results.workspace import Workspace
 from batch_emotion.results.writer import with_footer
 from batch_emotion.runs.annotate import COLUMNS, annotate
 from batch_emotion.runs.asked import asked, called_back
-from batch_emotion.runs.checks import all_missing, check_options, too_many_failures
+from batch_emotion.runs.checks import check_options, images_gone, too_many_failures
 from batch_emotion.runs.job import Job, make_job
 from batch_emotion.runs.output import OnProgress, Progress, footer, write_output
 from batch_emotion.runs.predict_result import FirstImages, PredictResult
@@ -168,7 +168,8 @@ def _to_output(out: Place, options: PredictOptions, recorder: Recorder, on_progr
             recorder.read_baseline()
             job = make_job(options, recorder.seen.profile)
         made = write_output(out, job, options, recorder, on_progress)
-        failure = all_missing(job.plan, recorder.seen, made.summary, updating=options.update is not None)
+        updating = options.update is not None
+        failure = images_gone(job.plan, options.sources, recorder.seen, made.summary, updating=updating)
         exit_code, complaints = recorder.finished(made.summary, made.outcome, made.record, failure)
         Workspace(out).remove()
         marked = _annotate(options, job, out)
@@ -203,7 +204,7 @@ def _in_memory(options: PredictOptions, on_progress: OnProgress) -> PredictResul
     summary.scored, summary.seconds = len(plan), time.monotonic() - started
     marked = _annotate(options, job, table)
     table = table.cast(with_footer(table.schema, footer(job, prior)))
-    failure = all_missing(plan, seen, summary, updating=True)
+    failure = images_gone(plan, options.sources, seen, summary, updating=True)
     too_many = too_many_failures(summary, options.monitoring.max_failures)
     exit_code = ExitCode.FAILED if failure else ExitCode.OVER_THRESHOLD if too_many else ExitCode.OK
     complaints = tuple(filter(None, (failure, too_many)))

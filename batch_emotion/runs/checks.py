@@ -21,8 +21,7 @@ from batch_emotion.results.writer import output_kind
 from batch_emotion.runs.annotate import check_annotated
 from batch_emotion.runs.needs import check_asked
 from batch_emotion.sources.delimited import SEPARATORS
-from batch_emotion.sources.missing import all_missing as all_missing_line
-from batch_emotion.sources.missing import check_root
+from batch_emotion.sources.missing import all_missing, check_root, is_gone
 from batch_emotion.sources.workbooks import refuse_workbook
 from batch_emotion.storage.commits import check_folder, check_parent, store_advice
 from batch_emotion.storage.escaping import escape_name
@@ -137,17 +136,27 @@ def too_many_failures(summary: Summary, allowed: int | None) -> str:
     return f"{failures} {'failure is' if failures == 1 else 'failures are'} more than `max_failures` {allowed}"
 
 
-def all_missing(plan: Plan, seen: Summary, made: Summary, *, updating: bool) -> str:
-    """What to do where there is not one image of the whole plan; empty where there is, or the plan has none.
+def images_gone(plan: Plan, sources: Sequence[str], seen: Summary, made: Summary, *, updating: bool) -> str:
+    """What to do where not one image of the plan is there, or none of a source; empty where neither is so.
 
     Args:
-        plan: the images.
+        plan: the images, of which there may be none.
+        sources: what was listed.
         seen: the counts of those that this run looked for.
         made: the counts of the result, which may hold vanished images too.
         updating: whether the same command tries again as it is.
     """
-    missing = Status.MISSING
-    found = seen.images > seen.statuses[missing] or plan.images["size"].null_count < len(plan)
-    if not len(plan) or found or made.statuses[missing] < len(plan):
-        return ""
-    return all_missing_line(plan, f"run again{'' if updating else ' with `overwrite`'}")
+    again = f"run again{'' if updating else ' with `overwrite`'}"
+    missing = seen.statuses[Status.MISSING]
+    gone = next((source for source in sources if missing and is_gone(source, plan)), None)
+    if gone is not None:
+        images = f"{missing:,} {'image was' if missing == 1 else 'images were'}"
+        return f"{escape_name(gone)} disappeared during the run, {images} missing: bring or mount it back, and {again}"
+    return all_missing(plan, again) if _are_all_missing(plan, seen, made, updating) else ""
+
+
+def _are_all_missing(plan: Plan, seen: Summary, made: Summary, updating: bool) -> bool:
+    listed = len(plan) - plan.images["mtime_ns"].null_count
+    carried = updating and listed > seen.images  # an update keeps the rows of listed images only if it read them once
+    found = seen.images > seen.statuses[Status.MISSING] or carried
+    return bool(len(plan)) and not found and made.statuses[Status.MISSING] >= len(plan)

@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from batch_emotion.errors import OutputMismatch
 from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.plan import Plan
+from batch_emotion.records import Status
 from batch_emotion.results.class_prior import ClassPrior
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.merging import Parts, merged
@@ -118,7 +120,8 @@ def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Wo
     if record and not fingerprint.differences(record["fingerprint"]):
         summary = Summary.from_counts(record["counts"])
         vanished = record["counts"].get("vanished", 0)
-        if not (options.retry_failures and summary.failures) and not (options.prune and vanished):
+        again = (options.retry_failures and summary.failures) or (options.prune and vanished)
+        if not again and not _has_listed_again(out, job.plan, summary):
             summary.update = UpdateCounts(unchanged=len(job.plan), vanished=vanished)
             return Finished(record, summary)
     compared = compare_with(out, record, options, job, workspace)
@@ -136,6 +139,18 @@ def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Wo
         ),
         comparison.counts,
     )
+
+
+def _has_listed_again(out: Place, plan: Plan, summary: Summary) -> bool:
+    """Whether the plan knows the time of an image that was missing when the result was made."""
+    if not summary.statuses[Status.MISSING] or plan.images["mtime_ns"].null_count == len(plan):
+        return False
+    missing = [
+        rows["path"].filter(pc.equal(rows["status"], Status.MISSING.value))
+        for rows in open_result(out).batches(["path", "status"])
+    ]
+    listed = plan.images["path"].filter(pc.is_valid(plan.images["mtime_ns"]))
+    return bool(pc.any(pc.is_in(listed, value_set=pa.concat_arrays(missing))).as_py())
 
 
 @dataclass(frozen=True)

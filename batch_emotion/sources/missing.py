@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from batch_emotion.errors import UsageError, one_line
 from batch_emotion.plan import Plan
 from batch_emotion.sources.folder import is_image
@@ -41,6 +43,22 @@ def all_missing(plan: Plan, again: str = "run again") -> str:
     if not is_uri(path) and path and os.path.lexists(unescape_name(path)):
         return f"{images} at {first}, but there is {path} from here: give `root` ., and {again}"
     return f"{images} at {first}: correct `root`, where relative paths start, or mount what is not mounted, and {again}"
+
+
+def is_gone(source: str, plan: Plan) -> bool:
+    """Whether a local folder or archive whose images are in the plan is no longer there, or a folder is empty now."""
+    if is_uri(source):
+        return False
+    try:
+        with os.scandir(source) as entries:
+            if next(entries, None) is not None:
+                return False
+    except NotADirectoryError:
+        return False
+    except OSError:
+        pass
+    below = escape_name(os.path.join(source, ""))
+    return bool(pc.any(pc.starts_with(plan.images["path"], below)).as_py())
 
 
 def _similar_file(location: str) -> str:

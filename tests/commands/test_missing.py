@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from batch_emotion import PredictOptions, predict
@@ -19,7 +21,9 @@ from batch_emotion.model.architectures import ARCHITECTURES
 from batch_emotion.options.images import Limits, ManifestOptions, SourceOptions
 from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.options.train import LabelOptions
+from batch_emotion.plan import Plan
 from batch_emotion.results.reader import read_result
+from batch_emotion.scoring import Scorer
 from batch_emotion.training.decoding import decode_all
 
 
@@ -91,6 +95,61 @@ def test_a_list_and_rows_in_memory_are_held_to_it_too() -> None:
     assert "`root`" in found.complaints[0]
     assert found.table is not None
     assert found.table["status"].to_pylist() == ["missing"]
+
+
+@pytest.fixture
+def many(faces: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(faces / "sad", tmp_path / "many"))
+
+
+def _vanishing(monkeypatch: pytest.MonkeyPatch, folder: Path, after: int, back: bool) -> None:
+    """Have a folder vanish when so many images of a run are read, and come back before it ends."""
+    score, gone = Scorer.score, folder.with_name("gone")
+
+    def vanishing(self: Scorer, plan: Plan, *arguments: object) -> Iterator[pa.RecordBatch]:
+        before = list(score(self, plan.slice(0, after), *arguments)) if after else []  # type: ignore[arg-type]
+        folder.rename(gone)
+        rest = list(score(self, plan.slice(after, len(plan)), *arguments))  # type: ignore[arg-type]
+        if back:
+            gone.rename(folder)
+        yield from before + rest
+
+    monkeypatch.setattr(Scorer, "score", vanishing)
+
+
+@pytest.mark.parametrize("after", [0, 4])
+@pytest.mark.parametrize("back", [False, True])
+def test_images_that_vanish_after_the_listing_are_scored_the_next_night(
+    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int, back: bool
+) -> None:
+    out = tmp_path / ("r.csv" if back else "r.parquet")
+    options = PredictOptions((str(many),), out, update=UpdateOptions(prune=True))
+    with monkeypatch.context() as patch:
+        _vanishing(patch, many, after, back)
+        found = predict(options)
+    statuses = {"missing": found.summary.images - after} | ({"ok": after} if after else {})
+    assert found.summary.statuses == statuses
+    assert found.exit_code == (ExitCode.OK if after and back else ExitCode.FAILED)
+    if not back:
+        assert found.complaints[0].startswith(f"{many} disappeared during the run, {statuses['missing']} images were")
+        (tmp_path / "gone").rename(many)
+    mended = predict(options)
+    assert (mended.outcome, mended.exit_code, set(mended.summary.statuses)) == ("done", ExitCode.OK, {"ok"})
+    assert mended.summary.update is not None
+    assert mended.summary.update.changed == statuses["missing"]
+    assert predict(options).outcome == "nothing to do"
+
+
+def test_a_result_without_one_image_says_so_again_though_the_folder_is_back(
+    many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = PredictOptions((str(many),), tmp_path / "r.parquet")
+    with monkeypatch.context() as patch:
+        _vanishing(patch, many, 0, back=True)
+        assert predict(options).complaints[0].endswith("and run again with `overwrite`")
+    again = predict(options)
+    assert (again.outcome, again.exit_code) == ("nothing to do", ExitCode.FAILED)
+    assert predict(replace(options, overwrite=True)).exit_code == ExitCode.OK
 
 
 def _write_labels(manifest: Path, faces: Path, change: Callable[[str], str] = str) -> list[str]:

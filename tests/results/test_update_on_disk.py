@@ -54,7 +54,8 @@ def _histories(draw: st.DrawFn) -> tuple[Files, Files, Files]:
 
 
 def _with_crashes(rows: pa.Table) -> pa.Table:
-    status = ["decoder_crash" if each == "corrupt" else each for each in rows["status"].to_pylist()]
+    pairs = zip(rows["status"].to_pylist(), rows["size"].to_pylist(), strict=True)
+    status = [("decoder_crash", "missing")[size % 2] if each == "corrupt" else each for each, size in pairs]
     return rows.set_column(rows.column_names.index("status"), "status", pa.array(status))
 
 
