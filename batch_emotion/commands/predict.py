@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from batch_emotion._version import DEFAULT_MODEL
-from batch_emotion.errors import ExitCode
+from batch_emotion.errors import BatchEmotionError, ExitCode, one_line
 from batch_emotion.metrics.quantification import estimated_mix
 from batch_emotion.model.held_out import held_out_moments
 from batch_emotion.options.images import FaceOptions
@@ -146,14 +146,10 @@ def _predict(options: PredictOptions, on_progress: OnProgress) -> PredictResult:
     with recorder.recording_interruption(), recorder.recording_failures():
         check_options(options)
         if options.report is not None:
-            from batch_emotion.commands.report import check_page_target, report  # most runs make no page
+            from batch_emotion.commands.report import check_page_target  # most runs make no page
 
             check_page_target(options.report)
-        result = _to_output(options.out, options, recorder, on_progress)
-    if options.report is not None:
-        root = options.source.root or manifest_folder(options.sources, options.source)
-        report(ReportOptions(options.out, options.report, root=root, image_column=options.source.image_column))
-    return result
+        return _to_output(options.out, options, recorder, on_progress)
 
 
 def _to_output(out: Place, options: PredictOptions, recorder: Recorder, on_progress: OnProgress) -> PredictResult:
@@ -170,9 +166,14 @@ def _to_output(out: Place, options: PredictOptions, recorder: Recorder, on_progr
         made = write_output(out, job, options, recorder, on_progress)
         updating = options.update is not None
         failure = images_gone(job.plan, options.sources, recorder.seen, made.summary, updating=updating)
+        marked = None
+        if options.annotate is not None or options.report is not None:
+            recorder.result_made(made.summary, made.record)
+            Workspace(out).remove()
+            marked = _annotate(options, job, out)
+            _make_page(options, out)
         exit_code, complaints = recorder.finished(made.summary, made.outcome, made.record, failure)
         Workspace(out).remove()
-        marked = _annotate(options, job, out)
     first = FirstImages.of(job.plan, options)
     return PredictResult(made.outcome, made.summary, exit_code, made.left_out, complaints, out, marked, _first=first)
 
@@ -217,3 +218,18 @@ def _annotate(options: PredictOptions, job: Job, result: pa.Table | Place) -> in
         return None
     rows = [result.select(COLUMNS)] if isinstance(result, pa.Table) else open_result(result).batches(COLUMNS)
     return annotate(options.annotate, job.plan, rows, job.class_names, options.limits)
+
+
+def _make_page(options: PredictOptions, out: Place) -> None:
+    if options.report is None:
+        return
+    from batch_emotion.commands.report import report  # most runs make no page
+
+    root = options.source.root or manifest_folder(options.sources, options.source)
+    try:
+        report(ReportOptions(out, options.report, root=root, image_column=options.source.image_column))
+    except OSError as error:
+        raise BatchEmotionError(
+            f"the result is whole, but its page could not be written to {options.report}: "
+            f"{error.strerror or one_line(error)}; run the same command again"
+        ) from error

@@ -38,6 +38,7 @@ class Recorder:
         self._out, self._options = out, options
         self._baseline: Mix | None = None
         self._holds_output = False
+        self._made: Summary | None = None
         self.record = RunRecord(
             escape_undecoded(options.job or out.stem), caller.arguments, caller.run_id or secrets.token_hex(8)
         )
@@ -62,6 +63,19 @@ class Recorder:
             finally:
                 self._holds_output = False
 
+    def result_made(self, summary: Summary, result: ResultRecord | None) -> None:
+        """Record a whole result before what is made from it, such as its page, without which the run has failed.
+
+        Args:
+            summary: the counts.
+            result: the part ``result`` of ``run.json``; as it was where None.
+        """
+        self._made = summary
+        self._measure_drift(summary)
+        error = "the result is whole, but the run ended before its page or annotated copies were written"
+        record = self.record.as_dict(ExitCode.FAILED, error)
+        write_run(self._out, {**record, "outcome": "failed", **summary.as_dict()}, result)
+
     def finished(
         self, summary: Summary, outcome: str, result: ResultRecord | None, failure: str = ""
     ) -> tuple[ExitCode, tuple[str, ...]]:
@@ -73,8 +87,7 @@ class Recorder:
             result: the part ``result`` of ``run.json``; as it was where None.
             failure: why the run counts as failed, though its result is whole; empty where it does not.
         """
-        if self._baseline is not None:
-            summary.drift = drift(summary.mix, self._baseline)
+        self._measure_drift(summary)
         complaints = tuple(self._complaints(summary))
         exit_code = ExitCode.OVER_THRESHOLD if complaints else ExitCode.OK
         if failure:
@@ -113,8 +126,10 @@ class Recorder:
         """Record a run that ends in an exception, which goes on; a failed write becomes an error with advice."""
         try:
             yield
-        except OutputBusy:
-            raise  # the record is the other run's
+        except OutputBusy as error:
+            if self._made is not None:  # else the record is the other run's
+                self._failed(error.exit_code, str(error))
+            raise
         except BatchEmotionError as error:
             if isinstance(error, UsageError) and not self._has_record():
                 raise  # it leaves nothing
@@ -148,13 +163,18 @@ class Recorder:
 
     def _write_failure(self, exit_code: ExitCode, error: str) -> None:
         record = self.record.as_dict(exit_code, error)
-        last_run: LastRun = {**record, "outcome": "failed", **self.seen.as_dict()}
+        counts = self.seen if self._made is None else self._made
+        last_run: LastRun = {**record, "outcome": "failed", **counts.as_dict()}
         with suppress(OSError):
             write_run(self._out, last_run)
         metrics_file = self._options.metrics_file
         if metrics_file is not None and metrics_file.suffix == ".prom":  # a signal may come before the options' check
             with suppress(OSError):
-                write_metrics(metrics_file, self.record.job, last_run, has_result=False)
+                write_metrics(metrics_file, self.record.job, last_run, has_result=self._made is not None)
+
+    def _measure_drift(self, summary: Summary) -> None:
+        if self._baseline is not None:
+            summary.drift = drift(summary.mix, self._baseline)
 
     def _complaints(self, summary: Summary) -> Iterator[str]:
         complaint = too_many_failures(summary, self._options.max_failures)
