@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import NotRequired, TypedDict, cast
 
+from batch_emotion.errors import BatchEmotionError
 from batch_emotion.metrics.quantification import EstimatedMix
-from batch_emotion.storage.commits import commit_text
+from batch_emotion.storage.commits import commit_text, read_advice
 from batch_emotion.storage.escaping import json_text
 from batch_emotion.storage.places import Place
-from batch_emotion.storage.remote import RemotePath
 
 
 class ClassPriorRecord(TypedDict):
@@ -118,18 +118,27 @@ def run_file(out: Place) -> Place:
 
 
 def read_run(out: Place) -> RunDocument:
-    """What an output's ``run.json`` holds; empty where there is none."""
+    """What an output's ``run.json`` holds; empty where there is none.
+
+    Raises:
+        BatchEmotionError: it cannot be read now, and may well hold one.
+    """
+    file = run_file(out)
     try:
-        document = json.loads(run_file(out).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        if isinstance(out, RemotePath) and isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-            raise  # a store that does not answer now may well hold one
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
         return {}
+    except OSError as error:
+        raise BatchEmotionError(read_advice(error, file)) from error
     return cast(RunDocument, document) if isinstance(document, dict) else {}
 
 
 def write_run(out: Place, last_run: LastRun, result: ResultRecord | None = None) -> None:
-    """Record how the last run went; ``result`` is kept from before where this run made none."""
+    """Record how the last run went; ``result`` is kept from before where this run made none.
+
+    Raises:
+        BatchEmotionError: what is there cannot be read to be kept.
+    """
     made = result if result is not None else read_run(out).get("result")
     document: RunDocument = {"result": made, "last_run": last_run}
     commit_text(run_file(out), json_text(document, indent=2) + "\n")

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from batch_emotion.errors import OutputMismatch, UsageError, one_line, spelled
+from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError, one_line, spelled
 from batch_emotion.options.tables import CsvOptions
 from batch_emotion.results.spreadsheets import FormulaCounter, escape_formulas
 from batch_emotion.sources.delimited import SEPARATORS
-from batch_emotion.storage.commits import committing, file_sha256
+from batch_emotion.storage.commits import committing, file_sha256, read_advice
 from batch_emotion.storage.part_folders import committing_parts, folder_digest, is_part
 from batch_emotion.storage.places import Place
 
@@ -131,8 +131,15 @@ def _write_text(file: Path, rows: Iterable[pa.Table], schema: pa.Schema, csv: Cs
 
 
 def output_digest(out: Place) -> str:
-    """Hex sha256 of an output: of the file, or of the names and contents of a directory's parts."""
-    return folder_digest(out) if out.is_dir() else file_sha256(out)
+    """Hex sha256 of an output: of the file, or of the names and contents of a directory's parts.
+
+    Raises:
+        BatchEmotionError: it cannot be read.
+    """
+    try:
+        return folder_digest(out) if out.is_dir() else file_sha256(out)
+    except OSError as error:
+        raise BatchEmotionError(read_advice(error, out)) from error
 
 
 def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

@@ -165,7 +165,7 @@ class Recorder:
         record = self.record.as_dict(exit_code, error)
         counts = self.seen if self._made is None else self._made
         last_run: LastRun = {**record, "outcome": "failed", **counts.as_dict()}
-        with suppress(OSError):
+        with suppress(OSError, BatchEmotionError):
             write_run(self._out, last_run)
         metrics_file = self._options.metrics_file
         if metrics_file is not None and metrics_file.suffix == ".prom":  # a signal may come before the options' check

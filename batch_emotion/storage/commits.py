@@ -217,6 +217,16 @@ def write_advice(error: OSError, folder: Place) -> str:
     return f"{reason}; {todo} and run the same command again, what is committed is kept"
 
 
+def read_advice(error: OSError, file: Place) -> str:
+    """What a failed read of what an earlier run wrote means and what to do about it, in words for the user."""
+    if isinstance(file, RemotePath):
+        return store_advice(error, file)
+    todo = "make it readable" if error.errno in (errno.EACCES, errno.EPERM) else "mend that"
+    return (
+        f"{file} cannot be read: {error.strerror or error}; {todo} and run the same command again, it is left as it is"
+    )
+
+
 def store_advice(error: OSError, place: RemotePath) -> str:
     """What a store's refusal means and what to do about it, in words for the user."""
     reason = one_line(error)

@@ -1,7 +1,14 @@
+import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from batch_emotion import DEFAULT_MODEL, PredictOptions, load_bundle, predict
+from batch_emotion.errors import BatchEmotionError
+from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.results.run_document import LastRun, ResultRecord, read_run, run_file, write_run
 
 RESULT = {"tool", "finished", "fingerprint", "sha256", "counts"}
@@ -54,6 +61,33 @@ def test_a_run_without_a_result_keeps_the_earlier_one(faces: Path, tmp_path: Pat
     failed: LastRun = {**document["last_run"], "outcome": "failed", "exit_code": 1}
     write_run(out, failed)
     assert read_run(out) == {"result": document["result"], "last_run": failed}
+
+
+def _refusing(method: Callable[..., Any], refused: Path) -> Callable[..., Any]:
+    def refusing(file: Path, *arguments: Any, **more: Any) -> Any:
+        if file == refused:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return method(file, *arguments, **more)
+
+    return refusing
+
+
+@pytest.mark.parametrize("unreadable", ["r.parquet", "r.parquet.run.json"])
+def test_what_cannot_be_read_for_once_is_left_as_it_is(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unreadable: str
+) -> None:
+    out, refused = tmp_path / "r.parquet", tmp_path / unreadable
+    options = PredictOptions((str(faces / "sad"),), out, update=UpdateOptions())
+    predict(options)
+    before, result = refused.read_bytes(), read_run(out)["result"]
+    with monkeypatch.context() as patch:
+        for name in ("open", "read_text"):
+            patch.setattr(Path, name, _refusing(getattr(Path, name), refused))
+        with pytest.raises(BatchEmotionError, match=f"{refused} cannot be read: Permission denied; make it readable"):
+            predict(options)
+    assert refused.read_bytes() == before
+    assert read_run(out)["result"] == result
+    assert predict(options).outcome == "nothing to do"
 
 
 def test_what_is_no_run_json_is_none(tmp_path: Path) -> None:
