@@ -93,7 +93,7 @@ class Recorder:
         if failure:
             complaints, exit_code = (failure, *complaints), ExitCode.FAILED
         last_run: LastRun = {
-            **self.record.as_dict(exit_code, spelled(failure) or None),
+            **self.record.as_dict(exit_code, spelled("; ".join(complaints)) or None),
             "outcome": outcome,
             **summary.as_dict(),
         }

@@ -50,6 +50,8 @@ def test_quiet_is_silent_when_all_is_well_and_says_what_is_wrong(
     assert main([*arguments, "--max-failures", "0"]) == 3
     said = capsys.readouterr()
     assert said.out + said.err == "batch-emotion: warning: 1 failure is more than --max-failures 0\n"
+    last_run = json.loads((tmp_path / "r.csv.run.json").read_text())["last_run"]
+    assert (last_run["exit_code"], last_run["error"]) == (3, "1 failure is more than --max-failures 0")
 
 
 def test_the_file_is_rotated_and_a_full_disk_does_not_end_the_run(
