@@ -40,13 +40,26 @@ def _queries() -> list[str]:
 
 @needs_promtool
 def test_the_rules_hold() -> None:
-    assert "4 rules found" in _promtool("check", "rules", str(RULES))
+    assert "5 rules found" in _promtool("check", "rules", str(RULES))
 
 
 # When, the values that are scraped every minute, and what an alert then says; nothing where it does not fire.
 CASES: list[tuple[str, dict[str, str], str, str]] = [
     ("30h", {"last_success_timestamp_seconds": "0"}, "BatchEmotionIsStale", ""),
     ("37h", {"last_success_timestamp_seconds": "0"}, "BatchEmotionIsStale", "no good run for 1d 13h 0m 0s"),
+    ("35h", {"last_run_exit_code": "4"}, "BatchEmotionHasNotSucceeded", ""),
+    (
+        "37h",
+        {"last_run_exit_code": "4"},
+        "BatchEmotionHasNotSucceeded",
+        "no good run yet, the last one ended with 4",
+    ),
+    (
+        "37h",
+        {"last_run_exit_code": "4", "last_success_timestamp_seconds": "0"},
+        "BatchEmotionHasNotSucceeded",
+        "",
+    ),
     ("3h", {"last_run_exit_code": "0"}, "BatchEmotionFailed", ""),
     ("3h", {"last_run_exit_code": "4"}, "BatchEmotionFailed", ""),
     ("3h", {"last_run_exit_code": "2"}, "BatchEmotionFailed", "the last run ended with 2"),
