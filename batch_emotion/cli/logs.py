@@ -45,7 +45,7 @@ def begin_log(
         file: takes every line too; when it has 10 MiB it becomes ``<file>.1`` and so on, and the sixth is dropped.
         quiet: only what is wrong on stderr.
         dry: do not write the file.
-        to_be_made: a folder that would be made before the file is written.
+        to_be_made: a folder that a run makes first.
 
     Raises:
         UsageError: the file cannot be written.
@@ -58,10 +58,10 @@ def begin_log(
     stderr = _Stderr(logging.WARNING if quiet or form == "text" else logging.INFO)
     stderr.setFormatter(_JsonLines() if form == "json" else _Errors())
     LOG.addHandler(stderr)
-    if file is not None and file.absolute().parent != to_be_made:
+    if file is not None:
         from batch_emotion.storage.commits import check_folder  # most commands have no file
 
-        check_folder(file.absolute().parent, "--log-file: ")
+        check_folder(file.absolute().parent, "--log-file: ", to_be_made)
     if file is not None and not dry:
         try:
             lines = _RotatingFile(file, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8")

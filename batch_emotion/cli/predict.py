@@ -51,6 +51,10 @@ def predict(options: PredictOptions, messages: MessageOptions, context: typer.Co
     if messages.dry_run:
         accept_signals()
         check_options(options, to_be_made)
+        if options.report is not None:
+            from batch_emotion.commands.report import check_page_target  # most runs make no page
+
+            check_page_target(options.report, to_be_made)
         _show_what_would_be_done(options)
         return
     options = options if options.out is not None else _answered_here(options)

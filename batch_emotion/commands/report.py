@@ -141,15 +141,19 @@ def _write_figures(figures: Path, drawn: Mapping[str, bytes]) -> None:
             (folder / name).write_bytes(data)
 
 
-def check_page_target(out: Path) -> None:
+def check_page_target(out: Path, to_be_made: Path | None = None) -> None:
     """Refuse a page that cannot be written there, or would replace something else.
+
+    Args:
+        out: the page.
+        to_be_made: a folder that counts as there, as the run makes it first.
 
     Raises:
         UsageError: the name does not end in .html, the folder does not exist, or another file is in the way.
     """
     if out.suffix.lower() not in _PAGE_SUFFIXES:
         raise UsageError(f"a report is a page: its name must end in .html, and {out} does not")
-    check_folder(out.absolute().parent)
+    check_folder(out.absolute().parent, to_be_made=to_be_made)
     if out.exists() and f'name="generator" content="{GENERATOR}"' not in _beginning(out):
         raise OutputMismatch(f"{out} exists and is not a report; choose another name")
 

@@ -43,7 +43,7 @@ def check_options(options: PredictOptions, to_be_made: Path | None = None) -> No
 
     Args:
         options: all of them.
-        to_be_made: a folder that counts as there.
+        to_be_made: a folder that counts as there, with those above it.
 
     Raises:
         UsageError: naming the option.
@@ -55,8 +55,7 @@ def check_options(options: PredictOptions, to_be_made: Path | None = None) -> No
         _check_out_is_named(options.sources)
     else:
         output_kind(options.out)
-        if to_be_made is None or options.out.absolute().parent != to_be_made:
-            check_parent(options.out)
+        check_parent(options.out, to_be_made)
         check_parquet(options.out)
         Workspace(options.out).check_own()
     check_root(options.source.root)
@@ -73,7 +72,7 @@ def check_options(options: PredictOptions, to_be_made: Path | None = None) -> No
     if options.annotate is not None:
         _check_annotate(options.annotate, to_be_made)
     _check_targets(options)
-    check_monitoring(options.monitoring)
+    check_monitoring(options.monitoring, to_be_made)
 
 
 def _check_engine(engine: EngineOptions, has_out: bool) -> None:
@@ -89,8 +88,7 @@ def _check_engine(engine: EngineOptions, has_out: bool) -> None:
 def _check_annotate(options: AnnotateOptions, to_be_made: Path | None) -> None:
     folder = options.folder
     check_named(folder, "folder, such as marked", "annotate.folder")
-    if folder.absolute().parent != to_be_made:
-        check_folder(folder.absolute().parent, "`annotate.folder`: ")
+    check_folder(folder.absolute().parent, "`annotate.folder`: ", to_be_made)
     check_annotated(folder)
 
 
@@ -105,8 +103,12 @@ def _check_targets(options: PredictOptions) -> None:
         check_spared(annotate, options.sources, "annotate.folder")
 
 
-def check_monitoring(options: MonitoringOptions) -> None:
+def check_monitoring(options: MonitoringOptions, to_be_made: Path | None = None) -> None:
     """Refuse a baseline that is not there and metrics that nobody would collect.
+
+    Args:
+        options: what is recorded of a run.
+        to_be_made: a folder that counts as there.
 
     Raises:
         UsageError: naming the option.
@@ -116,7 +118,7 @@ def check_monitoring(options: MonitoringOptions) -> None:
     if options.metrics_file is not None:
         if options.metrics_file.suffix != ".prom":
             raise UsageError(f"`metrics_file` must end in .prom, or it is not collected: {options.metrics_file}")
-        check_folder(options.metrics_file.absolute().parent, "`metrics_file`: ")
+        check_folder(options.metrics_file.absolute().parent, "`metrics_file`: ", to_be_made)
 
 
 def _exists(baseline: Place) -> bool:

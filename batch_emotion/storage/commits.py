@@ -138,14 +138,18 @@ def _previous(final: Path) -> Path:
     return final.with_name(f".{final.name}.previous")
 
 
-def check_parent(out: Place) -> None:
+def check_parent(out: Place, to_be_made: Path | None = None) -> None:
     """Refuse an output that could not be written where it is to be.
+
+    Args:
+        out: the output.
+        to_be_made: as of ``check_folder``.
 
     Raises:
         UsageError: there is no such folder or bucket, or the store refuses, is silent, or shows what is not whole.
     """
     if isinstance(out, Path):
-        check_folder(out.absolute().parent, "`out`: ")
+        check_folder(out.absolute().parent, "`out`: ", to_be_made)
         return
     if not out.shows_whole:
         raise UsageError(
@@ -160,17 +164,18 @@ def check_parent(out: Place) -> None:
         raise UsageError(f"`out`: {store_advice(error, out.parent)}") from None
 
 
-def check_folder(folder: Path, what: str = "") -> None:
+def check_folder(folder: Path, what: str = "", to_be_made: Path | None = None) -> None:
     """Refuse to write into a folder that is not there.
 
     Args:
         folder: an absolute path.
         what: what the message begins with.
+        to_be_made: a folder that counts as there, with those above it, as the run makes it first; an absolute path.
 
     Raises:
         UsageError: naming the folder, and the first one above it that is not there either: a disk may not be mounted.
     """
-    if folder.is_dir():
+    if folder.is_dir() or (to_be_made is not None and folder in (to_be_made, *to_be_made.parents)):
         return
     lacking = folder
     while not lacking.parent.is_dir():

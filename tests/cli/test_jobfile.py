@@ -185,12 +185,17 @@ TODAY = "{date:%Y}/{date:%m-%d}"
 def test_the_folders_of_a_dated_output_are_made(here: Path, faces: Path, start: str) -> None:
     (here / "results").mkdir()
     job = _dated(here, faces, f"{start}{TODAY}/r.csv")
-    job.write_text(job.read_text().replace("night.log", f"{start}{TODAY}/night.log"))
+    text = job.read_text().replace("night.log", f"{start}{TODAY}/night.log")
+    job.write_text(f'{text}\nmetrics-file = "{start}{{date:%Y}}/m.prom"\nreport = "{start}{TODAY}/p.html"')
     assert main(["run", str(job), "--check"]) == 0
     assert list(here.rglob("night.log")) == [], "a check makes nothing"
     assert main(["run", str(job)]) == 0
     day = here / datetime.now().astimezone().strftime(f"{start.replace('${RESULTS}', 'results')}%Y/%m-%d")
-    assert {path.name for path in day.iterdir()} == {"r.csv", "r.csv.lock", "r.csv.run.json", "night.log"}
+    assert {path.name for path in day.iterdir()} == {"r.csv", "r.csv.lock", "r.csv.run.json", "night.log", "p.html"}
+    assert (day.parent / "m.prom").is_file()
+    for missing in ("metrics-file = 'gone/m.prom'", "report = 'gone/p.html'"):
+        job.write_text(f"{text}\n{missing}")
+        assert main(["run", str(job), "--check"]) == main(["run", str(job)]) == 2
 
 
 @pytest.mark.parametrize("out", [f"results/{TODAY}/r.csv", "results/{date:%Y}.csv", "results/x/r.csv"])
