@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from batch_emotion.errors import SourceError
 from batch_emotion.sources.names import Names
 from batch_emotion.storage.escaping import escape_name
 from batch_emotion.storage.tables import TABLE_SUFFIXES
@@ -44,8 +45,18 @@ class Walk:
     left_out: int = 0
     _open: list[tuple[int, int]] = field(default_factory=list)
 
-    def entries(self, folder: str) -> Iterator[Entry]:
-        """The images below a local folder: its own in the order of their names, then those of each folder in it."""
+    def entries(self, folder: str, is_source: bool = False) -> Iterator[Entry]:
+        """The images below a local folder: its own in the order of their names, then those of each folder in it.
+
+        A folder that cannot be listed is an entry of its own.
+
+        Args:
+            folder: its path.
+            is_source: it is all of a source, of which nothing would be left.
+
+        Raises:
+            SourceError: a source cannot be listed.
+        """
         names, folders = Names(), []
         try:
             facts = os.stat(folder)
@@ -63,7 +74,12 @@ class Walk:
                         names.append(escape_name(item.name))
                     else:
                         self.left_out += 1
-        except OSError:
+        except OSError as error:
+            if is_source:
+                named = escape_name(folder)
+                raise SourceError(
+                    f"{named} cannot be listed: {error.strerror}; make it readable and run again"
+                ) from None
             yield local_entry(folder)
             return
         self._open.append(identity)

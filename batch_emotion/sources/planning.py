@@ -51,8 +51,8 @@ def make_plan(sources: Sequence[str], options: SourceOptions | None = None, fold
         folder: where a long plan is kept on disk; that for temporary files where None.
 
     Raises:
-        SourceError: a source does not exist, nothing was found, a manifest makes no sense, or a store that is named
-            cannot be read.
+        SourceError: a source does not exist or cannot be listed, nothing was found, a manifest makes no sense, or a
+            store that is named cannot be read.
     """
     options = options or SourceOptions()
     if len(sources) == 1 and (is_uri(sources[0]) or os.path.isfile(sources[0])):
@@ -178,7 +178,7 @@ def _entries(source: str, options: SourceOptions, walks: _Walks) -> Iterable[Ent
         scheme = source[: source.index("/")] + "//"
         return (entry._replace(path=scheme + entry.path) for entry in _entries(str(there), options, walks))
     if os.path.isdir(source):
-        return walks.here.entries(source)
+        return walks.here.entries(source, is_source=True)
     if os.path.lexists(source):
         return [local_entry(source)]
     if glob.has_magic(source):

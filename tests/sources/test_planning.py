@@ -106,6 +106,8 @@ def test_a_folder_that_cannot_be_listed_is_a_row(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(os, "scandir", refusing)
     assert [os.path.basename(path) for path in _paths(str(tmp_path))] == ["a.jpg", "locked"]
+    with pytest.raises(SourceError, match=r"locked cannot be listed: Permission denied; make it readable and run"):
+        _paths(str(tmp_path / "a.jpg"), str(tmp_path / "locked"))
 
 
 def test_names_of_all_kinds_are_planned_and_can_be_opened(tmp_path: Path) -> None:
