@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.results.image_rows import ImageRows, Numbers
+from batch_emotion.results.keys import KeyParts
 from batch_emotion.results.schema import whole_column
 from batch_emotion.storage.spool import disk_array
 
@@ -26,8 +27,10 @@ class Choices:
         chosen: uint8, one of the kinds below.
         rows: int64, numbers of earlier rows, those of an image one after the other.
         first, count: where those of each image begin, and how many they are.
-        gone: bool, the rows of the earlier result whose images are no longer there.
-        gone_images, earlier_images: how many images these are, and how many the earlier result has.
+        gone: bool, the rows of the earlier result whose images are no longer there, or not known to be.
+        unlisted: bool, those of them in a folder or archive that is itself in the plan, as it cannot be listed.
+        gone_images, earlier_images: how many images are no longer there, and how many the earlier result has.
+        unlisted_images: how many images lie in such folders.
         counts: images by what is done about them, by the names in ``UpdateCounts``, but for those.
     """
 
@@ -39,7 +42,8 @@ class Choices:
         self.first: Numbers = disk_array(images, np.int64, folder)
         self.count: NDArray[np.int32] = disk_array(images, np.int32, folder)
         self.gone: NDArray[np.bool_] = disk_array(before, np.bool_, folder)
-        self.gone_images = self.earlier_images = 0
+        self.unlisted: NDArray[np.bool_] = disk_array(before, np.bool_, folder)
+        self.gone_images = self.earlier_images = self.unlisted_images = 0
         self.counts = Counter[str]()
         self._filled = 0
 
@@ -96,6 +100,37 @@ class Choices:
             reused=int(reused.sum()),
         )
 
+    def keep_unlisted(self, planned: pa.ChunkedArray, result: KeyParts) -> None:
+        """Find the images of which it is not known whether they are gone; called once, when all is chosen.
+
+        Args:
+            planned: the paths of the whole plan.
+            result: the keys of the earlier result.
+        """
+        if not self.gone_images:
+            return
+        folders: set[str] = set()
+        for gone in self._gone(result):
+            folders.update(*map(_above, pc.unique(_folder(gone["path"])).to_pylist()))
+        named = pc.is_in(planned, value_set=pa.array(folders, pa.string()))
+        folders = set(planned.filter(named).to_pylist())
+        if not folders:
+            return
+        for gone in self._gone(result):
+            below = [any(above in folders for above in _above(each)) for each in _folder(gone["path"]).to_pylist()]
+            rows = gone.filter(pa.array(below, pa.bool_()))
+            self.unlisted[rows["row"].to_numpy()] = True
+            images = len(pc.unique(rows["path"]))
+            self.unlisted_images += images
+            self.gone_images -= images
+
+    def _gone(self, result: KeyParts) -> Iterator[pa.Table]:
+        for number in range(result.count):
+            keys = result.part(number)
+            gone = keys.filter(pa.array(self.gone[keys["row"].to_numpy()]))
+            if len(gone):
+                yield gone
+
     def todo(self, folder: Path | None) -> tuple[Numbers, int]:
         """The rows of the plan that must be scored, and how many of them, the last ones, may kill the process."""
         total = {kind: _count(self.chosen, kind) for kind in (self.SCORED, self.ISOLATED)}
@@ -111,6 +146,17 @@ class Choices:
         count = self.count[images]
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         return self.rows[np.repeat(self.first[images], count) + within], count
+
+
+def _folder(paths: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.replace_substring_regex(paths, r"/[^/]*$", "")
+
+
+def _above(folder: str) -> Iterator[str]:
+    """A folder and those it lies in."""
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]
 
 
 def places(values: NDArray[np.uint8] | NDArray[np.bool_], wanted: int) -> Iterator[Numbers]:

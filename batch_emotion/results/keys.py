@@ -32,7 +32,11 @@ _TOGETHER = 131_072
 
 
 class KeyParts:
-    """The keys of a table, cut by their paths."""
+    """The keys of a table, cut by their paths.
+
+    Attributes:
+        count: of parts.
+    """
 
     def __init__(self, table: pa.Table, release: Callable[[], None], count: int, folder: Path | None = None) -> None:
         """Cut a table.
@@ -43,7 +47,7 @@ class KeyParts:
             count: of parts.
             folder: where the keys are kept on disk, if they are many.
         """
-        self._count = count
+        self.count = count
         self._edges: list[list[int]] = []
         self._kept = spooled(self._cut(table, release), KEYS, folder)
         self._batches = self._kept.table.to_batches()
@@ -60,11 +64,11 @@ class KeyParts:
         for first in range(0, len(table), _TOGETHER):
             (batch,) = _keys(table.slice(first, _TOGETHER), first).combine_chunks().to_batches()
             part = np.zeros(len(batch), np.int64)
-            if self._count > 1:
-                part = np.fromiter(map(hash, batch["path"].to_pylist()), np.int64, len(batch)) % self._count
+            if self.count > 1:
+                part = np.fromiter(map(hash, batch["path"].to_pylist()), np.int64, len(batch)) % self.count
                 order = np.argsort(part, kind="stable")
                 batch, part = batch.take(pa.array(order)), part[order]
-            self._edges.append(np.searchsorted(part, np.arange(self._count + 1)).tolist())
+            self._edges.append(np.searchsorted(part, np.arange(self.count + 1)).tolist())
             yield batch
             release()
 

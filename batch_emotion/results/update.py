@@ -38,7 +38,7 @@ class UpdateCounts:
         rescored: unchanged, but scored by another model or with other options then.
         retried: unchanged, but could not be scored then.
         reused: any of these but unchanged, and found among the parts of an unfinished run.
-        vanished: no longer there, rows kept.
+        vanished: no longer there, rows kept; without those that lie where nothing can be listed, whose rows are kept.
         pruned: no longer there, rows dropped.
     """
 
@@ -60,7 +60,8 @@ class Comparison:
         todo: int64, the rows of the plan that must be scored; those that may kill the process last.
         suspects: paths that may kill the process.
         carried: rows taken over, without the manifest's own columns, in the order of ``index``, which is the plan's.
-        vanished: rows of images that are no longer there, to be kept, in the columns of the new result.
+        vanished: rows of images that are no longer there, or not known to be, to be kept, in the columns of the new
+            result.
         counts: how many of each.
     """
 
@@ -95,7 +96,7 @@ def compare(
 
     Raises:
         PruneRefused: too many images vanished.
-        OutputMismatch: rows of vanished images were scored by another model, or do not fit the columns.
+        OutputMismatch: rows of images that are not in the plan were scored by another model, or do not fit the columns.
     """
     own = pa.schema(field for field in schema if field.name not in plan.attributes.column_names)
     before = _kept(result if same_model else map(_only_files, result), schema, folder)
@@ -107,13 +108,15 @@ def compare(
     old, left = (KeyParts(kept.table, kept.release, count, folder) for kept in (before, between))
     for part in range(count):
         choices.choose(planned.part(part), old.part(part), left.part(part), suspects, options, same_model, told_by_time)
+    choices.keep_unlisted(plan.images["path"], old)
+    _check_unlisted(choices.unlisted_images, same_model)
     _check_vanished(choices.gone_images, choices.earlier_images, options, same_model)
     todo, crashed = choices.todo(folder)
     return Comparison(
         todo,
         whole_column(RowTaker(plan.images.select(["path"])).take(todo[len(todo) - crashed :])["path"]),
         spooled(carried_rows(plan, own, choices, before, between), part_schema(own), folder),
-        spooled(() if options.prune else vanished_rows(before, choices.gone, schema), schema, folder),
+        spooled(vanished_rows(before, choices.unlisted if options.prune else choices.gone, schema), schema, folder),
         UpdateCounts(**choices.counts, **{"pruned" if options.prune else "vanished": choices.gone_images}),
     )
 
@@ -128,6 +131,19 @@ def _kept(rows: Iterable[pa.Table], schema: pa.Schema, folder: Path | None) -> S
 def _only_files(rows: pa.Table) -> pa.Table:
     """The columns that tell whether a file is the one that was scored, and whether it could be."""
     return rows.select(name for name in rows.column_names if name in ("path", "status", "size", "mtime_ns", CHECKSUM))
+
+
+def _check_unlisted(count: int, same_model: bool) -> None:
+    """Refuse to go on where rows must be kept that do not fit those of this run.
+
+    Raises:
+        OutputMismatch: they were scored by another model.
+    """
+    if count and not same_model:
+        raise OutputMismatch(
+            f"{count} {'image lies' if count == 1 else 'images lie'} where nothing can be listed, with rows of another "
+            "model or other options; make the folders readable and run again"
+        )
 
 
 def _check_vanished(count: int, before: int, options: UpdateOptions, same_model: bool) -> None:

@@ -168,6 +168,19 @@ def test_pruning_drops_a_few_and_refuses_many_or_all() -> None:
         _update(_plan([("elsewhere", 1)]), earlier, UpdateOptions(prune=True, max_prune=1.0))
 
 
+def test_what_lies_where_nothing_can_be_listed_is_neither_vanished_nor_pruned() -> None:
+    earlier = _result(_plan([("p/a", 1), ("p/c/b", 2), ("p/c/d/e", 3), ("p/cc/f", 4), ("p/g", 5), ("p/h", 6)]))
+    plan = _plan([("p/a", 1), ("p/c", 7), ("p/g", 5), ("p/h", 6)])
+    found, counts = _update(plan, earlier, UpdateOptions(prune=True))
+    assert found["path"].to_pylist() == ["p/a", "p/c", "p/g", "p/h", "p/c/b", "p/c/d/e"]
+    assert (counts.unchanged, counts.new, counts.pruned) == (3, 1, 1)  # type: ignore[attr-defined]
+    found, counts = _update(plan, earlier)
+    assert sorted(found["path"].to_pylist()[4:]) == ["p/c/b", "p/c/d/e", "p/cc/f"]
+    assert counts.vanished == 1  # type: ignore[attr-defined]
+    with pytest.raises(OutputMismatch, match="2 images lie where nothing can be listed, with rows of another model"):
+        _update(plan, earlier, UpdateOptions(prune=True), same_model=False)
+
+
 def test_another_model_scores_all_anew_and_cannot_keep_what_vanished() -> None:
     plan = _plan([("x", 1), ("y", 2)])
     found, counts = _update(_plan([("x", 1), ("y", 3), ("new", 4)]), _result(plan, marker=5), same_model=False)

@@ -38,7 +38,7 @@ def _in_tiny_parts() -> Iterator[None]:
         yield
 
 
-PATHS = st.sampled_from([f"{folder}/{name}" for folder in "abc" for name in "123456"])
+PATHS = st.sampled_from([*(f"{folder}/{name}" for folder in ("a", "b", "b/c") for name in "123456"), "b", "b/c"])
 FILES = st.lists(st.tuples(PATHS, st.integers(0, 30)), max_size=25)
 CHECKSUMS = st.integers(0, 2)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import pyarrow as pa
@@ -74,8 +75,9 @@ def plain_update(
     for image, rows in kept.items():
         now = {name: planned[image][name] for name in ("size", "mtime_ns") if planned[image][name] is not None}
         kept[image] = [row | now for row in rows]
-    gone = known - {now["path"] for now in planned}
-    counts["vanished"] = len(gone)
+    listed = {now["path"] for now in planned}
+    gone = known - listed
+    counts["vanished"] = sum(not any(str(above) in listed for above in PurePath(path).parents) for path in gone)
     vanished = [row for row in result if row["path"] in gone]
     return PlainUpdate(plain + crashed, [planned[image]["path"] for image in crashed], kept, vanished, counts)
 
