@@ -21,6 +21,9 @@ from batch_emotion.signals import accept_signals
 if TYPE_CHECKING:
     from batch_emotion.runs.predict_result import PredictResult
 
+JOB_FILE = "job file"
+"""In the context: the file that the options are read from."""
+
 TO_BE_MADE = "folder to be made"
 """In the context of a dry run: the folder of the output, where a run would make it."""
 
@@ -43,8 +46,11 @@ def predict(options: PredictOptions, messages: MessageOptions, context: typer.Co
     """Score images: one row per image with its emotion, confidence and probabilities."""
     from batch_emotion.commands.predict import predict as run_predict
     from batch_emotion.runs.checks import check_options
+    from batch_emotion.runs.destinations import check_log, check_writable
 
     to_be_made = context.meta.get(TO_BE_MADE)
+    if messages.log_file is not None:
+        check_log(messages.log_file, options, context.meta.get(JOB_FILE))
     begin_log(messages.log_format, messages.log_file, messages.quiet, messages.dry_run, to_be_made)
     given = given_keys(context, values(options))
     options = replace(options, caller=Caller(tuple(sys.argv), run_id(), given))
@@ -55,6 +61,7 @@ def predict(options: PredictOptions, messages: MessageOptions, context: typer.Co
             from batch_emotion.commands.report import check_page_target  # most runs make no page
 
             check_page_target(options.report, to_be_made)
+        check_writable(options, messages.log_file, to_be_made)
         _show_what_would_be_done(options)
         return
     options = options if options.out is not None else _answered_here(options)

@@ -9,7 +9,7 @@ import typer
 
 from batch_emotion.cli.app import RecordedCommand, app, command
 from batch_emotion.cli.options import kinds_of
-from batch_emotion.cli.predict import TO_BE_MADE
+from batch_emotion.cli.predict import JOB_FILE, TO_BE_MADE
 from batch_emotion.errors import BundleError, SourceError, UsageError
 from batch_emotion.options.predict import PredictOptions
 from batch_emotion.options.runs import MessageOptions
@@ -34,6 +34,7 @@ def run_job(
     kinds = kinds_of(PredictOptions) | kinds_of(MessageOptions)
     scoring = job_context(predicting, kinds, job, context.args)
     with scoring:
+        scoring.meta[JOB_FILE] = job
         if check:
             typer.echo("\n".join(option_lines(scoring, kinds, job)))
             scoring.params["dry_run"] = True

@@ -19,6 +19,7 @@ from batch_emotion.results.summary import Summary
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.results.writer import output_kind
 from batch_emotion.runs.annotate import check_annotated
+from batch_emotion.runs.destinations import check_destinations
 from batch_emotion.runs.needs import check_asked
 from batch_emotion.sources.delimited import SEPARATORS
 from batch_emotion.sources.missing import all_missing, check_root, is_gone
@@ -27,7 +28,7 @@ from batch_emotion.storage.commits import check_folder, check_parent, store_advi
 from batch_emotion.storage.escaping import escape_name
 from batch_emotion.storage.places import Place, is_uri
 from batch_emotion.storage.remote import RemotePath
-from batch_emotion.storage.targets import check_apart, check_named, check_parquet, check_spared
+from batch_emotion.storage.targets import check_named, check_parquet
 
 
 def _check_out_is_named(sources: Sequence[str]) -> None:
@@ -71,7 +72,7 @@ def check_options(options: PredictOptions, to_be_made: Path | None = None) -> No
         check_detector(options.faces)
     if options.annotate is not None:
         _check_annotate(options.annotate, to_be_made)
-    _check_targets(options)
+    check_destinations(options)
     check_monitoring(options.monitoring, to_be_made)
 
 
@@ -90,17 +91,6 @@ def _check_annotate(options: AnnotateOptions, to_be_made: Path | None) -> None:
     check_named(folder, "folder, such as marked", "annotate.folder")
     check_folder(folder.absolute().parent, "`annotate.folder`: ", to_be_made)
     check_annotated(folder)
-
-
-def _check_targets(options: PredictOptions) -> None:
-    """Refuse outputs that would replace one another, or what is read."""
-    annotate, monitoring = options.annotate.folder if options.annotate else None, options.monitoring
-    targets = {"out": options.out, "report": options.report, "annotate.folder": annotate}
-    check_apart(targets | {"metrics_file": monitoring.metrics_file})
-    if options.out is not None:
-        check_spared(options.out, options.sources)
-    if annotate is not None:
-        check_spared(annotate, options.sources, "annotate.folder")
 
 
 def check_monitoring(options: MonitoringOptions, to_be_made: Path | None = None) -> None:

@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import re
 from pathlib import Path
 
@@ -66,3 +67,75 @@ def test_the_file_is_rotated_and_a_full_disk_does_not_end_the_run(
     monkeypatch.setattr(handler, "shouldRollover", lambda record: 1 / 0)
     LOG.info("lost")
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("r.csv", "--out"),
+        ("link.csv", "--out"),
+        ("m.prom", "--metrics-file"),
+        ("p.html", "--report"),
+        ("r.csv.run.json", "the record of --out"),
+        ("r.csv.lock", "the lock of --out"),
+        ("r.csv.work/log", "the folder for unfinished work of --out"),
+        ("faces.txt", "itself read"),
+        ("old.csv", "itself read"),
+        ("night.toml", "itself read"),
+    ],
+)
+@pytest.mark.parametrize("check", [[], ["--check"]])
+def test_the_log_is_nothing_else_of_the_run(
+    log: str,
+    words: str,
+    check: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("r.csv.work").mkdir()
+    Path("link.csv").symlink_to("r.csv")
+    for name in ("r.csv", "m.prom", "p.html", "r.csv.run.json", "r.csv.lock", "faces.txt", "old.csv"):
+        Path(name).write_text("as it was")
+    Path("night.toml").write_text(
+        'sources = ["faces.txt"]\nout = "r.csv"\nmetrics-file = "m.prom"\nreport = "p.html"\nbaseline = "old.csv"'
+    )
+    before = {path: path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    assert main(["run", "night.toml", *check, "--log-file", log]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("batch-emotion: error: --")
+    assert words in said
+    assert said.count("\n") == 1
+    assert before == {path: path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("option", ["--out", "--metrics-file", "--report", "--log-file"])
+def test_a_check_says_what_may_not_be_written(
+    option: str, faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the system's own word, as an administrator may write anywhere."""
+    name = {"--out": "r.csv", "--metrics-file": "m.prom", "--report": "p.html", "--log-file": "log"}[option]
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != closed)
+    arguments = ["predict", str(faces), "--out", str(tmp_path / "r.csv"), "--dry-run"]
+    assert main([*arguments, option, str(tmp_path / name)]) == 0
+    capsys.readouterr()
+    assert main([*arguments, option, str(closed / name)]) == 2
+    said = capsys.readouterr()
+    assert said.err == (
+        f"batch-emotion: error: {option}: this user may not write to the folder {closed}; make it writable\n"
+    )
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("name", ["log", "r.csv.lock"])
+def test_a_check_says_which_file_may_not_be_written(
+    name: str, faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).touch()
+    monkeypatch.setattr(os, "access", lambda path, mode: mode == os.R_OK or Path(path) != tmp_path / name)
+    out, log = str(tmp_path / "r.csv"), str(tmp_path / "log")
+    assert main(["predict", str(faces), "--out", out, "--log-file", log, "--dry-run"]) == 2
+    assert f"this user may not write to {tmp_path / name}; make it writable" in capsys.readouterr().err
