@@ -77,8 +77,7 @@ def dated_folder(context: Any, job: Path) -> Path | None:
     """
     if not comes_from_file(context, "out") or "://" in context.params["out"]:
         return None
-    with job.open("rb") as opened:
-        before, date, _ = tomllib.load(opened)["out"].partition("{date:")
+    before, date, _ = _read_toml(job)["out"].partition("{date:")
     holds_all = Path(os.path.dirname(_filled(f"{job}: out", before, datetime.now().astimezone()))).absolute()
     folder = Path(context.params["out"]).absolute().parent
     return folder if date and holds_all.is_dir() and holds_all in folder.parents and not folder.is_dir() else None
@@ -119,15 +118,21 @@ def read_job(file: Path, options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         JobFileError: naming the file, the key, and where possible the nearest right one.
     """
+    now = datetime.now().astimezone()
+    return {
+        key: _value(f"{file}: {key}", value, _kind(file, key, options), now) for key, value in _read_toml(file).items()
+    }
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        with file.open("rb") as opened:
-            job = tomllib.load(opened)
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except PermissionError as error:
+        raise JobFileError(f"{file}: {error.strerror}; this user must be allowed to read the job file") from None
     except OSError as error:
         raise JobFileError(f"{file}: {error.strerror}; the first argument of run is a job file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise JobFileError(f"{file}: not TOML: {error}") from None
-    now = datetime.now().astimezone()
-    return {key: _value(f"{file}: {key}", value, _kind(file, key, options), now) for key, value in job.items()}
 
 
 def _kind(file: Path, key: str, options: Mapping[str, Any]) -> Any:

@@ -18,7 +18,10 @@ from batch_emotion.options.runs import MessageOptions
 @command("run", cls=RecordedCommand, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def run_job(
     context: typer.Context,
-    job: Annotated[Path, typer.Argument(metavar="JOB", help="A TOML file; its keys are the options of predict.")],
+    job: Annotated[
+        Path,
+        typer.Argument(metavar="JOB", help="A TOML file; its keys are the options of predict.", readable=False),
+    ],
     check: Annotated[
         bool, typer.Option("--check", help="Show the options, where each comes from, and the plan; run nothing.")
     ] = False,

@@ -35,7 +35,7 @@ def read_about(file: Path) -> About:
         UsageError: the file cannot be read, or has other keys or kinds of values than these.
     """
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}; `about` is a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -163,6 +165,26 @@ def test_missing_files_are_usage_errors_that_name_the_key(
 def test_the_job_file_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--out", "r.csv", "job.toml"]) == 2
     assert "the first argument of run is a job file" in capsys.readouterr().err
+
+
+def test_a_job_file_that_may_not_be_read_is_one_line(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    _job(here, "")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert main(["run", "job.toml"]) == 2
+    said = capsys.readouterr().err
+    assert said == "batch-emotion: error: job.toml: Permission denied; this user must be allowed to read the job file\n"
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    job = _job(tmp_path, "")
+    job.write_bytes(b'\xef\xbb\xbfout = "r.csv"\r\nquiet = true\r\n')
+    assert read_job(job, KINDS) == {"out": "r.csv", "quiet": True}
 
 
 def _dated(folder: Path, faces: Path, out: str) -> Path:

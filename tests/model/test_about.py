@@ -10,6 +10,8 @@ from batch_emotion.model.bundle import models_folder
 def test_it_is_read_from_toml(tmp_path: Path) -> None:
     (tmp_path / "about.toml").write_text('licence = "MIT"\n[data]\nname = "n"\nfaults = ["one", "two"]\n')
     assert read_about(tmp_path / "about.toml") == About("MIT", DataAbout("n", faults=("one", "two")))
+    (tmp_path / "about.toml").write_text('licence = "MIT"', encoding="utf-8-sig")
+    assert read_about(tmp_path / "about.toml") == About("MIT")
 
 
 @pytest.mark.parametrize(
