@@ -179,6 +179,8 @@ def _filled(where: str, text: str, now: datetime) -> str:
             near = difflib.get_close_matches(match[1], os.environ, 1)
             hint = f"; did you mean ${{{near[0]}}}?" if near else ""
             raise JobFileError(f"{where}: the environment variable {match[1] or '(no name)'} is not set{hint}")
+        if not os.environ[match[1]].strip():
+            raise JobFileError(f"{where}: the environment variable {match[1]} is empty; set it, or leave it out here")
         return os.environ[match[1]]
 
     for date in _BRACES.findall(_VARIABLE.sub("", text)):

@@ -90,6 +90,16 @@ def test_a_near_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         read_job(_job(tmp_path, 'out = "${BE_PHOTO}"'), KINDS)
 
 
+@pytest.mark.parametrize("text", ['sources = ["${RESULTS}/a"]', 'out = "${RESULTS}/r.csv"', 'out = "${RESULTS}"'])
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_variable_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, value: str
+) -> None:
+    monkeypatch.setenv("RESULTS", value)
+    with pytest.raises(JobFileError, match=r"job.toml: (sources|out): the environment variable RESULTS is empty"):
+        read_job(_job(tmp_path, text), KINDS)
+
+
 def _checked(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[dict[str, list[str]], str]:
     assert main(["run", *map(str, arguments), "--check"]) == 0
     *options, plan = capsys.readouterr().out.splitlines()
