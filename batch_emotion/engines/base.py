@@ -38,6 +38,7 @@ class Assignment:
         shard_size: images in a shard.
         deadline: when no other shard is begun, in seconds since the epoch; None never comes.
         version: of the tool that began the run.
+        kept: images of the run that are not in the plan, as their rows are there already.
     """
 
     workspace: Workspace
@@ -47,6 +48,7 @@ class Assignment:
     shard_size: int
     deadline: float | None = None
     version: str = __version__
+    kept: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,14 @@ class Engine(Protocol):
         ...
 
 
-def time_limit_reached(done: int, images: int) -> TimeLimitReached:
-    """The error of a run that stops in time."""
+def time_limit_reached(done: int, images: int, kept: int = 0) -> TimeLimitReached:
+    """The error of a run that stops in time.
+
+    Args:
+        done: images of the plan that are scored.
+        images: of the plan.
+        kept: as of an assignment; they count as scored.
+    """
     return TimeLimitReached(
-        f"stopped at `time_limit`, {done} of {images} images are scored; the same command carries on"
+        f"stopped at `time_limit`, {done + kept} of {images + kept} images are scored; the same command carries on"
     )

@@ -58,6 +58,7 @@ class LocalEngine:
             assignment.shard_size,
             report_rows,
             lambda: deadline is not None and time.time() >= deadline,
+            assignment.kept,
         )
         report(Shard(-1, len(self.plan), 0), Summary())  # the last commit has taken time since the last batch
 
@@ -69,6 +70,7 @@ def score_shards(
     shard_size: int,
     on_rows: Callable[[Shard, pa.RecordBatch], None],
     is_late: Callable[[], bool] = lambda: False,
+    kept: int = 0,
 ) -> int:
     """Score and commit every shard that is not committed yet; gives the number of images scored.
 
@@ -79,6 +81,7 @@ def score_shards(
         shard_size: images in a shard.
         on_rows: called with each batch of rows and its shard.
         is_late: asked before each shard but the first.
+        kept: images of the run that are not in the plan, as their rows are there already.
 
     Raises:
         TimeLimitReached: it was late.
@@ -87,7 +90,7 @@ def score_shards(
     scored = 0
     try:
         for isolated, cut in _stretches(len(plan), workspace, shard_size):
-            scored += _score(plan, isolated, cut, scorer, workspace, marks, on_rows, is_late, bool(scored))
+            scored += _score(plan, isolated, cut, scorer, workspace, marks, on_rows, is_late, bool(scored), kept)
     except (Interrupted, Exception):
         marks.take_back()
         raise
@@ -104,6 +107,7 @@ def _score(
     on_rows: Callable[[Shard, pa.RecordBatch], None],
     is_late: Callable[[], bool],
     has_scored: bool,
+    kept: int,
 ) -> int:
     """Score neighbouring shards in one go, so that no core waits for a commit or for a pipeline to fill."""
     (start, first, size), (_, end, count) = cut[0], cut[-1]
@@ -111,7 +115,7 @@ def _score(
     rows = scorer.score(stretch, isolated, size, lambda row: marks.begin(start + row // size))
     for shard, done, count in cut:
         if (has_scored or shard != start) and is_late():
-            raise time_limit_reached(done, len(plan))
+            raise time_limit_reached(done, len(plan), kept)
         batches = []
         images = 0
         while images < count:

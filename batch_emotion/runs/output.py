@@ -99,7 +99,13 @@ def write_output(out: Place, job: Job, options: PredictOptions, recorder: Record
         limit = options.time_limit
         deadline = None if limit is None else time.time() + limit - recorder.record.seconds
         assignment = Assignment(
-            workspace, workspace.identity, job.scorer, len(work.plan), job.fingerprint.shard_size, deadline
+            workspace,
+            workspace.identity,
+            job.scorer,
+            len(work.plan),
+            job.fingerprint.shard_size,
+            deadline,
+            kept=len(job.plan) - len(work.plan),
         )
         score_remaining(open_engine(options.engine, work.plan, job.bundle), assignment, seen, progress)
     summary.scored, summary.seconds = seen.scored, seen.seconds

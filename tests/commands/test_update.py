@@ -180,6 +180,16 @@ def test_a_time_limit_stops_at_a_shards_end_and_the_same_command_ends_it(
     assert len(scored) == 12
 
 
+def test_a_time_limit_counts_the_rows_that_an_update_keeps(tmp_path: Path, source: Path) -> None:
+    out = tmp_path / "r.parquet"
+    predict(_options(source, out))
+    for number in range(6):
+        shutil.copy(source / "00.png", source / f"new-{number}.png")
+    with pytest.raises(TimeLimitReached, match="16 of 18 images are scored"):
+        predict(_options(source, out, time_limit=0.0))
+    assert predict(_options(source, out)).summary.scored == 2
+
+
 @pytest.mark.parametrize("name", ["r.csv", "r"])
 def test_a_kill_between_the_output_and_its_run_json_loses_nothing(
     tmp_path: Path, source: Path, scored: list[str], monkeypatch: pytest.MonkeyPatch, name: str

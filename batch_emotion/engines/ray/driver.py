@@ -108,7 +108,7 @@ class _Driver:
         elif not self.assignment.workspace.begun - self.suspects.keys():
             images = sum(count for *_, count in self.cut)
             done = images - sum(shard.count for shard in self._missing(self.cut))
-            raise time_limit_reached(done, images)
+            raise time_limit_reached(done, images, self.assignment.kept)
 
     def _given_up(self, shard: Shard, failure: str) -> BatchEmotionError:
         return BatchEmotionError(
