@@ -16,12 +16,11 @@ import pyarrow.parquet as pq
 
 from batch_emotion.errors import BatchEmotionError, OutputMismatch
 from batch_emotion.plan import Plan, StoredImages
-from batch_emotion.records import FACE_SCHEMA
 from batch_emotion.results.fingerprint import Fingerprint
+from batch_emotion.results.parts import covers, read_json, read_whole
 from batch_emotion.results.run_document import ResultRecord
-from batch_emotion.results.schema import with_rolls
 from batch_emotion.storage.commits import commit_text, committing, remove_folder, rename_file
-from batch_emotion.storage.places import Place, readable
+from batch_emotion.storage.places import Place
 from batch_emotion.storage.spool import open_table
 from batch_emotion.storage.targets import check_work_folder
 
@@ -62,7 +61,9 @@ class Workspace:
         if not overwrite:
             self.check(fingerprint)
         if self.is_there and not fingerprint.differences(self._read_fingerprint()):
-            if not self.committed:  # the plan may be that of a run that was killed before its fingerprint stood here
+            if not (
+                self.committed and self._has_plan
+            ):  # the plan may be that of a run that was killed before its fingerprint stood here
                 self._start(fingerprint, plan)
             return
         self.remove()
@@ -74,7 +75,15 @@ class Workspace:
         Raises:
             OutputMismatch: they are.
         """
-        differing = fingerprint.differences(self._read_fingerprint()) if self.is_there else []
+        if not self.is_there:
+            return
+        earlier = self._read_fingerprint()
+        if not earlier:
+            raise OutputMismatch(
+                f"{self.folder} holds the parts of an unfinished run, but its fingerprint.json is damaged; "
+                "give `overwrite` to start over"
+            )
+        differing = fingerprint.differences(earlier)
         if differing:
             raise OutputMismatch(
                 f"{self.folder} holds the parts of an unfinished run that differs in {'; '.join(differing)}; "
@@ -86,11 +95,13 @@ class Workspace:
         if not self.is_there:
             return Leftovers()
         earlier = self._read_fingerprint()
+        if not earlier:
+            return Leftovers()
         suspects = self._suspects(int(earlier.get("shard_size", 1)))
         if not fingerprint.scores_like(earlier):
             return Leftovers(suspects=suspects)
         files = [*self._files("part-*.parquet"), *reversed(self._files("left-*.parquet"))]
-        return Leftovers(map(_read, files), suspects, is_like=True)
+        return Leftovers((rows for rows in map(read_whole, files) if rows is not None), suspects, is_like=True)
 
     def restart(self, fingerprint: Fingerprint, plan: Plan, suspects: pa.Array) -> None:
         """Begin a plan beside the rows of ``leftovers``; shards with a suspect count as begun."""
@@ -130,13 +141,13 @@ class Workspace:
         commit_text(self.folder / "fingerprint.json", json.dumps(fingerprint.as_dict(), indent=2) + "\n")
 
     def _read_fingerprint(self) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads((self.folder / "fingerprint.json").read_text(encoding="utf-8"))
-        return document
+        """What it holds; empty where it is damaged."""
+        return read_json(self.folder / "fingerprint.json") or {}
 
     def _suspects(self, shard_size: int) -> pa.Array:
         """The paths of the shards that an earlier process died in."""
         begun = sorted(self.begun)
-        if not begun:
+        if not (begun and self._has_plan):
             return _NO_PATHS
         paths = self.plan().images["path"]
         return pa.chunked_array(
@@ -149,12 +160,8 @@ class Workspace:
 
     @property
     def announced(self) -> ResultRecord | None:
-        """What ``announce`` recorded; None where it was not called."""
-        try:
-            announced = json.loads((self.folder / "announced.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        return cast(ResultRecord, announced) if isinstance(announced, dict) else None
+        """What ``announce`` recorded; None where it was not called, or what it wrote is damaged."""
+        return cast(ResultRecord | None, read_json(self.folder / "announced.json"))
 
     def plan(self) -> Plan:
         """The plan that is being worked on."""
@@ -168,6 +175,16 @@ class Workspace:
             )
         table = images.table
         return Plan(table, attributes.table if attributes else table.select([]), stored=StoredImages(images))
+
+    @property
+    def _has_plan(self) -> bool:
+        """Whether the plan can be read; one on a store is not looked at."""
+        if isinstance(self.folder, Path):
+            try:
+                self.plan()
+            except (BatchEmotionError, ValueError, pa.ArrowException):
+                return False
+        return True
 
     @property
     def identity(self) -> str:
@@ -229,11 +246,20 @@ class Workspace:
         Raises:
             BatchEmotionError: an image has no row there.
         """
-        table = _read(self._part(shard))
-        found = pc.unique(table["index"]).to_numpy()
-        if len(found) != count or found.min() != first or found.max() != first + count - 1:
-            raise BatchEmotionError(f"{self._part(shard)} is damaged; delete it and run the same command again")
+        part = self._part(shard)
+        table = read_whole(part)
+        if table is None or not covers(table, first, count):
+            raise BatchEmotionError(f"{part} is damaged; delete it and run the same command again")
         return table
+
+    def take_up(self, shard: int, first: int, count: int) -> pa.Table | None:
+        """What ``read`` gives; None where that is damaged, and then the shard is no longer committed."""
+        part = self._part(shard)
+        table = read_whole(part)
+        if table is not None and covers(table, first, count):
+            return table
+        part.unlink()
+        return None
 
     def remove(self) -> None:
         """Take the whole folder away."""
@@ -248,11 +274,6 @@ class Workspace:
 
     def _marker(self, shard: int) -> Place:
         return self.folder / f"begun-{shard:06d}"
-
-
-def _read(part: Place) -> pa.Table:
-    table = pq.read_table(readable(part), partitioning=None)
-    return with_rolls(table) if FACE_SCHEMA.names[0] in table.column_names else table
 
 
 def shards(images: int, shard_size: int) -> Iterator[tuple[int, int, int]]:

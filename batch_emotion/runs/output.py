@@ -87,14 +87,17 @@ def write_output(out: Place, job: Job, options: PredictOptions, recorder: Record
     held_out = held_out_moments(job.bundle, job.class_names)
     cut = list(shards(len(work.plan), job.fingerprint.shard_size))
     committed = workspace.committed
-    kept = [shard for shard in cut if shard[0] in committed]
 
     def progress() -> None:
         on_progress(Progress(seen.images, len(work.plan), seen.failures))
 
-    for shard in kept:
-        seen.add(workspace.read(*shard))
-    if len(kept) < len(cut):
+    kept = 0
+    for shard in cut:
+        rows_of_shard = workspace.take_up(*shard) if shard[0] in committed else None
+        if rows_of_shard is not None:
+            kept += 1
+            seen.add(rows_of_shard)
+    if kept < len(cut):
         progress()
         limit = options.time_limit
         deadline = None if limit is None else time.time() + limit - recorder.record.seconds

@@ -116,6 +116,7 @@ def open_table(path: Place) -> SpooledTable:
 
     Raises:
         OSError: there is none, or it cannot be read.
+        ValueError: it is damaged.
     """
     if isinstance(path, Path):
         return _mapped(path.open("rb"))
@@ -127,8 +128,12 @@ def open_table(path: Place) -> SpooledTable:
 
 
 def _mapped(file: IO[bytes]) -> SpooledTable:
-    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return SpooledTable(pa.ipc.open_file(pa.py_buffer(mapped)).read_all(), file, mapped)
+    try:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return SpooledTable(pa.ipc.open_file(pa.py_buffer(mapped)).read_all(), file, mapped)
+    except (OSError, ValueError, pa.ArrowException):
+        file.close()
+        raise
 
 
 def spooled(rows: Iterable[pa.Table | pa.RecordBatch], schema: pa.Schema, folder: Path | None = None) -> SpooledTable:

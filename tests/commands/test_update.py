@@ -25,6 +25,7 @@ from batch_emotion.results.reader import read_result
 from batch_emotion.results.workspace import Workspace
 from batch_emotion.runs import recorder
 from batch_emotion.scoring import Scorer
+from tests.support.stopping import failing_at
 
 UPDATE = UpdateOptions(prune=True, max_prune=0.5, retry_failures=True)
 
@@ -154,6 +155,43 @@ def test_parts_of_killed_nights_are_reused_though_the_folder_has_changed(
     assert sorted(scored) == ["03.png", "05.png", "06a.png", "08.png", "09.png", "10.png"]
     predict(_options(source, tmp_path / "fresh.csv", None))
     assert out.read_bytes() == (tmp_path / "fresh.csv").read_bytes()
+    assert not Workspace(out).folder.exists()
+
+
+_DAMAGED = ["part-000000.parquet", "fingerprint.json", "plan.arrow", "announced.json"]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"cut'])
+@pytest.mark.parametrize("name", _DAMAGED)
+def test_an_update_does_without_what_is_damaged_of_an_unfinished_run(
+    tmp_path: Path, source: Path, scored: list[str], name: str, content: bytes
+) -> None:
+    out = tmp_path / "r.csv"
+    with failing_at(1):
+        predict(_options(source, out))
+    (Workspace(out).folder / name).write_bytes(content)
+    (Workspace(out).folder / "begun-000001").touch()
+    scored.clear()
+    found = predict(_options(source, out))
+    assert (found.exit_code, found.summary.rows) == (ExitCode.OK, 12)
+    assert len(scored) == (12 if name in _DAMAGED[:2] else 8)
+
+
+@pytest.mark.parametrize("name", _DAMAGED)
+def test_a_run_that_is_taken_up_does_without_what_is_damaged(
+    tmp_path: Path, source: Path, scored: list[str], name: str
+) -> None:
+    out = tmp_path / "r.csv"
+    with failing_at(1):
+        predict(_options(source, out, None))
+    (Workspace(out).folder / name).write_bytes(b"")
+    scored.clear()
+    if name == "fingerprint.json":
+        with pytest.raises(OutputMismatch, match=r"its fingerprint\.json is damaged; give `overwrite` to start over"):
+            predict(_options(source, out, None))
+    found = predict(_options(source, out, None, overwrite=name == "fingerprint.json"))
+    assert (found.exit_code, found.summary.rows) == (ExitCode.OK, 12)
+    assert len(scored) == (12 if name in _DAMAGED[:2] else 8)
     assert not Workspace(out).folder.exists()
 
 
