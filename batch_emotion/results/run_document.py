@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import UnionType
 from typing import NotRequired, TypedDict, cast
 
 from batch_emotion.errors import BatchEmotionError
@@ -130,7 +132,21 @@ def read_run(out: Place) -> RunDocument:
         return {}
     except OSError as error:
         raise BatchEmotionError(read_advice(error, file)) from error
-    return cast(RunDocument, document) if isinstance(document, dict) else {}
+    parts = document.items() if isinstance(document, dict) else ()
+    return cast(RunDocument, {name: part for name, part in parts if part is None or isinstance(part, dict)})
+
+
+def whole_record(result: ResultRecord | None) -> ResultRecord | None:
+    """The part ``result`` where it says all that later runs go by; else None, as if it were lost."""
+    if not result or not _holds(result, {"fingerprint": dict, "counts": dict, "sha256": str}):
+        return None
+    counts = {"images": int, "statuses": dict, "emotions": dict, "mean_confidence": int | float}
+    made = {"plan": str, "images": int, "model": str}
+    return result if _holds(result["counts"], counts) and _holds(result["fingerprint"], made) else None
+
+
+def _holds(part: Mapping[str, object], kinds: Mapping[str, type | UnionType]) -> bool:
+    return all(isinstance(part.get(name), kind) for name, kind in kinds.items())
 
 
 def write_run(out: Place, last_run: LastRun, result: ResultRecord | None = None) -> None:

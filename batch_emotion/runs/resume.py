@@ -18,7 +18,7 @@ from batch_emotion.results.class_prior import ClassPrior
 from batch_emotion.results.fingerprint import Fingerprint
 from batch_emotion.results.merging import Parts, merged
 from batch_emotion.results.reader import StoredResult, open_result
-from batch_emotion.results.run_document import ResultRecord, read_run, run_file
+from batch_emotion.results.run_document import ResultRecord, read_run, run_file, whole_record
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.update import Comparison, UpdateCounts, compare, keep_types
 from batch_emotion.results.workspace import Workspace
@@ -90,7 +90,7 @@ def made_before(out: Place, overwrite: bool, job: Job, workspace: Workspace) -> 
 
 def _finished(out: Place, fingerprint: Fingerprint) -> Finished:
     """The finished output, where it is the one that this run would make."""
-    record = read_run(out).get("result")
+    record = whole_record(read_run(out).get("result"))
     if not record:
         check_target(out)  # where something else is in the way, overwriting is no advice
         raise OutputMismatch(
@@ -225,8 +225,8 @@ def attested(out: Place, workspace: Workspace) -> ResultRecord | None:
     if not out.exists() or (workspace.is_there and is_unfinished(out)):
         return None
     digest = output_digest(out)
-    for record in (read_run(out).get("result"), workspace.announced):
-        if record and record.get("sha256") == digest:
+    for found in (read_run(out).get("result"), workspace.announced):
+        if (record := whole_record(found)) and record["sha256"] == digest:
             return with_version(record)
     raise OutputMismatch(
         f"{out} was changed after it was written, or has lost its {run_file(out).name}, and its rows cannot be kept; "

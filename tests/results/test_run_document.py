@@ -1,13 +1,14 @@
 import errno
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from batch_emotion import DEFAULT_MODEL, PredictOptions, load_bundle, predict
-from batch_emotion.errors import BatchEmotionError
+from batch_emotion.errors import BatchEmotionError, OutputMismatch
 from batch_emotion.options.runs import UpdateOptions
 from batch_emotion.results.run_document import LastRun, ResultRecord, read_run, run_file, write_run
 
@@ -96,3 +97,21 @@ def test_what_is_no_run_json_is_none(tmp_path: Path) -> None:
     for text in ("", "[]", "3"):
         run_file(out).write_text(text)
         assert read_run(out) == {}
+
+
+@pytest.mark.parametrize(
+    ("lost", "left"), [("fingerprint", None), ("fingerprint", {}), ("counts", {}), ("sha256", None), ("statuses", 3)]
+)
+def test_a_run_json_that_says_too_little_is_a_lost_one(faces: Path, tmp_path: Path, lost: str, left: object) -> None:
+    out = tmp_path / "r.csv"
+    options = PredictOptions((str(faces / "sad"),), out)
+    predict(options)
+    document = json.loads(run_file(out).read_text())
+    result = document["result"]
+    (result if lost in result else result["counts"])[lost] = left
+    run_file(out).write_text(json.dumps(document))
+    with pytest.raises(OutputMismatch, match=r"no r\.csv\.run\.json says that a run made it; give `overwrite`"):
+        predict(options)
+    with pytest.raises(OutputMismatch, match=r"has lost its r\.csv\.run\.json.*; give `overwrite` to make it anew"):
+        predict(replace(options, update=UpdateOptions()))
+    assert predict(replace(options, overwrite=True)).outcome == "done"
