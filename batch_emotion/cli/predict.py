@@ -56,12 +56,12 @@ def predict(options: PredictOptions, messages: MessageOptions, context: typer.Co
     options = replace(options, caller=Caller(tuple(sys.argv), run_id(), given))
     if messages.dry_run:
         accept_signals()
+        check_writable(options, messages.log_file, to_be_made)
         check_options(options, to_be_made)
         if options.report is not None:
             from batch_emotion.commands.report import check_page_target  # most runs make no page
 
             check_page_target(options.report, to_be_made)
-        check_writable(options, messages.log_file, to_be_made)
         _show_what_would_be_done(options)
         return
     options = options if options.out is not None else _answered_here(options)

@@ -154,7 +154,13 @@ def check_page_target(out: Path, to_be_made: Path | None = None) -> None:
     if out.suffix.lower() not in _PAGE_SUFFIXES:
         raise UsageError(f"a report is a page: its name must end in .html, and {out} does not")
     check_folder(out.absolute().parent, to_be_made=to_be_made)
-    if out.exists() and f'name="generator" content="{GENERATOR}"' not in _beginning(out):
+    try:
+        is_foreign = out.exists() and f'name="generator" content="{GENERATOR}"' not in _beginning(out)
+    except OSError as error:
+        raise UsageError(
+            f"{out} cannot be looked at: {error.strerror or error}; choose another place for the page"
+        ) from None
+    if is_foreign:
         raise OutputMismatch(f"{out} exists and is not a report; choose another name")
 
 

@@ -117,7 +117,7 @@ def _exists(baseline: Place) -> bool:
     except OSError as error:
         if isinstance(baseline, RemotePath):
             raise UsageError(f"`baseline`: {store_advice(error, baseline)}") from None
-        raise
+        raise UsageError(f"`baseline`: {baseline} cannot be read: {error.strerror}; make it readable") from None
 
 
 def too_many_failures(summary: Summary, allowed: int | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from batch_emotion.errors import UsageError
@@ -65,13 +65,19 @@ def check_writable(options: PredictOptions, log_file: Path | None = None, to_be_
         if not isinstance(target, Path):
             continue
         folder = target.absolute().parent
-        if to_be_made is not None and folder in (to_be_made, *to_be_made.parents):
-            folder = next(each for each in (folder, *folder.parents) if each.is_dir())
+        there = next(each for each in (folder, *folder.parents) if os.path.isdir(each))
+        if there != folder and os.access(there, os.X_OK) and folder not in (to_be_made, *_above(to_be_made)):
+            continue  # it is refused for not being there
         opened = [target] if option == _LOG else [path for path, _ in _record(target)] if option == "out" else []
-        for path in (folder, *opened):
-            if path.exists() and not os.access(path, os.W_OK | (os.X_OK if path.is_dir() else 0)):
-                what = "the folder " if path.is_dir() else ""
+        for path in (there, *filter(os.path.exists, opened)):
+            is_folder = os.path.isdir(path)
+            if not os.access(path, os.W_OK | os.X_OK if is_folder else os.W_OK):
+                what = "the folder " if is_folder else ""
                 raise UsageError(f"`{option}`: this user may not write to {what}{path}; make it writable")
+
+
+def _above(folder: Path | None) -> Sequence[Path]:
+    return () if folder is None else folder.parents
 
 
 def _targets(options: PredictOptions) -> dict[str, Place | None]:

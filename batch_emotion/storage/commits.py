@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -173,9 +174,16 @@ def check_folder(folder: Path, what: str = "", to_be_made: Path | None = None) -
         to_be_made: a folder that counts as there, with those above it, as the run makes it first; an absolute path.
 
     Raises:
-        UsageError: naming the folder, and the first one above it that is not there either: a disk may not be mounted.
+        UsageError: naming the folder, and the first one above it that is not there either: a disk may not be mounted;
+            or this user may not look at it.
     """
-    if folder.is_dir() or (to_be_made is not None and folder in (to_be_made, *to_be_made.parents)):
+    try:
+        is_there = stat.S_ISDIR(folder.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        is_there = False
+    except PermissionError:
+        raise UsageError(f"{what}this user may not look at the folder {folder}; allow that") from None
+    if is_there or (to_be_made is not None and folder in (to_be_made, *to_be_made.parents)):
         return
     lacking = folder
     while not lacking.parent.is_dir():
@@ -213,10 +221,10 @@ def write_advice(error: OSError, folder: Place) -> str:
     reason = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG):
         todo = f"free some space for {folder}, or have the quota raised,"
-    elif not folder.is_dir():
-        todo = f"the folder {folder} is gone: make or mount it again"
     elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         todo = f"make {folder} writable"
+    elif not os.path.isdir(folder):
+        todo = f"the folder {folder} is gone: make or mount it again"
     else:
         todo = "mend that"
     return f"{reason}; {todo} and run the same command again, what is committed is kept"

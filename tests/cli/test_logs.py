@@ -1,3 +1,4 @@
+import errno
 import json
 import logging
 import os
@@ -128,6 +129,32 @@ def test_a_check_says_what_may_not_be_written(
         f"batch-emotion: error: {option}: this user may not write to the folder {closed}; make it writable\n"
     )
     assert said.out == ""
+
+
+@pytest.mark.parametrize("option", ["--out", "--metrics-file", "--report", "--log-file"])
+@pytest.mark.parametrize("words", [[], ["--dry-run"]])
+def test_a_folder_that_may_not_be_looked_at_is_told(
+    option: str,
+    words: list[str],
+    faces: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = {"--metrics-file": "m.prom", "--report": "p.html", "--log-file": "log"}.get(option, "r.csv")
+    stat = Path.stat
+
+    def closed(self: Path, **how: bool) -> os.stat_result:
+        if self.is_relative_to(tmp_path / "closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return stat(self, **how)
+
+    monkeypatch.setattr(Path, "stat", closed)
+    arguments = ["predict", str(faces), "--out", str(tmp_path / "r.csv"), *words]
+    assert main([*arguments, option, str(tmp_path / "closed" / name)]) == 2
+    said = capsys.readouterr().err
+    told = "" if option == "--report" else f"{option}: "
+    assert said == f"batch-emotion: error: {told}this user may not look at the folder {tmp_path}/closed; allow that\n"
 
 
 @pytest.mark.parametrize("name", ["log", "r.csv.lock"])
