@@ -19,11 +19,12 @@ from batch_emotion.commands.merge import merge
 from batch_emotion.errors import OutputMismatch, SourceError, UsageError
 from batch_emotion.options.merge import MergeOptions
 from batch_emotion.options.runs import Task, UpdateOptions
+from batch_emotion.results.parts import read_whole
 from batch_emotion.results.reader import read_result
 from batch_emotion.results.schema import with_rolls
 from batch_emotion.results.summary import Summary
 from batch_emotion.results.update import UpdateCounts
-from batch_emotion.results.workspace import Workspace, _read
+from batch_emotion.results.workspace import Workspace
 from tests.support.composites import Box, backdrop, iou, photo, write_photo
 from tests.support.stopping import failing_at
 
@@ -180,7 +181,8 @@ def test_another_detector_is_another_result_and_one_of_haar_is_carried_on(
 def test_rows_that_say_nothing_of_rolls_can_be_carried_on(tmp_path: Path) -> None:
     rows = pa.table({"face_index": pa.array([0, None], pa.int32()), "path": ["a.jpg", "b.jpg"]})
     pq.write_table(rows, tmp_path / "part-000000.parquet")
-    part = _read(tmp_path / "part-000000.parquet")
+    part = read_whole(tmp_path / "part-000000.parquet")
+    assert part is not None
     assert part["face_roll"].to_pylist() == [None, None]
     assert part["face_roll"].type == pa.float32()
     assert with_rolls(part) is part
