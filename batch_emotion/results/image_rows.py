@@ -51,7 +51,7 @@ class ImageRows:
     def find(self, images: pa.Table, checksum: bool) -> Numbers:
         """Which of these images each of N planned ones is, int64 (N,); -1 where none is the same, unchanged.
 
-        One that was missing when it was to be read, and that the plan knows the time of, is not the same.
+        One that was missing when it was to be read, and that the plan knows the size of, is not the same.
 
         Args:
             images: what is known of the planned images, in the columns of ``KEYS``.
@@ -70,7 +70,7 @@ class ImageRows:
             equal = pc.equal(rows[CHECKSUM], now[CHECKSUM]).fill_null(False).to_numpy()
             neither = pc.and_(pc.is_null(rows[CHECKSUM]), pc.is_null(now[CHECKSUM])).to_numpy()
             same = equal | (neither & same)
-        same &= ~(self._has(found[here], Status.MISSING) & (mtime_ns != _NONE))
+        same &= ~(self._has(found[here], Status.MISSING) & (size != _NONE))
         found[here[~same]] = -1
         return found
 

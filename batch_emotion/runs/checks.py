@@ -148,7 +148,7 @@ def images_gone(plan: Plan, sources: Sequence[str], seen: Summary, made: Summary
 
 
 def _are_all_missing(plan: Plan, seen: Summary, made: Summary, updating: bool) -> bool:
-    listed = len(plan) - plan.images["mtime_ns"].null_count
+    listed = len(plan) - plan.images["size"].null_count
     carried = updating and listed > seen.images  # an update keeps the rows of listed images only if it read them once
     found = seen.images > seen.statuses[Status.MISSING] or carried
     return bool(len(plan)) and not found and made.statuses[Status.MISSING] >= len(plan)

@@ -142,14 +142,14 @@ def bring_up_to_date(out: Place, options: UpdateOptions, job: Job, workspace: Wo
 
 
 def _has_listed_again(out: Place, plan: Plan, summary: Summary) -> bool:
-    """Whether the plan knows the time of an image that was missing when the result was made."""
-    if not summary.statuses[Status.MISSING] or plan.images["mtime_ns"].null_count == len(plan):
+    """Whether the plan knows the size of an image that was missing when the result was made."""
+    if not summary.statuses[Status.MISSING] or plan.images["size"].null_count == len(plan):
         return False
     missing = [
         rows["path"].filter(pc.equal(rows["status"], Status.MISSING.value))
         for rows in open_result(out).batches(["path", "status"])
     ]
-    listed = plan.images["path"].filter(pc.is_valid(plan.images["mtime_ns"]))
+    listed = plan.images["path"].filter(pc.is_valid(plan.images["size"]))
     return bool(pc.any(pc.is_in(listed, value_set=pa.concat_arrays(missing))).as_py())
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from batch_emotion import PredictOptions, predict
@@ -150,6 +151,14 @@ def test_a_result_without_one_image_says_so_again_though_the_folder_is_back(
     again = predict(options)
     assert (again.outcome, again.exit_code) == ("nothing to do", ExitCode.FAILED)
     assert predict(replace(options, overwrite=True)).exit_code == ExitCode.OK
+
+
+def test_a_row_of_a_table_without_an_image_is_missing_for_good(faces: Path, tmp_path: Path) -> None:
+    cells = pa.array([next(faces.rglob("*.png")).read_bytes(), None], pa.binary())
+    pq.write_table(pa.table({"image": cells}), tmp_path / "t.parquet")
+    options = PredictOptions((str(tmp_path / "t.parquet"),), tmp_path / "r.csv", update=UpdateOptions())
+    assert predict(options).summary.statuses == {"ok": 1, "missing": 1}
+    assert predict(options).outcome == "nothing to do"
 
 
 def _write_labels(manifest: Path, faces: Path, change: Callable[[str], str] = str) -> list[str]:

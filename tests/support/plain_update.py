@@ -100,7 +100,7 @@ def _unchanged(rows: list[Row] | None, now: Row, checksum: bool) -> list[Row] | 
     alike = all(rows[0][name] == now[name] for name in ("size", "mtime_ns"))
     if checksum:
         alike = rows[0]["sha256"] == now["sha256"] and (now["sha256"] is not None or alike)
-    is_back = rows[0]["status"] == "missing" and now["mtime_ns"] is not None
+    is_back = rows[0]["status"] == "missing" and now["size"] is not None
     return rows if alike and not is_back else None
 
 
