@@ -48,6 +48,7 @@ from batch_emotion.storage.targets import check_named, check_parquet, check_repl
 from batch_emotion.visualization.charts import confusion_chart, reliability_chart
 from batch_emotion.visualization.groups import group_chart
 from batch_emotion.visualization.html import Picture
+from batch_emotion.visualization.palette import DARK, LIGHT
 
 FILES = (
     "evaluation.json",
@@ -220,8 +221,8 @@ def _write(out: Path, evaluation: Evaluation, rows: ListedRows, options: Evaluat
     thumbnails = images.thumbnails([mistake["index"] for mistake in evaluation["mistakes"]])
     best = evaluation[head_side(evaluation)] or evaluation["all"]
     names, matrix = rows.gathered.class_names, best["confusion_matrix"]
-    confusion = Picture.drawn(lambda scheme, narrow: confusion_chart(matrix, names, scheme, narrow=narrow))
-    bins = Picture.drawn(lambda scheme, narrow: reliability_chart(evaluation["reliability"], scheme, narrow=narrow))
+    confusion = Picture(*(confusion_chart(matrix, names, scheme) for scheme in (LIGHT, DARK)))
+    bins = Picture(*(reliability_chart(evaluation["reliability"], scheme) for scheme in (LIGHT, DARK)))
     groups = [_group_picture(grouped, best["accuracy"]) for grouped in evaluation["groups"]]
     tables = {"mistakes": rows.mistakes_table(), "doubts": rows.doubts_table()}
     with committing_folder(out) as folder:
@@ -240,7 +241,8 @@ def _write(out: Path, evaluation: Evaluation, rows: ListedRows, options: Evaluat
 
 
 def _group_picture(grouped: GroupedScores, accuracy: float) -> Picture:
-    return Picture.drawn(lambda scheme, narrow: group_chart([grouped], accuracy, scheme, narrow=narrow))
+    sides = [(scheme, narrow) for narrow in (False, True) for scheme in (LIGHT, DARK)]
+    return Picture(*(group_chart([grouped], accuracy, scheme, narrow=narrow) for scheme, narrow in sides))
 
 
 def _remarks(evaluation: Evaluation) -> list[str]:

@@ -124,7 +124,11 @@ def _report(options: ReportOptions, log: Callable[[str], None]) -> ReportDocumen
         log(f"where the model looks is not shown: {saliency.reason}")
     light, dark = (report_charts(document, scheme) for scheme in (LIGHT, DARK))
     narrow_light, narrow_dark = (report_charts(document, scheme, narrow=True) for scheme in (LIGHT, DARK))
-    pictures = {name: Picture(light[name], dark[name], narrow_light[name], narrow_dark[name]) for name in narrow_light}
+    pictures = {
+        name: Picture(light[name], dark[name], narrow_light.get(name), narrow_dark.get(name))
+        for name in light
+        if name != "class_mix"  # pages draw it themselves
+    }
     link = images.linked_from(options.out.parent)
     commit_text(options.out, report_page(document, samples, thumbnails, pictures, saliency, photos, link))
     if options.json is not None:

@@ -29,23 +29,21 @@ def report_charts(
         document: of the report.
         scheme: light or dark.
         kind: of the files.
-        narrow: for a narrow screen.
+        narrow: for a narrow screen, only those that would not be read there when they shrink.
     """
     class_names = document["result"]["class_names"]
     charts: dict[str, bytes] = {}
     if document["scored"]:
-        if not narrow:  # pages draw it themselves
+        if not narrow:
             charts["class_mix"] = mix_chart(document["classes"], scheme, kind)
         charts["confidence"] = confidence_chart(
             document["classes"], document["histogram_edges"], scheme, kind, narrow=narrow
         )
     labels, groups = document["labels"], document["groups"]
-    if labels:
+    if labels and not narrow:
         if len(class_names) <= MOST_PANELS:
-            charts["confusion_matrix"] = confusion_chart(
-                labels["confusion_matrix"], class_names, scheme, kind, narrow=narrow
-            )
-        charts["reliability"] = reliability_chart(labels["reliability"], scheme, kind, narrow=narrow)
+            charts["confusion_matrix"] = confusion_chart(labels["confusion_matrix"], class_names, scheme, kind)
+        charts["reliability"] = reliability_chart(labels["reliability"], scheme, kind)
     if groups and len(class_names) <= MOST_PANELS and any(each["scored"] for each in groups["groups"]):
         charts["groups"] = groups_chart(groups, class_names, scheme, kind, narrow=narrow)
     scores = document["group_scores"]

@@ -19,14 +19,7 @@ NARROW = 3.7
 _DPI = 160
 
 
-def confusion_chart(
-    matrix: ArrayLike,
-    class_names: Sequence[str],
-    scheme: Scheme = LIGHT,
-    kind: Kind = "png",
-    *,
-    narrow: bool = False,
-) -> bytes:
+def confusion_chart(matrix: ArrayLike, class_names: Sequence[str], scheme: Scheme = LIGHT, kind: Kind = "png") -> bytes:
     """Draw counts by label (rows) and prediction (columns), shaded by the share of the row.
 
     Args:
@@ -34,23 +27,20 @@ def confusion_chart(
         class_names: the K classes.
         scheme: light or dark.
         kind: of the file.
-        narrow: for a narrow screen, the shares without the counts.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     count = len(class_names)
-    cell = 0.4 if narrow else 0.66
-    with styled(scheme, cell * count + 1.25, cell * count + 1.2, kind) as (figure, file):
+    with styled(scheme, 0.66 * count + 1.25, 0.66 * count + 1.2, kind) as (figure, file):
         axes = figure.subplots()
         axes.imshow(shares, LinearSegmentedColormap.from_list("ramp", scheme.ramp), vmin=0, vmax=1)
         for row, column in np.ndindex(count, count):
             share = shares[row, column]
-            texts = [f"{share:.0%}"] if counts[row].sum() else []
-            text = "\n".join(texts if narrow else [*texts, f"{counts[row, column]:,}"])
+            text = f"{share:.0%}\n" if counts[row].sum() else ""
             ink = scheme.paper if share > 0.5 else scheme.ink
-            axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=8 if narrow else 8.5)
+            axes.text(column, row, f"{text}{counts[row, column]:,}", ha="center", va="center", color=ink, fontsize=8.5)
         axes.set_xticks(range(count), class_names, rotation=40, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(count), class_names)
         axes.set(xlabel="predicted", ylabel="label")
@@ -61,21 +51,18 @@ def confusion_chart(
     return file.getvalue()
 
 
-def reliability_chart(
-    bins: Sequence[ReliabilityBin], scheme: Scheme = LIGHT, kind: Kind = "png", *, narrow: bool = False
-) -> bytes:
+def reliability_chart(bins: Sequence[ReliabilityBin], scheme: Scheme = LIGHT, kind: Kind = "png") -> bytes:
     """Draw accuracy by confidence, against the line on which both are equal, and how many images each bin has.
 
     Args:
         bins: of the confidence.
         scheme: light or dark.
         kind: of the file.
-        narrow: for a narrow screen.
     """
     filled = [each for each in bins if each["images"]]
     middles = [(each["low"] + each["high"]) / 2 for each in filled]
     width = 0.92 / len(bins)
-    with styled(scheme, NARROW if narrow else 5.2, 4.4 if narrow else 5.0, kind) as (figure, file):
+    with styled(scheme, 5.2, 5.0, kind) as (figure, file):
         axes, shares = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
         axes.plot(
             [0, 1], [0, 1], color=scheme.ink, linewidth=1, linestyle="--", label="confidence = accuracy", zorder=3
@@ -93,7 +80,7 @@ def reliability_chart(
             zorder=4,
         )
         axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
-        figure.legend(loc="outside upper left", ncols=1 if narrow else 2, frameon=False)
+        figure.legend(loc="outside upper left", ncols=2, frameon=False)
         total = sum(each["images"] for each in filled)
         shares.bar(middles, [each["images"] / max(total, 1) for each in filled], width, color=scheme.mark)
         shares.set(xlabel="confidence", ylabel="share of images")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_emotion.visualization.palette import DARK, LIGHT, Scheme
+from batch_emotion.visualization.palette import DARK, LIGHT
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -24,17 +23,12 @@ GENERATOR = "batch-emotion"
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart as PNG, for each scheme and for wide and narrow screens; the reader's system chooses."""
+    """A chart as PNG for each scheme, and for narrow screens where it cannot just shrink; the browser chooses."""
 
     light: bytes
     dark: bytes
-    narrow_light: bytes
-    narrow_dark: bytes
-
-    @classmethod
-    def drawn(cls, draw: Callable[[Scheme, bool], bytes]) -> Picture:
-        """What ``draw`` gives for each scheme, and for a narrow screen where its second argument is true."""
-        return cls(draw(LIGHT, False), draw(DARK, False), draw(LIGHT, True), draw(DARK, True))
+    narrow_light: bytes | None = None
+    narrow_dark: bytes | None = None
 
 
 def render(room: str, template: str, **values: Any) -> str:

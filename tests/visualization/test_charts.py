@@ -53,20 +53,14 @@ def test_bars_are_as_high_as_the_accuracy_and_an_empty_bin_has_none() -> None:
 
 def test_a_chart_for_a_narrow_screen_is_no_wider_than_the_screen() -> None:
     names = [f"group {at} with a long name" for at in range(3)]
-    bins = [{"low": 0.0, "high": 1.0, "images": 9, "confidence": 0.8, "accuracy": 0.7}]
     grouped: Any = {
         "column": "camera",
         "groups": [
             {"value": name, "judged": 9, "accuracy": 1.0, "balanced_accuracy": 0.5, "intervals": {}} for name in names
         ],
     }
-    for draw in (
-        lambda narrow: confusion_chart(np.eye(7, dtype=int), [*"abcdefg"], narrow=narrow),
-        lambda narrow: reliability_chart(bins, narrow=narrow),
-        lambda narrow: group_chart([grouped], 0.5, narrow=narrow),
-    ):
-        wide, narrow = (Image.open(io.BytesIO(draw(each))).width for each in (False, True))
-        assert narrow < 700 < wide
+    wide, narrow = (Image.open(io.BytesIO(group_chart([grouped], 0.5, narrow=each))).width for each in (False, True))
+    assert narrow < 700 < wide
 
 
 def test_a_picture_is_the_same_each_time() -> None:
