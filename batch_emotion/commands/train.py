@@ -11,11 +11,10 @@ from typing import Any
 from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError, spelled
 from batch_emotion.frames import Frame
-from batch_emotion.images.decode import DECODER
 from batch_emotion.images.synthetic import golden_pixels
 from batch_emotion.labels.class_names import COMMON_EMOTIONS, matched_names
 from batch_emotion.model.about import About, read_about
-from batch_emotion.model.ancestry import inherited_digests, lineage
+from batch_emotion.model.ancestry import inherited_digests
 from batch_emotion.model.architectures import ARCHITECTURES
 from batch_emotion.model.bundle import Bundle, bundle_names, load_bundle
 from batch_emotion.model.card import check_class_names
@@ -51,11 +50,12 @@ from batch_emotion.training.int8 import add_int8
 from batch_emotion.training.networks import architecture_of, build_network, recipe_name_of
 from batch_emotion.training.pixels import LabelledPixels
 from batch_emotion.training.progress import wrapped
+from batch_emotion.training.provenance import identity, provenance
 from batch_emotion.training.recipes import named_recipe
 from batch_emotion.training.sampling import assumed_mix
 from batch_emotion.training.save import write_bundle
 from batch_emotion.training.teaching import check_teachers, teach
-from batch_emotion.training.work_folder import check_work, clear, lasting, open_work
+from batch_emotion.training.work_folder import check_work, clear, open_work
 from batch_emotion.visualization.curves import training_curves
 
 Log = Callable[[str], None]
@@ -199,7 +199,7 @@ def _train(options: TrainOptions, about: About, log: Log) -> TrainResult:
         raise UsageError("`warm_up` goes with `schedule` cosine; give that too")
     if recipe.frozen >= recipe.epochs:
         raise UsageError("`frozen` must be less than `epochs`, or nothing but the last layer is ever trained")
-    work = open_work(options.out, _identity(options, recipe, architecture, data, initial, teachers), options.resume)
+    work = open_work(options.out, identity(options, recipe, architecture, data, initial, teachers), options.resume)
     sides = data.prepare(spec, options.limits, work, log)
     inherited = in_training(sides.images.take(sides.judged), inherited_digests(initial))
     if initial is not None and (warning := inherited_warning(inherited, initial.full_name)):
@@ -242,7 +242,7 @@ def _train(options: TrainOptions, about: About, log: Log) -> TrainResult:
         spec=spec,
         class_prior=dict(zip(data.class_names, assumed.round(6).tolist(), strict=True)),
         metrics=metrics,
-        training=_on_card(options, about, data, initial, teachers) | facts,
+        training=provenance(options, about, data, initial, teachers) | facts,
         history=outcome.trained.history,
         curves=training_curves(outcome.trained.history, outcome.trained.kept),
         train_hashes={*pixel_digests(learn.pixels), *inherited_digests(initial)},
@@ -276,43 +276,3 @@ def _add_int8(out: Path, learn: LabelledPixels, judged: LabelledPixels, log: Log
         add_int8(out, learn, judged, "the validation images")
     except BatchEmotionError as error:
         log(f"no int8 network: {error}")
-
-
-def _identity(
-    options: TrainOptions,
-    recipe: Recipe,
-    architecture: str,
-    data: TrainingData,
-    initial: Bundle | None,
-    teachers: list[Bundle],
-) -> dict[str, Any]:
-    """What decides how the weights come about."""
-    return {
-        "architecture": architecture,
-        "class_names": list(data.class_names),
-        "initial": initial.sha256 if initial else None,
-        "label_weight": options.labels.label_weight,
-        "recipe": lasting(recipe),
-        "teachers": [teacher.sha256 for teacher in teachers],
-        "teacher_weight": options.teacher_weight if teachers else None,
-        **data.identity(),
-    }
-
-
-def _on_card(
-    options: TrainOptions, about: About, data: TrainingData, initial: Bundle | None, teachers: list[Bundle]
-) -> dict[str, Any]:
-    return {
-        "command": options.command,
-        "about_data": asdict(about.data),
-        "licence": about.licence,
-        "data": options.data.name,
-        "validation": data.validation_in_words(options.data, options.validation),
-        "groups": data.groups_on_card(),
-        "initial": initial.full_name if initial else None,
-        "ancestors": lineage(initial),
-        "label_weight": options.labels.label_weight,
-        "teachers": [teacher.full_name for teacher in teachers],
-        "teacher_weight": options.teacher_weight if teachers else None,
-        "decoder": DECODER,
-    }
