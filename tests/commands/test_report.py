@@ -218,7 +218,8 @@ def test_the_page_works_in_a_browser(made: Path, browser) -> None:
             assert browser.run(images)
             charts = "[...document.querySelectorAll('.chart img')]"
             assert browser.run(f"{charts}.every((each) => each.offsetWidth <= {width} - 32)")
-            assert browser.run(f"{charts}.every((each) => each.naturalWidth <= 700)") == (width == 390)
+            narrow = "[...document.querySelectorAll('.chart source[media*=\"35rem\"]')].map((each) => each.srcset)"
+            assert browser.run(f"{charts}.some((each) => {narrow}.includes(each.currentSrc))") == (width == 390)
             paper = browser.run("getComputedStyle(document.body).backgroundColor")
             assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(24, 27, 32)"}[scheme]
     for media, cue in (("screen", "linear-gradient"), ("print", "none")):
