@@ -17,7 +17,7 @@ from batch_emotion.visualization.palette import LIGHT, Scheme, class_colours
 
 CHART_NAMES = ("class_mix", "confidence", "confusion_matrix", "reliability", "groups", "group_scores")
 MOST_PANELS = 24
-_COLUMNS = 3
+_COLUMNS = 2
 
 
 def report_charts(
@@ -33,12 +33,9 @@ def report_charts(
     """
     class_names = document["result"]["class_names"]
     charts: dict[str, bytes] = {}
-    if document["scored"]:
-        if not narrow:
-            charts["class_mix"] = mix_chart(document["classes"], scheme, kind)
-        charts["confidence"] = confidence_chart(
-            document["classes"], document["histogram_edges"], scheme, kind, narrow=narrow
-        )
+    if document["scored"] and not narrow:
+        charts["class_mix"] = mix_chart(document["classes"], scheme, kind)
+        charts["confidence"] = confidence_chart(document["classes"], document["histogram_edges"], scheme, kind)
     labels, groups = document["labels"], document["groups"]
     if labels and not narrow:
         if len(class_names) <= MOST_PANELS:
@@ -78,12 +75,7 @@ def mix_chart(classes: Mapping[str, ClassCounts], scheme: Scheme = LIGHT, kind: 
 
 
 def confidence_chart(
-    classes: Mapping[str, ClassCounts],
-    edges: Sequence[float],
-    scheme: Scheme = LIGHT,
-    kind: Kind = "png",
-    *,
-    narrow: bool = False,
+    classes: Mapping[str, ClassCounts], edges: Sequence[float], scheme: Scheme = LIGHT, kind: Kind = "png"
 ) -> bytes:
     """Draw the confidence, one histogram for each predicted class, at most the 24 most frequent.
 
@@ -92,16 +84,13 @@ def confidence_chart(
         edges: of the bins, one more than there are.
         scheme: light or dark.
         kind: of the file.
-        narrow: for a narrow screen.
     """
     colours = class_colours(list(classes))
     frequent = sorted(classes, key=lambda name: -classes[name]["rows"])[:MOST_PANELS]
     shown = [name for name in classes if name in frequent and classes[name]["rows"]]
-    columns = 2 if narrow else _COLUMNS
-    lines = max(1, -(-len(shown) // columns))
-    width = NARROW if narrow else 2.5 * columns
-    with styled(scheme, width, (1.5 if narrow else 1.7) * lines + 0.3, kind) as (figure, file):
-        panels = figure.subplots(lines, columns, squeeze=False, sharex=True).ravel()
+    lines = max(1, -(-len(shown) // _COLUMNS))
+    with styled(scheme, 2.4 * _COLUMNS, 1.5 * lines + 0.3, kind) as (figure, file):
+        panels = figure.subplots(lines, _COLUMNS, squeeze=False, sharex=True).ravel()
         for panel in panels[len(shown) :]:
             panel.set_axis_off()
         for panel, name in zip(panels, shown, strict=False):
@@ -110,9 +99,7 @@ def confidence_chart(
             panel.bar(edges[:-1], shares, np.diff(edges) * 0.9, align="edge", color=colours[name])
             panel.axvline(counts["mean_confidence"], color=scheme.ink, linewidth=1, linestyle="--")
             panel.set_title(f"{name}  ({counts['rows']:,})", fontsize=9.5, loc="left")
-            panel.set(xlim=(0, 1))
-            if narrow:
-                panel.set_xticks([0, 0.5, 1])
+            panel.set(xlim=(0, 1), xticks=[0, 0.5, 1])
             panel.set_axisbelow(True)
             panel.grid(axis="y", color=scheme.faint, linewidth=0.7)
             panel.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
