@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from batch_emotion.errors import BatchEmotionError, OutputMismatch, UsageError
 from batch_emotion.images.pipeline import stream
 from batch_emotion.model.architectures import is_mirrored
-from batch_emotion.model.bundle import INT8_FILE, Bundle, bundle_names, load_bundle
+from batch_emotion.model.bundle import Bundle, load_bundle
+from batch_emotion.model.bundle_files import INT8_FILE, bundle_names
 from batch_emotion.model.exported_card import add_to_h5, add_to_zip, exported_texts, write_beside
 from batch_emotion.model.litert import LiteRtRuntime
 from batch_emotion.model.onnx_file import named_onnx

@@ -16,7 +16,8 @@ from batch_emotion.labels.class_names import COMMON_EMOTIONS, matched_names
 from batch_emotion.model.about import About, read_about
 from batch_emotion.model.ancestry import inherited_digests
 from batch_emotion.model.architectures import ARCHITECTURES
-from batch_emotion.model.bundle import Bundle, bundle_names, load_bundle
+from batch_emotion.model.bundle import Bundle, load_bundle
+from batch_emotion.model.bundle_files import bundle_names
 from batch_emotion.model.card import check_class_names
 from batch_emotion.model.card_metrics import CardMetrics
 from batch_emotion.options.recipe import Recipe

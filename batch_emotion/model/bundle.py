@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from batch_emotion._version import DEFAULT_MODEL
 from batch_emotion.errors import BundleError
 from batch_emotion.model.adaptation import UNADAPTED, Adaptation
+from batch_emotion.model.bundle_files import INT8_FILE, NETWORKS
 from batch_emotion.model.card import Card
 from batch_emotion.model.catalogue import Version, bundle_folder, pinned_version, version_of, where_to_get
 from batch_emotion.model.catalogue import bundled_models as bundled_models
@@ -26,9 +27,6 @@ from batch_emotion.storage.commits import file_sha256
 from batch_emotion.storage.escaping import escape_name
 
 GOLDEN_TOLERANCE = 1e-4
-INT8_FILE = "model.int8.onnx"
-_NETWORKS = ("model.keras", "model.onnx", INT8_FILE)
-_BESIDE = ("card.json", "README.md", "history.csv", "curves.png", "train_hashes", "golden.csv", "held_out.csv")
 
 
 @dataclass(frozen=True)
@@ -231,15 +229,6 @@ def load_bundle(
     return _read_bundle(folder.absolute(), str(model), _stamps(sorted(folder.iterdir())))
 
 
-def bundle_names(folder: Path) -> frozenset[str]:
-    """The names of what the bundle in a folder may hold; none where there is no bundle."""
-    try:
-        card = Card.from_json((folder / "card.json").read_text(encoding="utf-8", errors="replace"))
-    except (OSError, BundleError):
-        return frozenset()
-    return frozenset((*_NETWORKS, *_BESIDE, *card.files))
-
-
 def _stamps(paths: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
     """What tells that a file was changed: its name, size and time; nothing of one that is not there."""
     facts = ((path.name, path.stat()) for path in paths if path.is_file())
@@ -281,7 +270,7 @@ def _network_file(
         card = replace(own, name=escape_name(path.name))
     elif class_names:
         card = card_told(path, kind, class_names, network)
-    elif path.name in _NETWORKS and (path.parent / "card.json").is_file():
+    elif path.name in NETWORKS and (path.parent / "card.json").is_file():
         raise BundleError(f"{path} is a part of a bundle, which names its classes: give its folder, {path.parent}")
     else:
         raise BundleError(f"{path.name} does not say what its outputs mean: give `class_names`, in their order")

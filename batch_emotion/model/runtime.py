@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from batch_emotion.cores import available_cores
 from batch_emotion.errors import BundleError, UsageError, one_line
 from batch_emotion.model.adaptation import UNADAPTED, Adaptation, NetworkInput
-from batch_emotion.model.bundle import INT8_FILE, Bundle
+from batch_emotion.model.bundle import Bundle
+from batch_emotion.model.bundle_files import INT8_FILE
 from batch_emotion.model.interface import check_input, check_probabilities, probe_pixels
 from batch_emotion.model.litert import LiteRtRuntime
 from batch_emotion.model.onnx_file import onnx_input, onnx_session

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_emotion.errors import BatchEmotionError
-from batch_emotion.model.bundle import INT8_FILE, Bundle, load_bundle
+from batch_emotion.model.bundle import Bundle, load_bundle
+from batch_emotion.model.bundle_files import INT8_FILE
 from batch_emotion.model.card_metrics import CardMetrics, Int8Quality
 from batch_emotion.model.model_card import human_card
 from batch_emotion.model.quantization import AGREEMENT, int8_network

@@ -15,7 +15,8 @@ from batch_emotion.cli import main
 from batch_emotion.commands.evaluate import evaluate
 from batch_emotion.commands.merge import merge
 from batch_emotion.errors import OutputBusy, OutputMismatch, UsageError
-from batch_emotion.model.bundle import bundle_names, models_folder
+from batch_emotion.model.bundle import models_folder
+from batch_emotion.model.bundle_files import bundle_names
 from batch_emotion.options.export import ExportOptions
 from batch_emotion.options.merge import MergeOptions
 from batch_emotion.storage.locks import lock_file, output_lock

@@ -13,7 +13,8 @@ from batch_emotion.commands.models import verify
 from batch_emotion.errors import BatchEmotionError, BundleError, OutputMismatch, UsageError
 from batch_emotion.images.synthetic import golden_pixels
 from batch_emotion.model import quantization
-from batch_emotion.model.bundle import INT8_FILE, bundled_models, models_folder
+from batch_emotion.model.bundle import bundled_models, models_folder
+from batch_emotion.model.bundle_files import INT8_FILE
 from batch_emotion.model.quantization import int8_network
 from batch_emotion.model.runtime import OnnxRuntime, open_runtime
 from batch_emotion.training.int8 import add_int8
